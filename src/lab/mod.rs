@@ -1,0 +1,1 @@
+//! Two real regions on one machine, for learning, demonstrations and tests.

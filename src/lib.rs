@@ -1,0 +1,7 @@
+//! mrctl executes regional failovers from a YAML runbook that reads like a pilot's checklist.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod lab;
+pub mod language;
+pub mod runbook;

@@ -1,0 +1,1 @@
+//! Runbook and inventory: model, check, schema.
