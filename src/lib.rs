@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod journal;
 pub mod lab;
 pub mod language;
 pub mod runbook;
+pub mod world;

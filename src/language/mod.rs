@@ -1,1 +1,16 @@
-//! The text of runbooks: a YAML tree that knows its positions, interpolation and conditions. Knows no domain word.
+//! The language of runbooks and inventories: a spanned YAML tree, typed reading, interpolation, conditions.
+//!
+//! This room knows no word of the domain: no region, no step, no database. It imports `error` only.
+
+pub mod expression;
+pub mod file;
+pub mod interpolate;
+pub mod name;
+pub mod read;
+pub mod tree;
+pub mod units;
+
+pub use name::{Label, Name};
+pub use read::{Spanned, from_node};
+pub use tree::{Key, Limits, Node, Style, Value};
+pub use units::{Period, Rate, Share, Size};
