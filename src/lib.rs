@@ -5,5 +5,6 @@ pub mod error;
 pub mod journal;
 pub mod lab;
 pub mod language;
+pub mod redact;
 pub mod runbook;
 pub mod world;
