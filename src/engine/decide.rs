@@ -106,13 +106,25 @@ fn forward(plan: &Plan, state: &RunState, terminal: bool) -> BTreeSet<Task> {
         // Asked once: the effect in flight is finished first. Asked twice: the fold has put it in doubt already.
         return if flying.is_empty() { one(Task::Turn(turning)) } else { flying };
     }
-    let Some(first) = plan.steps.iter().enumerate().position(|(index, step)| !step_done(plan, state, index, step)) else {
-        return one(Task::Turn(Turning { to: Turn::Finish, step: String::new(), unknown: false, why: "all steps are done".into() }));
+    let Some(first) =
+        plan.steps.iter().enumerate().position(|(index, step)| !step_done(plan, state, index, step))
+    else {
+        return one(Task::Turn(Turning {
+            to: Turn::Finish,
+            step: String::new(),
+            unknown: false,
+            why: "all steps are done".into(),
+        }));
     };
     if state.signals > 0 && plan.steps[first].best_effort {
         // Asked to stop without a person, after arming: only what is essential is still done.
         let step = plan.steps[first].id.clone();
-        return one(Task::Turn(Turning { to: Turn::Warn, step, unknown: false, why: "left out: asked to stop".into() }));
+        return one(Task::Turn(Turning {
+            to: Turn::Warn,
+            step,
+            unknown: false,
+            why: "left out: asked to stop".into(),
+        }));
     }
     let mut tasks = BTreeSet::new();
     let mut troubles = Vec::new();
@@ -157,7 +169,9 @@ fn is_in_flight(task: &Task) -> bool {
 fn group(plan: &Plan, first: usize) -> Vec<usize> {
     match plan.steps[first].parallel {
         None => vec![first],
-        Some(number) => (first..plan.steps.len()).take_while(|i| plan.steps[*i].parallel == Some(number)).collect(),
+        Some(number) => {
+            (first..plan.steps.len()).take_while(|i| plan.steps[*i].parallel == Some(number)).collect()
+        }
     }
 }
 
@@ -167,9 +181,11 @@ fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bool {
         return true;
     }
     let there = step.effects.iter().zip(&progress.effects).all(|(planned, effect)| effect.done(planned));
-    let required = step.require.is_none() || !step.effects.is_empty() || progress.required == Some(Some(true));
+    let required =
+        step.require.is_none() || !step.effects.is_empty() || progress.required == Some(Some(true));
     // A change that is there needs no answer any more; a check or a plain question does.
-    let answered = step.changes() || step.questions.iter().all(|q| state.answers.get(&q.id).is_some_and(|a| a.yes));
+    let answered =
+        step.changes() || step.questions.iter().all(|q| state.answers.get(&q.id).is_some_and(|a| a.yes));
     there && required && answered && handovers_stand(plan, state, index)
 }
 
@@ -185,7 +201,8 @@ fn handovers_stand(plan: &Plan, state: &RunState, index: usize) -> bool {
 
 /// Something outside the steps that turns the run.
 fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning> {
-    let turning = |to: Turn, unknown: bool, why: String| Some(Turning { to, step: String::new(), unknown, why });
+    let turning =
+        |to: Turn, unknown: bool, why: String| Some(Turning { to, step: String::new(), unknown, why });
     let armed = state.armed(plan);
     let passed = state.passed(plan);
     let back = |why: String, unknown: bool| {
@@ -198,10 +215,17 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
         }
     };
     if state.remarks.iter().any(|(_, remark)| *remark == Remark::Divergence) && (armed || passed) {
-        return turning(Turn::Pause, false, "the old primary took commits after the promotion: divergence".into());
+        return turning(
+            Turn::Pause,
+            false,
+            "the old primary took commits after the promotion: divergence".into(),
+        );
     }
     if state.gap_expired && !armed && !passed {
-        return back(format!("writes were stopped for longer than {} ms", plan.objectives.write_gap_ms), false);
+        return back(
+            format!("writes were stopped for longer than {} ms", plan.objectives.write_gap_ms),
+            false,
+        );
     }
     if let Some(what) = &state.lock_lost {
         return turning(Turn::Pause, false, format!("the lock on {what} was lost"));
@@ -227,7 +251,9 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
         match policy {
             OnFailure::Warn => {}
             OnFailure::RollBack => return back(why, breach.silent),
-            OnFailure::Default | OnFailure::Stop | OnFailure::Pause => return turning(Turn::Pause, breach.silent, why),
+            OnFailure::Default | OnFailure::Stop | OnFailure::Pause => {
+                return turning(Turn::Pause, breach.silent, why);
+            }
         }
     }
     None
@@ -247,7 +273,9 @@ fn step(plan: &Plan, state: &RunState, index: usize) -> Result<BTreeSet<Task>, T
         }
     }
     if step.effects.is_empty() {
-        return question(state, index, step, "").unwrap_or_else(|| Ok(BTreeSet::new())).map_err(|why| trouble(false, false, why));
+        return question(state, index, step, "")
+            .unwrap_or_else(|| Ok(BTreeSet::new()))
+            .map_err(|why| trouble(false, false, why));
     }
     for (e, planned) in step.effects.iter().enumerate() {
         let effect = &progress.effects[e];
@@ -261,13 +289,20 @@ fn step(plan: &Plan, state: &RunState, index: usize) -> Result<BTreeSet<Task>, T
         .map_err(|(unknown, proven, why)| trouble(unknown, proven, why));
     }
     // All effects are there; a looking step may still have open questions (its facts are shown with them).
-    question(state, index, step, "").unwrap_or_else(|| Ok(BTreeSet::new())).map_err(|why| trouble(false, false, why))
+    question(state, index, step, "")
+        .unwrap_or_else(|| Ok(BTreeSet::new()))
+        .map_err(|why| trouble(false, false, why))
 }
 
 type Wanted = Result<BTreeSet<Task>, (bool, bool, String)>;
 
 /// The first open question of a step, or a no.
-fn question(state: &RunState, index: usize, step: &Step, substance: &str) -> Option<Result<BTreeSet<Task>, String>> {
+fn question(
+    state: &RunState,
+    index: usize,
+    step: &Step,
+    substance: &str,
+) -> Option<Result<BTreeSet<Task>, String>> {
     for (q, ask) in step.questions.iter().enumerate() {
         match state.answers.get(&ask.id) {
             Some(answer) if answer.yes && covers(ask, &answer.substance, substance) => {}
@@ -285,7 +320,8 @@ fn question(state: &RunState, index: usize, step: &Step, substance: &str) -> Opt
 fn consent(plan: &Plan, state: &RunState) -> Option<Task> {
     plan.steps.iter().enumerate().filter(|(_, step)| step.skipped.is_none()).find_map(|(s, step)| {
         step.questions.iter().enumerate().find_map(|(q, ask)| {
-            let missing = matches!(ask.kind, AskKind::Typed(_)) && !state.answers.get(&ask.id).is_some_and(|a| a.yes);
+            let missing =
+                matches!(ask.kind, AskKind::Typed(_)) && !state.answers.get(&ask.id).is_some_and(|a| a.yes);
             missing.then_some(Task::Ask(Question::Planned(s, q)))
         })
     })
@@ -312,7 +348,11 @@ fn fresh(plan: &Plan, state: &RunState, s: usize, e: usize) -> Wanted {
             match state.answers.get(&format!("adopt:{}/{}", step.id, planned.name)) {
                 None => Ok(one(Task::Ask(Question::Adopt(s, e)))),
                 Some(answer) if answer.yes => Ok(BTreeSet::new()),
-                Some(_) => Err((false, false, format!("already so, not by this run, and not adopted: {}", seen.evidence))),
+                Some(_) => Err((
+                    false,
+                    false,
+                    format!("already so, not by this run, and not adopted: {}", seen.evidence),
+                )),
             }
         }
         // Reached without `done` can only be a handover that died: look again.
@@ -344,7 +384,9 @@ pub fn substance(plan: &Plan, state: &RunState, s: usize) -> String {
     step.effects
         .iter()
         .zip(&state.steps[s].effects)
-        .find_map(|(planned, effect)| effect.seen.as_ref().map(|seen| planned.action.substance(&planned.effect.id, &seen.facts)))
+        .find_map(|(planned, effect)| {
+            effect.seen.as_ref().map(|seen| planned.action.substance(&planned.effect.id, &seen.facts))
+        })
         .unwrap_or_default()
 }
 
@@ -374,7 +416,9 @@ fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, proof: Pr
             // A refusal proves that this attempt did nothing; a look tells whether somebody else did.
             None => Ok(one(Task::Look(s, e, Purpose::Before))),
             Some(seen) => match seen.standing {
-                Standing::Unknown | Standing::Moving => Err((true, true, format!("refused: {why}; {}", seen.evidence))),
+                Standing::Unknown | Standing::Moving => {
+                    Err((true, true, format!("refused: {why}; {}", seen.evidence)))
+                }
                 Standing::Reached | Standing::NotReached | Standing::Blocked => {
                     Err((false, true, format!("refused: {why}; {}", seen.evidence)))
                 }
@@ -410,7 +454,12 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
     let armed = state.armed(plan);
     let passed = state.passed(plan);
     let turn = |to: Turn| {
-        Task::Turn(Turning { to, step: step.id.clone(), unknown: trouble.unknown, why: format!("{}: {}", step.id, trouble.why) })
+        Task::Turn(Turning {
+            to,
+            step: step.id.clone(),
+            unknown: trouble.unknown,
+            why: format!("{}: {}", step.id, trouble.why),
+        })
     };
     let tries = if step.retries > 0 {
         step.retries
@@ -439,7 +488,9 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
     match said {
         OnFailure::Warn if !armed => turn(Turn::Warn),
         OnFailure::Pause if state.changed() => turn(Turn::Pause),
-        OnFailure::Default | OnFailure::Stop | OnFailure::RollBack | OnFailure::Pause | OnFailure::Warn => back(),
+        OnFailure::Default | OnFailure::Stop | OnFailure::RollBack | OnFailure::Pause | OnFailure::Warn => {
+            back()
+        }
     }
 }
 
@@ -453,7 +504,10 @@ fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
                 return one(Task::End(Verdict::Unknown, format!("{what}: both sides took commits")));
             }
             if survey.unknown {
-                return one(Task::End(Verdict::Unknown, "all steps are done, but the end state could not be seen".into()));
+                return one(Task::End(
+                    Verdict::Unknown,
+                    "all steps are done, but the end state could not be seen".into(),
+                ));
             }
             one(Task::End(Verdict::Completed, String::new()))
         }

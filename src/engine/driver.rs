@@ -88,7 +88,10 @@ pub struct Driver<S: Storage> {
 
 impl<S: Storage> Driver<S> {
     /// A driver over a journal whose lines so far are given.
-    #[expect(clippy::too_many_arguments, reason = "each is a collaborator of its own; a builder would only rename them")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a collaborator of its own; a builder would only rename them"
+    )]
     pub fn new(
         plan: Rc<Plan>,
         world: World,
@@ -251,7 +254,8 @@ impl<S: Storage> Driver<S> {
                     return Ok(true);
                 }
                 Task::End(verdict, why) => {
-                    let world = self.state.survey.as_ref().map_or_else(String::new, |survey| survey.world.clone());
+                    let world =
+                        self.state.survey.as_ref().map_or_else(String::new, |survey| survey.world.clone());
                     self.append(&Record::Ended { verdict: *verdict, why: why.clone(), world })?;
                     return Ok(true);
                 }

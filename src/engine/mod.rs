@@ -9,7 +9,7 @@ pub mod state;
 pub mod survey;
 
 pub use decide::{Question, Task, decide};
-pub use driver::{Driver, DriveError};
+pub use driver::{DriveError, Driver};
 pub use perform::{Answered, Asked, Person, Progress};
 pub use record::{Choice, Record, Verdict};
 pub use state::RunState;

@@ -147,7 +147,8 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
         Purpose::Undo | Purpose::Undone => effect.intent.as_ref().map(|intent| intent.prior.clone()),
         Purpose::Before | Purpose::After => None,
     };
-    let orphaned = effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { orphaned: true }));
+    let orphaned =
+        effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { orphaned: true }));
     let changes = planned.effect.class != Class::Looks;
     let pace = planned.effect.pace;
     let within = Duration::from_millis(pace.within_ms);
@@ -187,7 +188,8 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
             }
             Standing::Moving | Standing::Unknown => {
                 reached_since = None;
-                let patience = if purpose == Purpose::Before && changes { PATIENCE.min(within) } else { within };
+                let patience =
+                    if purpose == Purpose::Before && changes { PATIENCE.min(within) } else { within };
                 spent >= patience
             }
         };
@@ -228,14 +230,20 @@ async fn apply(
     let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
     let id = planned.effect.id.as_str();
     let reply = match (permit, intent) {
-        (Some(permit), Some(intent)) if undo => planned.action.undo(id, permit, &intent.prior, cx.world).await,
+        (Some(permit), Some(intent)) if undo => {
+            planned.action.undo(id, permit, &intent.prior, cx.world).await
+        }
         (Some(permit), Some(intent)) => {
             planned.action.apply(id, permit, &intent.prior, handover, cursor, cx.world).await
         }
         _ => Reply::lost("this process does not hold the permit"),
     };
     if let Reply::More { progress, .. } = &reply {
-        (cx.progress)(Progress { step: step.id.clone(), effect: planned.name.clone(), evidence: progress.clone() });
+        (cx.progress)(Progress {
+            step: step.id.clone(),
+            effect: planned.name.clone(),
+            evidence: progress.clone(),
+        });
     }
     Record::Replied {
         step: step.id.clone(),
@@ -275,14 +283,25 @@ async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> Record {
 /// A question as it is put, how long it waits, and what a yes covers.
 fn asked(plan: &Plan, question: &Question, state: &RunState) -> (Asked, Duration, String) {
     let facts_of = |s: usize| {
-        state.steps[s].effects.iter().filter_map(|effect| effect.seen.as_ref()).map(|seen| seen.evidence.clone()).collect()
+        state.steps[s]
+            .effects
+            .iter()
+            .filter_map(|effect| effect.seen.as_ref())
+            .map(|seen| seen.evidence.clone())
+            .collect()
     };
     match question {
         Question::Planned(s, q) => {
             let step = &plan.steps[*s];
             let Ask { id, kind, role, text, within_ms } = step.questions[*q].clone();
-            let asked =
-                Asked { id, step: step.id.clone(), role, text, facts: facts_of(*s), kind: AskedKind::Planned(kind) };
+            let asked = Asked {
+                id,
+                step: step.id.clone(),
+                role,
+                text,
+                facts: facts_of(*s),
+                kind: AskedKind::Planned(kind),
+            };
             (asked, Duration::from_millis(within_ms), substance(plan, state, *s))
         }
         Question::Adopt(s, e) => {

@@ -285,7 +285,9 @@ impl Record {
             | Self::LockLost { .. }
             | Self::Ended { .. }
             | Self::Abandoned { .. } => true,
-            Self::Required { .. } | Self::Looked { .. } | Self::Retrying { .. } | Self::Surveyed { .. } => false,
+            Self::Required { .. } | Self::Looked { .. } | Self::Retrying { .. } | Self::Surveyed { .. } => {
+                false
+            }
         }
     }
 }

@@ -62,14 +62,18 @@ pub(super) fn next_undo(
                     return Ok(Some(task));
                 }
             }
-            Err(why) => failed.push(format!("{}/{} could not be taken back: {why}", plan.steps[s].id, planned.name)),
+            Err(why) => {
+                failed.push(format!("{}/{} could not be taken back: {why}", plan.steps[s].id, planned.name))
+            }
         }
     }
     if failed.is_empty() { Ok(None) } else { Err(failed.join("; ")) }
 }
 
 fn undo_one(s: usize, e: usize, effect: &EffectState) -> Result<Task, String> {
-    let evidence = || effect.seen.as_ref().map_or_else(|| "it could not be seen".to_string(), |seen| seen.evidence.clone());
+    let evidence = || {
+        effect.seen.as_ref().map_or_else(|| "it could not be seen".to_string(), |seen| seen.evidence.clone())
+    };
     match effect.undone {
         Some(Undone::Failed { .. }) => return Err(evidence()),
         Some(Undone::Restored | Undone::Foreign) | None => {}
@@ -84,20 +88,22 @@ fn undo_one(s: usize, e: usize, effect: &EffectState) -> Result<Task, String> {
         },
         Some(undo) => match &undo.flight {
             Flight::InFlight { cursor } => Ok(Task::Apply(s, e, true, cursor.clone())),
-            Flight::InDoubt { .. } | Flight::Acknowledged | Flight::Landed | Flight::Refused { .. } => match &effect.seen {
-                None => look(Purpose::Undone),
-                Some(seen) if seen.purpose == Purpose::Undone && effect.attempts < undo_limit(effect) => {
-                    Ok(Task::Intend(s, e, true))
+            Flight::InDoubt { .. } | Flight::Acknowledged | Flight::Landed | Flight::Refused { .. } => {
+                match &effect.seen {
+                    None => look(Purpose::Undone),
+                    Some(seen) if seen.purpose == Purpose::Undone && effect.attempts < undo_limit(effect) => {
+                        Ok(Task::Intend(s, e, true))
+                    }
+                    Some(seen) if seen.purpose == Purpose::Undo && seen.standing == Standing::NotReached => {
+                        Ok(Task::Intend(s, e, true))
+                    }
+                    Some(seen) if seen.purpose == Purpose::Undone => Err(match &undo.flight {
+                        Flight::Refused { why } => format!("refused: {why}; {}", seen.evidence),
+                        _ => seen.evidence.clone(),
+                    }),
+                    Some(_) => look(Purpose::Undone),
                 }
-                Some(seen) if seen.purpose == Purpose::Undo && seen.standing == Standing::NotReached => {
-                    Ok(Task::Intend(s, e, true))
-                }
-                Some(seen) if seen.purpose == Purpose::Undone => Err(match &undo.flight {
-                    Flight::Refused { why } => format!("refused: {why}; {}", seen.evidence),
-                    _ => seen.evidence.clone(),
-                }),
-                Some(_) => look(Purpose::Undone),
-            },
+            }
         },
     }
 }

@@ -243,7 +243,9 @@ impl EffectState {
         match planned.effect.class {
             Class::Looks => seen,
             Class::Undoable | Class::Pivot | Class::ForwardOnly => {
-                self.landed() || self.found || (seen && planned.effect.found == Found::Accept && !self.stands())
+                self.landed()
+                    || self.found
+                    || (seen && planned.effect.found == Found::Accept && !self.stands())
             }
         }
     }
@@ -255,7 +257,10 @@ impl RunState {
         let steps = plan
             .steps
             .iter()
-            .map(|step| StepState { effects: vec![EffectState::default(); step.effects.len()], ..StepState::default() })
+            .map(|step| StepState {
+                effects: vec![EffectState::default(); step.effects.len()],
+                ..StepState::default()
+            })
             .collect();
         Self { steps, ..Self::default() }
     }
@@ -338,7 +343,9 @@ impl RunState {
                 };
                 self.looked(plan, step, effect, seen, handover.as_ref(), *remark);
             }
-            Record::Answered { question, yes, how, substance, .. } => self.answered(plan, question, *yes, how, substance),
+            Record::Answered { question, yes, how, substance, .. } => {
+                self.answered(plan, question, *yes, how, substance)
+            }
             Record::Intent { step, effect, attempt, undo, prior } => {
                 let Some((s, e)) = find(plan, step, effect) else { return };
                 let state = &mut self.steps[s].effects[e];
@@ -354,7 +361,8 @@ impl RunState {
                 } else {
                     state.undone = None;
                     // The first intent's prior is what undo restores: a second attempt must not record our own value as prior.
-                    let first = state.intent.take().filter(|old| !matches!(old.flight, Flight::Refused { .. }));
+                    let first =
+                        state.intent.take().filter(|old| !matches!(old.flight, Flight::Refused { .. }));
                     let prior = first.map_or_else(|| prior.clone(), |old| old.prior);
                     state.intent = Some(Intent { prior, ..intent });
                     self.intents.retain(|pair| *pair != (s, e));
@@ -384,7 +392,8 @@ impl RunState {
                         effect.forget_if_refused();
                         if !effect.landed() {
                             // Seen as absent with nothing in flight: the proof that a retry needs.
-                            let absent = effect.seen.as_ref().is_some_and(|s| s.standing == Standing::NotReached);
+                            let absent =
+                                effect.seen.as_ref().is_some_and(|s| s.standing == Standing::NotReached);
                             if absent {
                                 effect.intent = None;
                             }
@@ -411,7 +420,8 @@ impl RunState {
                 for set in diverged {
                     self.remarks.push((set.clone(), Remark::Divergence));
                 }
-                self.survey = Some(Survey { world: world.clone(), frozen: frozen.clone(), unknown: *unknown });
+                self.survey =
+                    Some(Survey { world: world.clone(), frozen: frozen.clone(), unknown: *unknown });
             }
             Record::Ended { verdict, .. } => {
                 self.verdict = Some(*verdict);
@@ -449,7 +459,9 @@ impl RunState {
                 {
                     intent.flight = Flight::Landed;
                 }
-                if let (Some(set), Some(handover), Standing::Reached) = (&planned.effect.makes, handover, standing) {
+                if let (Some(set), Some(handover), Standing::Reached) =
+                    (&planned.effect.makes, handover, standing)
+                {
                     self.handovers.insert(set.clone(), handover.clone());
                 }
                 state.seen = Some(seen);
@@ -500,7 +512,9 @@ impl RunState {
                 self.choose(plan, choice);
                 return;
             }
-        } else if yes && let Some(index) = plan.steps.iter().position(|s| s.questions.iter().any(|q| q.id == question)) {
+        } else if yes
+            && let Some(index) = plan.steps.iter().position(|s| s.questions.iter().any(|q| q.id == question))
+        {
             // Facts may have changed while the person was thinking: look again before acting on the answer.
             for effect in &mut self.steps[index].effects {
                 if effect.intent.is_none() && !effect.found {
@@ -530,7 +544,11 @@ impl RunState {
             let mut open = false;
             for (effect, planned) in step.effects.iter_mut().zip(&planned.effects) {
                 let landed = effect.landed();
-                if landed && !settled && planned.effect.class == Class::Undoable && planned.effect.proof == Proof::Look {
+                if landed
+                    && !settled
+                    && planned.effect.class == Class::Undoable
+                    && planned.effect.proof == Proof::Look
+                {
                     // What we did may have been changed by others while nobody drove: it is looked at again.
                     if let Some(intent) = &mut effect.intent {
                         intent.flight = Flight::InDoubt { orphaned: true };
@@ -585,7 +603,9 @@ impl RunState {
             }
             for intent in [&mut effect.intent, &mut effect.undo].into_iter().flatten() {
                 match &mut intent.flight {
-                    Flight::InFlight { .. } | Flight::Acknowledged => intent.flight = Flight::InDoubt { orphaned },
+                    Flight::InFlight { .. } | Flight::Acknowledged => {
+                        intent.flight = Flight::InDoubt { orphaned }
+                    }
                     Flight::InDoubt { orphaned: already } => *already |= orphaned,
                     Flight::Refused { .. } | Flight::Landed => {}
                 }
@@ -594,10 +614,8 @@ impl RunState {
     }
 
     fn choose(&mut self, plan: &Plan, choice: Choice) {
-        let rolling = matches!(
-            self.stage,
-            Stage::RollingBack { .. } | Stage::Paused { from_rollback: true, .. }
-        );
+        let rolling =
+            matches!(self.stage, Stage::RollingBack { .. } | Stage::Paused { from_rollback: true, .. });
         self.stage = match choice {
             Choice::RollBack if !self.armed(plan) && !self.passed(plan) => {
                 Stage::RollingBack { why: "a person asked for it".into(), step: String::new() }

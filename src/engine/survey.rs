@@ -41,7 +41,8 @@ impl ClusterNow {
 
     /// Whether no standby streams from the primary: a second failure would lose data.
     pub fn unprotected(&self) -> Known<bool> {
-        let Some(primary) = self.members.values().filter_map(Known::get).find_map(ServerFacts::primary) else {
+        let Some(primary) = self.members.values().filter_map(Known::get).find_map(ServerFacts::primary)
+        else {
             return Known::unknown("no primary was seen");
         };
         primary.senders.as_ref().map(|senders| !senders.iter().any(|sender| sender.state == "streaming"))
@@ -108,7 +109,8 @@ pub(super) async fn survey(plan: &Plan, world: &World, state: &RunState) -> Reco
     let passed = state.passed(plan);
     for (name, regions) in &plan.clusters {
         let now = cluster(world, name, regions, &state.run).await;
-        let label = |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
+        let label =
+            |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
         let writable = now.writable();
         let seen = now.members.values().filter(|facts| facts.get().is_some()).count();
         let writes = match writable.as_slice() {
@@ -130,7 +132,9 @@ pub(super) async fn survey(plan: &Plan, world: &World, state: &RunState) -> Reco
             parts.push(format!("{}: {}", label(what), server_in_words(facts)));
             if passed && let Some(handover) = state.handovers.get(name) {
                 match facts.get().and_then(ServerFacts::primary) {
-                    Some(primary) if primary.next_transaction > handover.next_transaction => diverged.push(name.clone()),
+                    Some(primary) if primary.next_transaction > handover.next_transaction => {
+                        diverged.push(name.clone())
+                    }
                     _ => {}
                 }
                 if facts.is(|facts| !facts.in_recovery()) {

@@ -11,6 +11,7 @@ pub mod table;
 pub mod wait;
 
 pub use contract::{
-    Aim, Class, Effect, Found, Judgement, Kind, KindInfo, Main, Pace, Place, Proof, Question, Remark, Sight, Standing,
+    Aim, Class, Effect, Found, Judgement, Kind, KindInfo, Main, Pace, Place, Proof, Question, Remark, Sight,
+    Standing,
 };
 pub use table::{Action, Facts, KINDS};

@@ -222,11 +222,12 @@ fn bodies(info: &KindInfo, body: &Node, scope: &Scope<'_>) -> Vec<(String, Node)
         value: Value::Map(vec![(Key { name: field.to_string(), span: node.span }, node.clone())]),
     };
     match (info.main, &body.value) {
-        (_, Value::Map(_)) | (Main::None, _) => vec![(String::new(), body.clone())],
+        (_, Value::Map(_) | Value::Refused) | (Main::None, _) => vec![(String::new(), body.clone())],
         (Main::Field(field), _) => vec![(String::new(), wrap(field, body))],
-        (Main::Resource(field, _), Value::List(items)) => {
-            items.iter().map(|item| (item.text().unwrap_or_default().to_string(), wrap(field, item))).collect()
-        }
+        (Main::Resource(field, _), Value::List(items)) => items
+            .iter()
+            .map(|item| (item.as_text().unwrap_or_default().to_string(), wrap(field, item)))
+            .collect(),
         (Main::Resource(field, _), Value::Scalar { text, style }) => match scope.directory.group(text) {
             Some(members) => members
                 .into_iter()
