@@ -14,3 +14,8 @@ pub struct Share(u64);
 pub struct Size(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 pub struct Rate(u64);
+impl Size {
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}

@@ -6,6 +6,7 @@
 pub mod checklist;
 pub mod condition;
 pub mod contract;
+pub mod postgres;
 pub mod scope;
 pub mod table;
 pub mod wait;

@@ -175,6 +175,12 @@ macro_rules! step_kinds {
 step_kinds! {
     Checklist = super::checklist::Checklist;
     Wait = super::wait::Wait;
+    PostgresPreflight = super::postgres::preflight::Preflight;
+    PostgresCheckLag = super::postgres::check_lag::CheckLag;
+    PostgresFreeze = super::postgres::freeze::Freeze;
+    PostgresCatchUp = super::postgres::catch_up::CatchUp;
+    PostgresPromote = super::postgres::promote::Promote;
+    PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
 }
 
 /// What the table knows of a kind.

@@ -13,6 +13,8 @@ pub mod dns_ask;
 pub mod exec;
 pub mod http;
 pub mod notify;
+pub mod postgres;
 pub mod process;
 pub mod secret;
 pub mod signal;
+pub mod tls;
