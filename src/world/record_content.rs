@@ -8,6 +8,7 @@ use super::Known;
 use super::dns::{RecordAim, RecordSet, Shares};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Everything, in basis points.
@@ -17,7 +18,7 @@ pub const DISABLED: &str = "disabled: ";
 const MARKER: &str = " -- mrctl:v1 ";
 
 /// A record of the inventory, as content is made from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RecordSpec {
     /// Fully qualified name with the trailing dot.
     pub domain: String,
