@@ -108,8 +108,7 @@ mod tests {
             ("journal_failed", 9),
             ("not_ready", 10),
         ];
-        let ours: Vec<(&str, u8)> =
-            ExitCode::ALL.iter().map(|code| (code.word(), code.number())).collect();
+        let ours: Vec<(&str, u8)> = ExitCode::ALL.iter().map(|code| (code.word(), code.number())).collect();
         assert_eq!(ours, table);
     }
 

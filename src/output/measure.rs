@@ -1,9 +1,10 @@
 //! Measured times of a run: whole, write gap, service restored. From the journal's own times alone.
 
 use crate::engine::record::{Purpose, Record};
-use crate::engine::state::find;
+use crate::engine::state::{RunState, find};
 use crate::plan::Plan;
 use crate::step::{Class, Standing};
+use crate::world::Reply;
 use std::collections::BTreeMap;
 
 /// A time that runs or has ended. Milliseconds since the epoch.
@@ -46,9 +47,11 @@ impl Measures {
     /// The write gap over all data sets: from the first that was frozen to the last that could be written again.
     pub fn write_gap(&self) -> Option<Span> {
         let began = self.gaps.values().map(|(span, _)| span.began).min()?;
-        let ended = self.gaps.values().map(|(span, _)| span.ended).try_fold(i64::MIN, |last, ended| {
-            Some(last.max(ended?))
-        });
+        let ended = self
+            .gaps
+            .values()
+            .map(|(span, _)| span.ended)
+            .try_fold(i64::MIN, |last, ended| Some(last.max(ended?)));
         Some(Span { began, ended })
     }
 
@@ -64,8 +67,8 @@ impl Measures {
         self.marks.contains_key("service_restored")
     }
 
-    /// Takes one record.
-    pub fn record(&mut self, plan: &Plan, at: i64, record: &Record) {
+    /// Takes one record; `state` has folded it already.
+    pub fn record(&mut self, plan: &Plan, state: &RunState, at: i64, record: &Record) {
         match record {
             Record::Created { .. } | Record::Opened { .. } => {
                 let began = self.run.map_or(at, |run| run.began);
@@ -109,6 +112,15 @@ impl Measures {
                     }
                 }
             }
+            Record::Replied { step, effect, undo: false, reply: Reply::Refused { .. }, .. } => {
+                if let Some((s, e)) = find(plan, step, effect)
+                    && let Some(set) = &plan.steps[s].effects[e].effect.freezes
+                    && !frozen_by_us(plan, state, set)
+                {
+                    // The guard refused: writes never stopped.
+                    self.gaps.retain(|name, (span, _)| name != set || span.ended.is_some());
+                }
+            }
             Record::Intent { .. }
             | Record::Looked { .. }
             | Record::Required { .. }
@@ -125,11 +137,19 @@ impl Measures {
     }
 
     fn end(&mut self, set: &str, at: i64, how: GapEnd) {
+        // A freeze can have several effects: writes go on when the last of them is taken back.
         if let Some((span, end)) = self.gaps.get_mut(set)
-            && span.ended.is_none()
+            && (span.ended.is_none() || (*end, how) == (Some(GapEnd::Restored), GapEnd::Restored))
         {
             span.ended = Some(at);
             *end = Some(how);
         }
     }
+}
+
+fn frozen_by_us(plan: &Plan, state: &RunState, set: &str) -> bool {
+    plan.effects().any(|(s, e, planned)| {
+        planned.effect.freezes.as_deref() == Some(set)
+            && state.steps.get(s).and_then(|step| step.effects.get(e)).is_some_and(|effect| effect.stands())
+    })
 }

@@ -105,6 +105,8 @@ pub struct UndoRow {
     pub step: usize,
     /// Index of the effect.
     pub effect: usize,
+    /// A temporary change that is put back because the run is done, not because it failed.
+    pub temporary: bool,
     /// How it ended, if it did.
     pub outcome: Option<Undone>,
     /// When it began.
@@ -141,7 +143,10 @@ pub enum Change {
     /// A step settled.
     Settled(usize),
     /// The rollback, or putting temporary changes back, begins.
-    Undoing,
+    Undoing {
+        /// Which of the two.
+        temporary: bool,
+    },
     /// A line of it begins.
     UndoBegan(usize),
     /// A line of it ended.
@@ -174,6 +179,7 @@ pub struct Model {
     /// When the last record was written.
     pub at: i64,
     opened: bool,
+    undoing: Option<bool>,
     sections: Vec<bool>,
     faults: BTreeMap<usize, (bool, String)>,
 }
@@ -204,6 +210,7 @@ impl Model {
             ending: None,
             at: 0,
             opened: false,
+            undoing: None,
             sections: vec![false; plan.sections.len().max(1)],
             faults: BTreeMap::new(),
             plan,
@@ -233,7 +240,8 @@ impl Model {
     /// Steps that need nothing more, and steps in all. What is skipped does not count.
     pub fn counters(&self) -> (usize, usize) {
         let planned = self.rows.iter().filter(|row| row.phase != Phase::Skipped);
-        let done = planned.clone().filter(|row| matches!(row.phase, Phase::Done | Phase::Found | Phase::Warned));
+        let done =
+            planned.clone().filter(|row| matches!(row.phase, Phase::Done | Phase::Found | Phase::Warned));
         (done.count(), planned.count())
     }
 
@@ -254,7 +262,7 @@ impl Model {
         let plan = Arc::clone(&self.plan);
         self.at = at;
         self.state.fold(&plan, record);
-        self.measures.record(&plan, at, record);
+        self.measures.record(&plan, &self.state, at, record);
         let mut changes = Vec::new();
         let tell = |text: String, bad: bool| Change::Told(text, bad);
         match record {
@@ -315,7 +323,11 @@ impl Model {
                     Reply::Refused { why } => format!("refused: {why}"),
                     Reply::Lost { why } => format!("no answer: {why}; looking"),
                 };
-                self.progress(&Progress { step: step.clone(), effect: effect.clone(), evidence: said.clone() });
+                self.progress(&Progress {
+                    step: step.clone(),
+                    effect: effect.clone(),
+                    evidence: said.clone(),
+                });
                 match reply {
                     Reply::Refused { .. } | Reply::Lost { .. } => {
                         let what = if *undo { "taking back " } else { "" };
@@ -356,8 +368,7 @@ impl Model {
                     }
                 }
                 match to {
-                    Turn::Finish | Turn::Warn => {}
-                    Turn::Refuse => {}
+                    Turn::Finish | Turn::Warn | Turn::Refuse => {}
                     Turn::Pause => changes.push(tell(format!("pausing: {why}"), true)),
                     Turn::RollBack => changes.push(tell(format!("rolling back: {why}"), true)),
                 }
@@ -387,6 +398,7 @@ impl Model {
         self.faults.clear();
         self.ending = None;
         self.notes.clear();
+        self.undoing = None;
     }
 
     fn row(&mut self, step: &str) -> Option<&mut Row> {
@@ -412,11 +424,20 @@ impl Model {
         {
             return index;
         }
-        let rolling = |row: &UndoRow| row.ended.is_none_or(|ended| ended <= at);
-        if self.undo.is_empty() || !self.undo.iter().all(rolling) {
-            changes.push(Change::Undoing);
+        let temporary = self.state.stage == Stage::Finishing;
+        if self.undoing != Some(temporary) {
+            self.undoing = Some(temporary);
+            changes.push(Change::Undoing { temporary });
         }
-        self.undo.push(UndoRow { step: s, effect: e, outcome: None, began: at, ended: None, evidence: String::new() });
+        self.undo.push(UndoRow {
+            step: s,
+            effect: e,
+            temporary,
+            outcome: None,
+            began: at,
+            ended: None,
+            evidence: String::new(),
+        });
         changes.push(Change::UndoBegan(self.undo.len() - 1));
         self.undo.len() - 1
     }
@@ -456,8 +477,12 @@ impl Model {
         for (s, step) in plan.steps.iter().enumerate() {
             let phase = self.phase(s, &current);
             let state = &self.state.steps[s];
-            let there =
-                step.effects.iter().zip(&state.effects).filter(|(planned, effect)| effect.done(planned)).count();
+            let there = step
+                .effects
+                .iter()
+                .zip(&state.effects)
+                .filter(|(planned, effect)| effect.done(planned))
+                .count();
             let yes = |id: &str| self.state.answers.get(id).is_some_and(|answer| answer.yes);
             let answered = step.questions.iter().filter(|ask| yes(&ask.id)).count();
             let row = &mut self.rows[s];
@@ -523,10 +548,11 @@ impl Model {
             None => {}
         }
         if step_done(&self.plan, &self.state, s, step) {
-            let ours = |(planned, effect): (&crate::plan::PlannedEffect, &crate::engine::state::EffectState)| {
-                planned.effect.class == Class::Looks
-                    || effect.intent.as_ref().is_some_and(|intent| intent.flight == Flight::Landed)
-            };
+            let ours =
+                |(planned, effect): (&crate::plan::PlannedEffect, &crate::engine::state::EffectState)| {
+                    planned.effect.class == Class::Looks
+                        || effect.intent.as_ref().is_some_and(|intent| intent.flight == Flight::Landed)
+                };
             let all_ours = step.effects.iter().zip(&state.effects).all(ours);
             return if all_ours { Phase::Done } else { Phase::Found };
         }

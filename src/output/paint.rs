@@ -168,7 +168,8 @@ pub fn wrap(text: &str, width: usize, lines: usize, style: Style) -> Vec<String>
     for word in safe.split(' ').filter(|word| !word.is_empty()) {
         let mut word = word;
         loop {
-            let room = if line.is_empty() { width } else { width.saturating_sub(measure_text_width(&line) + 1) };
+            let room =
+                if line.is_empty() { width } else { width.saturating_sub(measure_text_width(&line) + 1) };
             if measure_text_width(word) <= room {
                 if !line.is_empty() {
                     line.push(' ');
@@ -178,7 +179,8 @@ pub fn wrap(text: &str, width: usize, lines: usize, style: Style) -> Vec<String>
             }
             if line.is_empty() {
                 // A word that is longer than a line (a path, a position) is broken where the line ends.
-                let cut = truncate_str(word, width, "").len().max(word.chars().next().map_or(0, char::len_utf8));
+                let cut =
+                    truncate_str(word, width, "").len().max(word.chars().next().map_or(0, char::len_utf8));
                 broken.push(word[..cut].to_string());
                 word = &word[cut..];
                 if word.is_empty() {
