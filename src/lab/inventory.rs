@@ -133,7 +133,8 @@ fn command(lab: &Lab, words: &[&str]) -> Result<String> {
         let path = find(name).ok_or_else(|| LabError::Missing(name.to_owned()))?;
         Ok(path.display().to_string())
     };
-    let mut line = vec![program("env")?, "--chdir=/".to_owned()];
+    let mut line = vec![program("env")?, "-i".to_owned(), "--chdir=/".to_owned()];
+    line.extend(super::process::ENVIRONMENT.map(|(name, value)| format!("{name}={value}")));
     let mut prefix = lab.account.prefix();
     if let Some(first) = prefix.first_mut() {
         *first = program(first)?;

@@ -1,6 +1,5 @@
 //! One PowerDNS authoritative server per region, each with its own copy of the zone, as with two providers.
 
-use std::process::Command;
 
 use secrecy::ExposeSecret;
 
@@ -62,7 +61,7 @@ pub(crate) async fn create(lab: &Lab, region: Region) -> Result<()> {
     let schema_file = std::path::Path::new(PDNS_SCHEMA);
     let schema = std::fs::read_to_string(schema_file).on("reading", schema_file)?;
     lab.account.file(&folder.join("zone.sql"), &format!("{schema}\n{}", zone()))?;
-    let mut sqlite = Command::new(&lab.programs.sqlite);
+    let mut sqlite = process::command(&lab.programs.sqlite);
     sqlite
         .arg("-batch")
         .arg(folder.join("zones.sqlite3"))
@@ -90,7 +89,7 @@ fn zone() -> String {
 
 /// Starts the server and waits until it answers for the record, and its API for its key.
 pub(crate) async fn start(lab: &Lab, region: Region) -> Result<()> {
-    let mut command = Command::new(&lab.programs.pdns);
+    let mut command = process::command(&lab.programs.pdns);
     command.arg(format!("--config-dir={}", lab.layout.pdns(region).display()));
     let server = lab.dns_server(region);
     let api = std::net::SocketAddrV4::new(region.address(), lab.ports().dns_api);

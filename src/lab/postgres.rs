@@ -1,6 +1,5 @@
 //! The PostgreSQL pair: made from one new cluster and its copy, started, stopped, found again.
 
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -55,7 +54,7 @@ pub(crate) async fn create(lab: &Lab) -> Result<()> {
     let password_file = lab.layout.postgres(first).join("initdb-password");
     let password = lab.secrets().read(Secret::Superuser)?;
     lab.account.file(&password_file, &format!("{}\n", password.expose_secret()))?;
-    let mut initdb = Command::new(lab.programs.postgres("initdb"));
+    let mut initdb = process::command(lab.programs.postgres("initdb"));
     initdb
         .args(["--no-sync", "--data-checksums", "--auth=scram-sha-256", "--username=postgres"])
         .args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"])
@@ -64,7 +63,7 @@ pub(crate) async fn create(lab: &Lab) -> Result<()> {
     let made = process::run(initdb, lab.account).await;
     std::fs::remove_file(&password_file).on("removing", &password_file)?;
     made?;
-    let mut copy = Command::new("cp");
+    let mut copy = process::command("cp");
     copy.args(["-a", "--reflink=auto"]).arg(lab.layout.pgdata(first)).arg(lab.layout.pgdata(second));
     process::run(copy, lab.account).await?;
     for region in Region::ALL {
@@ -77,11 +76,10 @@ pub(crate) async fn create(lab: &Lab) -> Result<()> {
 /// Starts the server and waits until it answers.
 pub(crate) async fn start(lab: &Lab, region: Region) -> Result<()> {
     let name = process_name(region);
+    forget_the_dead(lab, region).await?;
     let log = lab.layout.log(&name);
-    let mut command = Command::new(lab.programs.postgres("postgres"));
+    let mut command = process::command(lab.programs.postgres("postgres"));
     command.arg("-D").arg(lab.layout.pgdata(region));
-    // Messages that the lab waits for or shows; the locale of the caller would change them.
-    command.env("LC_ALL", "C.UTF-8");
     lab.start(&name, command, || async {
         let session = lab.connect_to(region, Role::Superuser, "postgres").await.map_err(describe)?;
         session.simple_query("SELECT 1").await.map(|_| ()).map_err(|error| error.to_string())
@@ -93,6 +91,19 @@ pub(crate) async fn start(lab: &Lab, region: Region) -> Result<()> {
         }
         other => other,
     })
+}
+
+/// Removes the lock file of a server that was killed. Until its zombie is reaped (seconds, where process 1 is lazy) a new server
+/// takes it for alive and refuses to start; we know better, because nothing that lives works in the data folder.
+async fn forget_the_dead(lab: &Lab, region: Region) -> Result<()> {
+    let data = lab.layout.pgdata(region);
+    let file = data.join("postmaster.pid");
+    if !file.exists() {
+        return Ok(());
+    }
+    let what = format!("the killed server of {region} is gone");
+    wait::until_true(&what, PATIENCE, || !Process::any_in(&data)).await?;
+    std::fs::remove_file(&file).on("removing", &file)
 }
 
 /// Stops the server: fast, and by force if that takes longer than our patience. A server that is not running is stopped.

@@ -59,6 +59,8 @@ hostssl   all          all         127.0.0.0/8   scram-sha-256
 hostssl   replication  replicator  127.0.0.0/8   scram-sha-256
 ";
 
+/// `max_connections` stays at its default: `initdb` has written it into the control file, and a standby refuses to start with
+/// less than that.
 fn postgresql_conf(layout: &Layout, region: Region, ports: &Ports) -> String {
     let folder = layout.postgres(region);
     let source = region.other();
@@ -77,7 +79,6 @@ fn postgresql_conf(layout: &Layout, region: Region, ports: &Ports) -> String {
          port = {port}\n\
          unix_socket_directories = ''\n\
          cluster_name = '{region}'\n\
-         max_connections = 50\n\
          shared_buffers = 16MB\n\
          min_wal_size = 32MB\n\
          max_wal_size = 256MB\n\

@@ -120,6 +120,13 @@ impl Process {
         String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_string()
     }
 
+    /// Whether any running process works in the folder.
+    pub fn any_in(folder: &Path) -> bool {
+        everyone().into_iter().any(|(pid, stat)| {
+            stat.runs() && Self { pid, started: stat.started }.folder().is_some_and(|found| found == folder)
+        })
+    }
+
     /// Its working folder, where we may read it.
     pub fn folder(&self) -> Option<PathBuf> {
         std::fs::read_link(format!("/proc/{}/cwd", self.pid)).ok()
@@ -152,6 +159,21 @@ fn everyone() -> Vec<(i32, Stat)> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
         .filter_map(|pid| Some((pid, stat(pid)?)))
         .collect()
+}
+
+/// What every server and tool sees of the caller's environment: nothing. `PGSSLMODE`, another locale, or certificates in a home
+/// folder that the servers' account cannot read would change what they do.
+pub(crate) const ENVIRONMENT: [(&str, &str); 3] = [
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("LC_ALL", "C.UTF-8"),
+    ("HOME", "/nonexistent"),
+];
+
+/// A command with that environment.
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.env_clear().envs(ENVIRONMENT);
+    command
 }
 
 /// Starts a server that goes on when we end: a process group of its own (Ctrl-C is for us), output to `log`.

@@ -1,12 +1,11 @@
 //! One Redis per region, independent of each other; the first region's holds sessions worth warming.
 
-use std::process::Command;
 
 use secrecy::ExposeSecret;
 
 use super::error::{LabError, Result};
 use super::secrets::Secret;
-use super::{Lab, Region};
+use super::{Lab, Region, process};
 
 /// Sessions in the first region's cache.
 pub const SESSIONS: u32 = 2_000;
@@ -41,7 +40,7 @@ pub(crate) fn create(lab: &Lab, region: Region) -> Result<()> {
 
 /// Starts the server and waits until it answers.
 pub(crate) async fn start(lab: &Lab, region: Region) -> Result<()> {
-    let mut command = Command::new(&lab.programs.redis);
+    let mut command = process::command(&lab.programs.redis);
     command.arg(lab.layout.redis(region).join("redis.conf"));
     lab.start(&process_name(region), command, || async {
         let mut connection = lab.redis(region).await.map_err(|error| error.to_string())?;

@@ -2,7 +2,6 @@
 //!
 //! Each step is there because leaving it out fails in a way that looks like success; see `docs/design/0004-lab.md`.
 
-use std::process::Command;
 
 use secrecy::ExposeSecret;
 
@@ -55,7 +54,7 @@ impl Lab {
             self.ports().postgres,
             self.pki().ca().display()
         );
-        let mut rewind = Command::new(self.programs.postgres("pg_rewind"));
+        let mut rewind = process::command(self.programs.postgres("pg_rewind"));
         rewind
             .arg(format!("--target-pgdata={}", self.layout.pgdata(target).display()))
             .arg(format!("--source-server={server}"))

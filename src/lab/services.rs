@@ -1,6 +1,5 @@
 //! The lab's own programs: an application per region and the receiver of notifications.
 
-use std::process::Command;
 
 use secrecy::ExposeSecret;
 
@@ -10,7 +9,7 @@ use super::error::{FileContext, LabError, Result};
 use super::pki::IssueOptions;
 use super::receiver::ReceiverConfig;
 use super::secrets::Secret;
-use super::{Lab, Region};
+use super::{Lab, Region, process};
 
 /// The name of the receiver in `lab.json`.
 pub(crate) const RECEIVER: &str = "receiver";
@@ -75,7 +74,7 @@ async fn start(
     address: std::net::SocketAddrV4,
 ) -> Result<()> {
     let program = &lab.program;
-    let mut command = Command::new(program);
+    let mut command = process::command(program);
     command.args(["lab", subcommand, "--config"]).arg(config);
     // Our own program may lie where the servers' account cannot go (a home folder): then it keeps our identity.
     let account = if lab.account.can_execute(program) { lab.account } else { Account::caller() };

@@ -116,7 +116,7 @@ impl Lab {
     /// The first `lab.json`: from here on another process can find and stop what runs.
     async fn begin(&self, secrets: &Secrets) -> Result<()> {
         let version = async |program: PathBuf| -> Result<String> {
-            let mut command = std::process::Command::new(program);
+            let mut command = process::command(program);
             command.arg("--version");
             // PowerDNS prints its version and ends with 99.
             let text = match process::run(command, Account::caller()).await {

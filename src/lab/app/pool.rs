@@ -13,7 +13,7 @@ use crate::lab::database::{self, Login, Session};
 use crate::lab::error::Result;
 use crate::lab::postgres::{describe, describe_database};
 
-/// Most connections at once; the server allows 50 and others need some.
+/// Most connections at once; the server allows 100 and others need some.
 const LIMIT: usize = 12;
 /// Longest time for one request at the database.
 const PATIENCE: Duration = Duration::from_secs(2);
