@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod engine;
+pub mod cli;
 pub mod error;
 pub mod exit_code;
 pub mod journal;
