@@ -1,9 +1,13 @@
 //! mrctl executes regional failovers from a YAML runbook that reads like a pilot's checklist.
 #![forbid(unsafe_code)]
 
+pub mod engine;
 pub mod error;
 pub mod journal;
 pub mod lab;
 pub mod language;
+pub mod plan;
+pub mod redact;
 pub mod runbook;
+pub mod step;
 pub mod world;

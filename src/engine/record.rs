@@ -46,6 +46,8 @@ pub enum Turn {
     Finish,
     /// Nothing was changed: end as refused.
     Refuse,
+    /// The step's failure becomes a warning; the run goes on without it.
+    Warn,
 }
 
 /// How a run, or one process of it, ended.
@@ -242,6 +244,8 @@ pub enum Record {
         notes: Vec<String>,
         /// Data sets from which writes are frozen, as seen now.
         frozen: Vec<String>,
+        /// Data sets whose old primary took commits after the handover.
+        diverged: Vec<String>,
         /// Whether anything could not be seen.
         unknown: bool,
     },
@@ -281,7 +285,9 @@ impl Record {
             | Self::LockLost { .. }
             | Self::Ended { .. }
             | Self::Abandoned { .. } => true,
-            Self::Required { .. } | Self::Looked { .. } | Self::Retrying { .. } | Self::Surveyed { .. } => false,
+            Self::Required { .. } | Self::Looked { .. } | Self::Retrying { .. } | Self::Surveyed { .. } => {
+                false
+            }
         }
     }
 }

@@ -243,8 +243,9 @@ impl Plan {
 
     /// Every effect with its indices.
     pub fn effects(&self) -> impl Iterator<Item = (usize, usize, &PlannedEffect)> {
-        self.steps.iter().enumerate().flat_map(|(s, step)| {
-            step.effects.iter().enumerate().map(move |(e, effect)| (s, e, effect))
-        })
+        self.steps
+            .iter()
+            .enumerate()
+            .flat_map(|(s, step)| step.effects.iter().enumerate().map(move |(e, effect)| (s, e, effect)))
     }
 }

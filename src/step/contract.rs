@@ -27,13 +27,21 @@ pub enum Standing {
 }
 
 /// What an effect is judged against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Aim<'a, F> {
     /// The effect is there.
     Applied,
     /// What the intent recorded as prior is there again.
     Restored(&'a F),
 }
+
+impl<F> Clone for Aim<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Aim<'_, F> {}
 
 /// Something that an ending must mention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -6,11 +6,13 @@
 pub mod checklist;
 pub mod condition;
 pub mod contract;
+pub mod postgres;
 pub mod scope;
 pub mod table;
 pub mod wait;
 
 pub use contract::{
-    Aim, Class, Effect, Found, Judgement, Kind, KindInfo, Main, Pace, Place, Proof, Question, Remark, Sight, Standing,
+    Aim, Class, Effect, Found, Judgement, Kind, KindInfo, Main, Pace, Place, Proof, Question, Remark, Sight,
+    Standing,
 };
 pub use table::{Action, Facts, KINDS};

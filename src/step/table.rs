@@ -175,6 +175,12 @@ macro_rules! step_kinds {
 step_kinds! {
     Checklist = super::checklist::Checklist;
     Wait = super::wait::Wait;
+    PostgresPreflight = super::postgres::preflight::Preflight;
+    PostgresCheckLag = super::postgres::check_lag::CheckLag;
+    PostgresFreeze = super::postgres::freeze::Freeze;
+    PostgresCatchUp = super::postgres::catch_up::CatchUp;
+    PostgresPromote = super::postgres::promote::Promote;
+    PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
 }
 
 /// What the table knows of a kind.
@@ -222,11 +228,12 @@ fn bodies(info: &KindInfo, body: &Node, scope: &Scope<'_>) -> Vec<(String, Node)
         value: Value::Map(vec![(Key { name: field.to_string(), span: node.span }, node.clone())]),
     };
     match (info.main, &body.value) {
-        (_, Value::Map(_)) | (Main::None, _) => vec![(String::new(), body.clone())],
+        (_, Value::Map(_) | Value::Refused) | (Main::None, _) => vec![(String::new(), body.clone())],
         (Main::Field(field), _) => vec![(String::new(), wrap(field, body))],
-        (Main::Resource(field, _), Value::List(items)) => {
-            items.iter().map(|item| (item.text().unwrap_or_default().to_string(), wrap(field, item))).collect()
-        }
+        (Main::Resource(field, _), Value::List(items)) => items
+            .iter()
+            .map(|item| (item.as_text().unwrap_or_default().to_string(), wrap(field, item)))
+            .collect(),
         (Main::Resource(field, _), Value::Scalar { text, style }) => match scope.directory.group(text) {
             Some(members) => members
                 .into_iter()

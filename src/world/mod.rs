@@ -12,6 +12,7 @@ pub mod http;
 pub mod known;
 pub mod notify;
 pub mod postgres;
+pub mod real;
 pub mod reply;
 pub mod signal;
 
