@@ -1,1 +1,4 @@
+//! One integration binary: each extra test binary links every driver again.
 
+mod postgres;
+mod support;

@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod real;
 pub mod reply;
 pub mod signal;
+pub mod sim;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -138,6 +138,8 @@ fn read(text: &str) -> Known<ServerFacts> {
         })
     };
     let altered = altered(&ro, raw.settings);
+    let mut overrides = raw.overrides;
+    overrides.sort();
     let sessions = if raw.stats {
         Known::Known(Sessions {
             clients: raw
@@ -159,7 +161,7 @@ fn read(text: &str) -> Known<ServerFacts> {
         started: raw.started,
         role,
         read_only: ReadOnly { on: ro.value == "on", source: ro.source, altered },
-        overrides: raw.overrides,
+        overrides,
         sessions,
         synchronous_names: raw.ssn,
         waiting_for_standby: if raw.stats { Known::Known(raw.waiting) } else { Known::Unknown(no_stats()) },
