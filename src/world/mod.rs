@@ -13,6 +13,7 @@ pub mod known;
 pub mod notify;
 pub mod postgres;
 pub mod real;
+pub mod record_content;
 pub mod reply;
 pub mod signal;
 pub mod sim;

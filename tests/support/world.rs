@@ -77,5 +77,5 @@ pub fn reach(pair: &Pair, how: Reach) -> RealPostgres {
 
 /// A world of this port alone.
 pub fn world(postgres: RealPostgres) -> World {
-    mrctl::world::sim::silent::world(Rc::new(postgres))
+    mrctl::world::sim::Sim::new().world_with(Rc::new(postgres))
 }
