@@ -2,7 +2,6 @@
 
 use super::parameter::Parameter;
 use crate::error::Span;
-use crate::language::expression::Expression;
 use crate::language::tree::Node;
 use crate::language::units::Period;
 use crate::language::Spanned;
@@ -62,13 +61,11 @@ pub struct Role {
     pub span: Span,
 }
 
-/// A condition with the text that it was read from.
+/// A condition as it was written; names and types are checked by the plan, which knows signals and regions.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    /// As written.
+    /// The text.
     pub text: Spanned<String>,
-    /// As understood; names and types are not checked yet.
-    pub expression: Expression,
 }
 
 /// A condition that must hold while steps run.

@@ -62,7 +62,7 @@ pub(super) fn names_are_known(context: &Context<'_>, problems: &mut Problems) {
     let mut text = |template: &Spanned<String>| {
         interpolate_text(&template.value, template.span, &names, problems);
     };
-    let mut confirm = |confirm: &Confirm, text: &mut dyn FnMut(&Spanned<String>)| {
+    let confirm = |confirm: &Confirm, text: &mut dyn FnMut(&Spanned<String>)| {
         confirm.ask.iter().chain(&confirm.typed).for_each(text);
     };
     text(&runbook.title);

@@ -192,8 +192,11 @@ pub(super) fn confirm(text: Spanned<ConfirmText>) -> Confirm {
 
 /// A condition from its text.
 pub(super) fn condition(text: Spanned<String>, problems: &mut Problems) -> Option<Condition> {
-    let expression = crate::language::expression::parse(&text.value, text.span, problems)?;
-    Some(Condition { text, expression })
+    if text.value.trim().is_empty() {
+        problems.push(Problem::error(Code::ConditionSyntax, "the condition is empty").at(text.span));
+        return None;
+    }
+    Some(Condition { text })
 }
 
 /// The model's form of all policy keys but `rollback`.
