@@ -5,7 +5,7 @@ mod dns;
 mod lines;
 mod names;
 mod parallel;
-mod parameters;
+pub(super) mod parameters;
 mod policy;
 mod references;
 mod resources;

@@ -123,7 +123,7 @@ pub(super) fn outside_text_is_guarded(context: &Context<'_>, problems: &mut Prob
 }
 
 /// The names in `${…}`; `$${` is literal.
-pub(super) fn names_in(text: &str) -> Vec<&str> {
+pub(in crate::runbook) fn names_in(text: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
