@@ -2,9 +2,10 @@
 
 use super::parameter::Parameter;
 use crate::error::Span;
+use crate::language::Spanned;
+use crate::language::expression::Expression;
 use crate::language::tree::Node;
 use crate::language::units::Period;
-use crate::language::Spanned;
 use indexmap::IndexMap;
 
 /// Text for people in which `${…}` is still to be filled in.
@@ -61,11 +62,13 @@ pub struct Role {
     pub span: Span,
 }
 
-/// A condition as it was written; names and types are checked by the plan, which knows signals and regions.
+/// A condition with the text that it was read from. Its names are decided by the plan, which knows the regions.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    /// The text.
+    /// As written.
     pub text: Spanned<String>,
+    /// As understood.
+    pub expression: Expression,
 }
 
 /// A condition that must hold while steps run.

@@ -6,7 +6,7 @@ use crate::error::{Code, Problem, Problems, Span};
 use crate::runbook::parameter::{Parameter, ParameterType, matches};
 
 /// Names that `${…}` gives another meaning.
-const RESERVED: [&str; 5] = ["from", "to", "region", "mode", "run"];
+const RESERVED: [&str; 6] = ["from", "to", "region", "mode", "drill", "run"];
 
 pub(super) fn definitions_make_sense(context: &Context<'_>, problems: &mut Problems) {
     for (name, parameter) in &context.draft.runbook.parameters {

@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Problem, Problems};
 use crate::language::Spanned;
+use crate::language::expression::Expression;
 use crate::language::units::Period;
 use crate::runbook::model::{Condition, Confirm, OnFailure, Only, Policy, Retry, Rollback, Where};
 use schemars::JsonSchema;
@@ -192,11 +193,13 @@ pub(super) fn confirm(text: Spanned<ConfirmText>) -> Confirm {
 
 /// A condition from its text.
 pub(super) fn condition(text: Spanned<String>, problems: &mut Problems) -> Option<Condition> {
-    if text.value.trim().is_empty() {
-        problems.push(Problem::error(Code::ConditionSyntax, "the condition is empty").at(text.span));
-        return None;
+    match Expression::parse(&text.value, text.span) {
+        Ok(expression) => Some(Condition { text, expression }),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
     }
-    Some(Condition { text })
 }
 
 /// The model's form of all policy keys but `rollback`.

@@ -36,7 +36,7 @@ fn groups_choices_and_every_form_of_policy_are_read() {
     assert_eq!(freeze.within.unwrap().millis(), 300_000);
     let look = &runbook.step("look").unwrap().policy;
     assert_eq!((look.retry.unwrap().times, look.retry.unwrap().every.millis()), (3, 500));
-    assert_eq!(look.when.as_ref().unwrap().text.value, "level == high");
+    assert_eq!(look.when.as_ref().unwrap().text.value, "level == 'high'");
     assert!(matches!(&runbook.step("banner").unwrap().policy.rollback, Rollback::None { .. }));
     let shift = &runbook.step("shift").unwrap().policy;
     assert_eq!(shift.place.as_ref().unwrap().value, Where::To);
@@ -104,7 +104,8 @@ fn every_rule_for_steps_refuses_what_it_is_for() {
         ("  - { id: a, dns.shift: www, on_failure: ignore }", "MR0105"),
         ("  - { id: a, dns.shift: www, only: [planed] }", "MR0105"),
         ("  - { id: a, dns.shift: www, timeout: 5 }", "MR0109"),
-        ("  - { id: a, dns.shift: www, require: ' ' }", "MR0301 the condition is empty"),
+        ("  - { id: a, dns.shift: www, when: error_rate(to) < 2% }", "MR0418 `when` asks `error_rate(to)`"),
+        ("  - { id: a, dns.shift: www, require: ' ' }", "MR0301"),
         ("  - parallel: [{ id: a, postgres.freeze: orders }]", "MR0410 a freeze cannot stand inside `parallel`"),
         ("  - parallel: [{ id: a, postgres.promote: orders }]", "MR0410 a promotion cannot stand inside `parallel`"),
         ("  - parallel: [{ id: a, dns.shift: www, confirm: true }]", "MR0410 a confirmation cannot stand inside"),
@@ -129,6 +130,11 @@ fn every_rule_for_the_head_refuses_what_it_is_for() {
         ("watch: [{ id: w, ok: x < 1, during: b..a }]", "MR0408 `b` comes after `a`"),
         ("watch: [{ id: w, ok: x < 1, during: a }, { id: w, ok: x < 1, during: b }]", "MR0405 there are two of `w`"),
         ("watch: [{ id: w, ok: x < 1 }]", "MR0102"),
+        ("watch: [{ id: w, ok: errors(to) < 2%, during: a }]", "MR0303 `errors` is not known here"),
+        ("watch: [{ id: w, ok: error_rate(to) < 2s, during: a }]", "MR0304"),
+        ("watch: [{ id: w, ok: error_rate(two) < 2%, during: a }]", "MR0305 `error_rate(two)` asks for `two`"),
+        ("watch: [{ id: w, ok: error_rate(us-east) < 2%, during: a }]", "warning MR0417 `us-east` is a region's name"),
+        ("watch: [{ id: w, ok: error_rate(to), during: a }]", "MR0306"),
         ("watch: []", "MR0015"),
         ("sections: [{ title: t, steps: [{ id: c, http.check: shop }] }]", "MR0409 a runbook has either"),
         ("objectives: { rto: 2 }", "MR0109"),
