@@ -1,8 +1,10 @@
 //! Everything that people and programs see of a run: one model, several drawings of it.
 
 pub mod checklist;
+pub mod events;
 pub mod measure;
 pub mod model;
+pub mod ndjson;
 pub mod paint;
 pub mod plain;
 pub mod scribe;
@@ -14,6 +16,7 @@ pub mod words;
 
 pub use checklist::Frame;
 pub use model::Model;
+pub use ndjson::Ndjson;
 pub use plain::Plain;
 pub use streams::{Output, Style};
 
