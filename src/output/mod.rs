@@ -9,11 +9,14 @@ pub mod model;
 pub mod ndjson;
 pub mod paint;
 pub mod plain;
+pub mod plan;
 pub mod prompt;
 pub mod scribe;
 pub mod show;
+pub mod status;
 pub mod streams;
 pub mod summary;
+pub mod table;
 pub mod terminal;
 pub mod words;
 
@@ -25,6 +28,30 @@ pub use ndjson::Ndjson;
 pub use plain::Plain;
 pub use prompt::AtTerminal;
 pub use streams::{Output, Style};
+
+use crate::engine::driver::Reader;
+use crate::engine::perform::Progress;
+use crate::engine::record::Record;
+use crate::engine::state::RunState;
+use crate::journal::chain::Line;
+use std::rc::Rc;
+
+/// Several readers of one run, such as the checklist on standard error and events on standard output.
+pub struct Readers(pub Vec<Rc<dyn Reader>>);
+
+impl Reader for Readers {
+    fn record(&self, line: &Line, record: &Record, state: &RunState) {
+        for reader in &self.0 {
+            reader.record(line, record, state);
+        }
+    }
+
+    fn progress(&self, progress: &Progress) {
+        for reader in &self.0 {
+            reader.progress(progress);
+        }
+    }
+}
 
 #[cfg(test)]
 mod model_tests;

@@ -9,6 +9,7 @@ use super::words::{allowance, time};
 use crate::engine::record::Verdict;
 use crate::engine::state::Flight;
 use crate::exit_code::ExitCode;
+use crate::journal::AppendError;
 use crate::step::{Class, Facts, Remark};
 
 /// Gives the commands that take an effect back by hand: step and effect index, and the facts before it.
@@ -123,6 +124,30 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
             lines.push(Text::of(Tone::Plain, "  ").plain(&command).spelled(style));
         }
     }
+    lines
+}
+
+/// The end of a process whose journal could not be written: there is no verdict, and nobody but this text knows what was next.
+pub fn journal_failed(error: &AppendError, frame: &Frame, style: Style, width: usize) -> Vec<Text> {
+    let width = columns(width);
+    let code = ExitCode::JournalFailed;
+    let mut lines = vec![
+        Text::new(),
+        Text::of(Tone::Bad, "JOURNAL FAILED").and(Tone::Dim, format!("  exit code {}", code.number())),
+    ];
+    block(&mut lines, &error.why, Tone::Plain, width, style);
+    block(
+        &mut lines,
+        "Nothing was changed after this. The line that could not be written:",
+        Tone::Plain,
+        width,
+        style,
+    );
+    lines.push(Text::of(Tone::Plain, "  ").plain(&error.line));
+    lines.extend(path("  journal", &frame.journal, width, style));
+    lines.push(Text::of(Tone::Strong, "What to do next"));
+    let text = format!("Make room or repair the disk, then: mrctl resume {}", frame.run);
+    block(&mut lines, &text, Tone::Plain, width, style);
     lines
 }
 
