@@ -19,3 +19,11 @@ impl Size {
         self.0
     }
 }
+impl Share {
+    pub const fn from_basis_points(points: u16) -> Self {
+        Self(points as u64)
+    }
+    pub fn basis_points(self) -> u32 {
+        self.0 as u32
+    }
+}
