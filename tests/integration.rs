@@ -1,1 +1,3 @@
+//! One binary for all integration tests: each further one would link every driver again.
 
+mod lab;
