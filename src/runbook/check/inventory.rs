@@ -52,7 +52,12 @@ impl InventoryContext<'_> {
     }
 }
 
-fn suggest<'a>(problem: Problem, word: &str, names: impl Iterator<Item = &'a str>, otherwise: &str) -> Problem {
+fn suggest<'a>(
+    problem: Problem,
+    word: &str,
+    names: impl Iterator<Item = &'a str>,
+    otherwise: &str,
+) -> Problem {
     match closest(word, names) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(otherwise),
@@ -68,7 +73,8 @@ pub(super) fn regions_make_sense(context: &InventoryContext<'_>, problems: &mut 
     for (name, region) in regions {
         if PLACES.contains(&name.as_str()) {
             let message = format!("`{name}` cannot be the name of a region: it is a word of `in:`");
-            problems.push(Problem::error(Code::BadName, message).at(context.loaded.text.key(&["regions", name])));
+            problems
+                .push(Problem::error(Code::BadName, message).at(context.loaded.text.key(&["regions", name])));
         }
         for fact in region.facts.keys() {
             let word = fact.starts_with(|c: char| c.is_ascii_lowercase())
@@ -194,9 +200,9 @@ pub(super) fn tls_is_not_off_by_accident(context: &InventoryContext<'_>, problem
         if tls.verify == Verify::None && !tls.insecure {
             let place = context.loaded.text.span(&path);
             problems.push(
-                Problem::error(Code::InsecureTls, "`verify: none` turns protection off").at(place).help(
-                    "use `verify: full`, or add `insecure: true` if nobody else can be on the path",
-                ),
+                Problem::error(Code::InsecureTls, "`verify: none` turns protection off")
+                    .at(place)
+                    .help("use `verify: full`, or add `insecure: true` if nobody else can be on the path"),
             );
         }
     }
@@ -279,7 +285,8 @@ pub(super) fn groups_resolve(context: &InventoryContext<'_>, problems: &mut Prob
                 let names = GROUPABLE.iter().flat_map(|kind| inventory.names(kind));
                 let at = at.to_string();
                 let place = context.loaded.text.span(&["groups", group, &at]);
-                let problem = Problem::error(Code::BadGroup, format!("there is no resource `{member}`")).at(place);
+                let problem =
+                    Problem::error(Code::BadGroup, format!("there is no resource `{member}`")).at(place);
                 problems.push(suggest(problem, member, names, "a group names resources, not groups"));
             }
         }
@@ -295,9 +302,12 @@ pub(super) fn one_default_channel(context: &InventoryContext<'_>, problems: &mut
     let Some((first, _)) = defaults.next() else { return };
     for (other, _) in defaults {
         problems.push(
-            Problem::error(Code::SeveralDefaults, format!("`{first}` and `{other}` are both the default channel"))
-                .at(context.loaded.text.span(&["channels", other, "default"]))
-                .related(context.loaded.text.span(&["channels", first, "default"]), "also here"),
+            Problem::error(
+                Code::SeveralDefaults,
+                format!("`{first}` and `{other}` are both the default channel"),
+            )
+            .at(context.loaded.text.span(&["channels", other, "default"]))
+            .related(context.loaded.text.span(&["channels", first, "default"]), "also here"),
         );
     }
 }
