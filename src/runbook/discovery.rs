@@ -95,6 +95,17 @@ impl Places {
         self.place(path, true)
     }
 
+    /// Whether `path` is written, readable or not: what could not be read is a problem of its own, not a missing one.
+    pub fn has(&self, path: &[&str]) -> bool {
+        path.iter().try_fold(&self.0, |node, part| node.get(part)).is_some()
+    }
+
+    /// How many entries the map at `path` has as it is written.
+    pub fn count(&self, path: &[&str]) -> usize {
+        let node = path.iter().try_fold(&self.0, |node, part| node.get(part));
+        node.and_then(Node::as_map).map_or(0, <[_]>::len)
+    }
+
     /// The place of the key at the end of `path`.
     pub fn key(&self, path: &[&str]) -> Span {
         self.place(path, false)

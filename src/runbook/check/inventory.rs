@@ -20,6 +20,11 @@ impl InventoryContext<'_> {
         &self.loaded.inventory
     }
 
+    /// Whether the inventory names such a resource, even if it could not be read.
+    fn declared(&self, kind: &str, name: &str) -> bool {
+        self.inventory().has(kind, name) || self.loaded.text.has(&[kind, name])
+    }
+
     /// Adds an error at a path of the inventory.
     pub(super) fn error(&self, code: Code, message: String, path: &[&str], problems: &mut Problems) {
         problems.push(Problem::error(code, message).at(self.loaded.text.span(path)));
@@ -33,7 +38,7 @@ impl InventoryContext<'_> {
         problems: &mut Problems,
     ) {
         let all = &self.inventory().regions;
-        for region in regions.filter(|region| !all.contains_key(*region)) {
+        for region in regions.filter(|region| !self.declared("regions", region)) {
             let path: Vec<&str> = path.iter().copied().chain([region.as_str()]).collect();
             let problem = Problem::error(Code::UnknownRegion, format!("there is no region `{region}`"))
                 .at(self.loaded.text.key(&path));
@@ -44,7 +49,7 @@ impl InventoryContext<'_> {
     /// Adds an error if there is no resource of a type with this name.
     pub(super) fn known(&self, kind: &str, name: &str, path: &[&str], problems: &mut Problems) {
         let names = self.inventory().names(kind);
-        if !names.contains(&name) {
+        if !self.declared(kind, name) {
             let problem = Problem::error(Code::UnknownReference, format!("there is no `{name}` in `{kind}`"))
                 .at(self.loaded.text.span(path));
             problems.push(suggest(problem, name, names.into_iter(), &format!("add it under `{kind}`")));
@@ -66,8 +71,9 @@ fn suggest<'a>(
 
 pub(super) fn regions_make_sense(context: &InventoryContext<'_>, problems: &mut Problems) {
     let regions = &context.inventory().regions;
-    if regions.len() < 2 {
-        let message = format!("there is nowhere to fail over to: {} region", regions.len());
+    let written = context.loaded.text.count(&["regions"]);
+    if written < 2 {
+        let message = format!("there is nowhere to fail over to: {written} region");
         context.error(Code::TooFewRegions, message, &["regions"], problems);
     }
     for (name, region) in regions {
@@ -229,7 +235,7 @@ pub(super) fn references_resolve(context: &InventoryContext<'_>, problems: &mut 
         }
     }
     for (kind, name, at) in dependencies(inventory) {
-        if !inventory.regions.contains_key(at) {
+        if !context.declared("regions", at) {
             let problem = Problem::error(Code::UnknownRegion, format!("there is no region `{at}`"))
                 .at(context.loaded.text.span(&[kind, name, "at"]));
             let regions = inventory.regions.keys().map(String::as_str);
@@ -273,15 +279,15 @@ pub(super) fn groups_resolve(context: &InventoryContext<'_>, problems: &mut Prob
             context.error(Code::BadGroup, format!("the group `{group}` is empty"), &path, problems);
             continue;
         }
-        if let Some(kind) = GROUPABLE.iter().find(|kind| inventory.has(kind, group)) {
+        if let Some(kind) = GROUPABLE.iter().find(|kind| context.declared(kind, group)) {
             let message = format!("`{group}` is also a resource in `{kind}`");
             context.error(Code::BadGroup, message, &path, problems);
         }
-        if GROUPABLE.iter().any(|kind| members.iter().all(|member| inventory.has(kind, member))) {
+        if GROUPABLE.iter().any(|kind| members.iter().all(|member| context.declared(kind, member))) {
             continue;
         }
         for (at, member) in members.iter().enumerate() {
-            if !GROUPABLE.iter().any(|kind| inventory.has(kind, member)) {
+            if !GROUPABLE.iter().any(|kind| context.declared(kind, member)) {
                 let names = GROUPABLE.iter().flat_map(|kind| inventory.names(kind));
                 let at = at.to_string();
                 let place = context.loaded.text.span(&["groups", group, &at]);
@@ -290,7 +296,7 @@ pub(super) fn groups_resolve(context: &InventoryContext<'_>, problems: &mut Prob
                 problems.push(suggest(problem, member, names, "a group names resources, not groups"));
             }
         }
-        if members.iter().all(|member| GROUPABLE.iter().any(|kind| inventory.has(kind, member))) {
+        if members.iter().all(|member| GROUPABLE.iter().any(|kind| context.declared(kind, member))) {
             let message = format!("the members of `{group}` are not all of one type");
             context.error(Code::BadGroup, message, &path, problems);
         }

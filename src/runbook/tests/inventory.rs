@@ -217,6 +217,20 @@ fn a_plain_secret_is_refused_and_never_repeated() {
 }
 
 #[test]
+fn what_could_not_be_read_is_not_called_missing() {
+    for (from, to) in [
+        ("at: eu-west, powerdns", "at: eu-west, retries: 3, powerdns"),
+        ("eu-west: { title: Ireland", "eu-west: { titel: Ireland"),
+        ("    user: mrctl", "    users: mrctl"),
+    ] {
+        let problems = changed(from, to);
+        assert!(problems.has_errors());
+        let wrong: Vec<_> = lines(&problems).into_iter().filter(|line| line.starts_with("MR050")).collect();
+        assert!(wrong.is_empty(), "{to}: {wrong:#?}");
+    }
+}
+
+#[test]
 fn every_secret_of_the_schema_is_looked_for() {
     use crate::runbook::inventory::read::SECRETS;
     let schema = crate::runbook::schema::inventory().to_string();
