@@ -336,6 +336,11 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
     /// Resources that it touches, as `type/name`, for locks and for the digest.
     fn resources(&self) -> Vec<String>;
 
+    /// Whether a step of this kind is `best_effort` unless the runbook says otherwise: its failure stops nothing by nature.
+    fn best_effort(&self) -> bool {
+        false
+    }
+
     /// One read-only look.
     fn observe<'a>(&'a self, effect: &'a str, sight: Sight<'a>) -> Answer<'a, Self::Facts>;
 
