@@ -412,3 +412,27 @@ pub async fn lock(
     }
     Ok(locks)
 }
+
+/// The demonstration in the lab: the plan is made once to learn its digest, then run with every approval given by name, as a CI
+/// job would.
+pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
+    let plan = || PlanArgs {
+        runbook: runbook.clone(),
+        from: Some("eu-west".into()),
+        to: Some("us-east".into()),
+        set: Vec::new(),
+        mode: ModeArg::Planned,
+    };
+    let digest = match prepare(setup, &plan(), Drill::Real).await {
+        Ok(prepared) => prepared.plan.digest(),
+        Err(code) => return code,
+    };
+    let args = FailoverArgs {
+        plan: plan(),
+        approve: vec!["step:promote".into()],
+        yes: true,
+        plan_digest: Some(digest),
+        dry_run: false,
+    };
+    failover(setup, args).await
+}

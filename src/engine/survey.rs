@@ -105,7 +105,7 @@ fn server_in_words(facts: &Known<ServerFacts>) -> String {
 }
 
 /// The last look before a verdict.
-pub(super) async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
+pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let mut parts = Vec::new();
     let mut notes = Vec::new();
     let (mut frozen, mut diverged, mut unknown) = (Vec::new(), Vec::new(), false);
