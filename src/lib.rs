@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod engine;
+pub mod cli;
 pub mod error;
 pub mod exit_code;
 pub mod journal;
@@ -12,4 +13,5 @@ pub mod plan;
 pub mod redact;
 pub mod runbook;
 pub mod step;
+pub mod store;
 pub mod world;

@@ -466,6 +466,15 @@ impl RunState {
                 }
                 state.seen = Some(seen);
             }
+            // In doubt, a look that shows the prior value is not enough: half of the change may be written and not yet seen (a
+            // setting that waits for a reload). Undo is compared and harmless, so it is made.
+            Purpose::Undo
+                if standing == Standing::Reached
+                    && remark.is_none()
+                    && state.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. })) =>
+            {
+                state.seen = Some(Seen { standing: Standing::NotReached, ..seen });
+            }
             Purpose::Undo | Purpose::Undone => {
                 match standing {
                     Standing::Reached => {

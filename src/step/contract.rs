@@ -27,13 +27,21 @@ pub enum Standing {
 }
 
 /// What an effect is judged against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Aim<'a, F> {
     /// The effect is there.
     Applied,
     /// What the intent recorded as prior is there again.
     Restored(&'a F),
 }
+
+impl<F> Clone for Aim<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Aim<'_, F> {}
 
 /// Something that an ending must mention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -327,6 +335,11 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
 
     /// Resources that it touches, as `type/name`, for locks and for the digest.
     fn resources(&self) -> Vec<String>;
+
+    /// Whether a step of this kind is `best_effort` unless the runbook says otherwise: its failure stops nothing by nature.
+    fn best_effort(&self) -> bool {
+        false
+    }
 
     /// One read-only look.
     fn observe<'a>(&'a self, effect: &'a str, sight: Sight<'a>) -> Answer<'a, Self::Facts>;

@@ -79,6 +79,11 @@ macro_rules! step_kinds {
                 match self { $(Self::$variant(kind) => kind.resources(),)* }
             }
 
+            /// See [`Kind::best_effort`].
+            pub fn best_effort(&self) -> bool {
+                match self { $(Self::$variant(kind) => kind.best_effort(),)* }
+            }
+
             /// See [`Kind::observe`].
             pub fn observe<'a>(&'a self, effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
                 match self {
@@ -175,6 +180,19 @@ macro_rules! step_kinds {
 step_kinds! {
     Checklist = super::checklist::Checklist;
     Wait = super::wait::Wait;
+    PostgresPreflight = super::postgres::preflight::Preflight;
+    PostgresCheckLag = super::postgres::check_lag::CheckLag;
+    PostgresFreeze = super::postgres::freeze::Freeze;
+    PostgresCatchUp = super::postgres::catch_up::CatchUp;
+    PostgresPromote = super::postgres::promote::Promote;
+    PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
+    DnsTtl = super::dns::ttl::Ttl;
+    DnsShift = super::dns::shift::Shift;
+    DnsRestore = super::dns::restore::Restore;
+    HttpCheck = super::http::check::Check;
+    CacheWarm = super::cache::warm::Warm;
+    Notify = super::notify::Notify;
+    Exec = super::exec::Exec;
 }
 
 /// What the table knows of a kind.

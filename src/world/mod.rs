@@ -12,8 +12,11 @@ pub mod http;
 pub mod known;
 pub mod notify;
 pub mod postgres;
+pub mod real;
+pub mod record_content;
 pub mod reply;
 pub mod signal;
+pub mod sim;
 
 use std::future::Future;
 use std::pin::Pin;

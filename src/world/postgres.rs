@@ -57,7 +57,7 @@ pub struct ServerFacts {
     pub system: String,
     /// `server_version_num`.
     pub version: u32,
-    /// When the postmaster started, as the server prints it: a change means a restart.
+    /// When the postmaster started, microseconds since the epoch: a change means a restart.
     pub started: String,
     /// Role, with the facts that exist only in that role.
     pub role: Role,
@@ -69,6 +69,9 @@ pub struct ServerFacts {
     pub sessions: Known<Sessions>,
     /// `synchronous_standby_names`.
     pub synchronous_names: String,
+    /// Commits of others that wait for a synchronous standby: they hang, and after a promotion they hang for ever if the
+    /// standby is the old primary.
+    pub waiting_for_standby: Known<u32>,
     /// Sessions of this run that are still at work: `mrctl/<run>/<effect>/<attempt>`.
     pub ours: Known<Vec<String>>,
 }
@@ -210,6 +213,9 @@ pub enum Altered {
 pub struct Sessions {
     /// Client sessions by role, sorted: `app: 12`.
     pub clients: Vec<(String, u32)>,
+    /// Client sessions that began before the server last loaded its configuration: they may hold transactions or overrides from
+    /// before the freeze.
+    pub older: u32,
     /// Sessions inside a transaction that has a transaction number: they have written and may commit.
     pub writing: u32,
     /// Superusers among the clients: `pg_signal_backend` may not end them.
