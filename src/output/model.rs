@@ -9,7 +9,7 @@ use crate::engine::perform::Progress;
 use crate::engine::record::{Purpose, Record, Turn};
 use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::plan::Plan;
-use crate::step::{Class, Standing};
+use crate::step::Class;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -144,10 +144,10 @@ impl Model {
                     row.evidence.clone_from(evidence);
                 }
             }
-            Record::Looked { step, effect, purpose, evidence, standing, .. } => {
+            Record::Looked { step, effect, purpose, evidence, .. } => {
                 let undo = matches!(purpose, Purpose::Undo | Purpose::Undone);
                 if undo {
-                    self.looked_back(step, effect, evidence, *standing, at, &mut changes);
+                    self.looked_back(step, effect, evidence, at, &mut changes);
                 } else if let Some(row) = self.row(step) {
                     row.evidence.clone_from(evidence);
                     row.moving.clear();
@@ -322,27 +322,17 @@ impl Model {
         self.undo.len() - 1
     }
 
-    fn looked_back(
-        &mut self,
-        step: &str,
-        effect: &str,
-        evidence: &str,
-        standing: Standing,
-        at: i64,
-        changes: &mut Vec<Change>,
-    ) {
+    fn looked_back(&mut self, step: &str, effect: &str, evidence: &str, at: i64, changes: &mut Vec<Change>) {
         let Some((s, e)) = find(&self.plan, step, effect) else { return };
         let index = self.undo_row(s, e, at, changes);
         let outcome = self.state.steps[s].effects[e].undone;
         let row = &mut self.undo[index];
         row.evidence = evidence.to_string();
-        match standing {
-            Standing::Reached | Standing::Blocked | Standing::Moving | Standing::Unknown => {
-                row.outcome = outcome;
-                row.ended = Some(at);
-                changes.push(Change::UndoEnded(index));
-            }
-            Standing::NotReached => {}
+        // The state decides: a change in doubt that looks undone is undone all the same, and the line goes on.
+        if outcome.is_some() {
+            row.outcome = outcome;
+            row.ended = Some(at);
+            changes.push(Change::UndoEnded(index));
         }
     }
 
