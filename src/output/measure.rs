@@ -1,7 +1,7 @@
 //! Measured times of a run: whole, write gap, service restored. From the journal's own times alone.
 
 use crate::engine::record::{Purpose, Record};
-use crate::engine::state::{RunState, find};
+use crate::engine::state::{RunState, Undone, find};
 use crate::plan::Plan;
 use crate::step::{Class, Standing};
 use crate::world::Reply;
@@ -106,7 +106,10 @@ impl Measures {
                         }
                     }
                     Purpose::Undo | Purpose::Undone => {
-                        if let Some(set) = &planned.freezes {
+                        let undone = state.steps.get(s).and_then(|step| step.effects.get(e)?.undone);
+                        if let Some(set) = &planned.freezes
+                            && undone == Some(Undone::Restored)
+                        {
                             self.end(set, at, GapEnd::Restored);
                         }
                     }

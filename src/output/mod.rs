@@ -1,5 +1,6 @@
 //! Everything that people and programs see of a run: one model, several drawings of it.
 
+pub mod canvas;
 pub mod checklist;
 pub mod events;
 pub mod given;
@@ -11,8 +12,10 @@ pub mod paint;
 pub mod plain;
 pub mod plan;
 pub mod prompt;
+pub mod rows;
 pub mod scribe;
 pub mod show;
+pub mod sink;
 pub mod status;
 pub mod streams;
 pub mod summary;
@@ -20,6 +23,7 @@ pub mod table;
 pub mod terminal;
 pub mod words;
 
+pub use canvas::Canvas;
 pub use checklist::Frame;
 pub use given::{Approvals, Given, missing};
 pub use input::Input;
@@ -27,6 +31,7 @@ pub use model::Model;
 pub use ndjson::Ndjson;
 pub use plain::Plain;
 pub use prompt::AtTerminal;
+pub use sink::Sink;
 pub use streams::{Output, Style};
 
 use crate::engine::driver::Reader;
@@ -55,6 +60,8 @@ impl Reader for Readers {
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod ndjson_tests;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

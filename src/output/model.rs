@@ -2,162 +2,16 @@
 //! `audit show` and pages draw the same model.
 
 use super::measure::Measures;
+use super::rows::undo_phase;
+pub use super::rows::{Change, Ending, Phase, Row, UndoRow};
 use crate::engine::decide::{self, step_done};
 use crate::engine::perform::Progress;
-use crate::engine::record::{Purpose, Record, Turn, Verdict};
-use crate::engine::state::{Flight, RunState, Stage, Undone, find};
+use crate::engine::record::{Purpose, Record, Turn};
+use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::plan::Plan;
-use crate::step::{Class, Standing};
+use crate::step::Class;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Where a step stands, for a reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Not begun.
-    Waiting,
-    /// Not part of this run.
-    Skipped,
-    /// At work, or waiting for an answer.
-    Running,
-    /// Begun, and interrupted before it was done.
-    Halted,
-    /// Done and proved.
-    Done,
-    /// It was so already, not by this run.
-    Found,
-    /// Left out or failed, and only warned of.
-    Warned,
-    /// Failed.
-    Failed,
-    /// Could not be established.
-    Unknown,
-    /// Done, and taken back since.
-    Undone,
-    /// Done, and somebody else changed it since: left alone.
-    Foreign,
-    /// Could not be taken back.
-    UndoFailed,
-}
-
-impl Phase {
-    /// Whether nothing more is expected of the step for now.
-    pub fn settled(self) -> bool {
-        match self {
-            Self::Waiting | Self::Running | Self::Halted => false,
-            Self::Skipped
-            | Self::Done
-            | Self::Found
-            | Self::Warned
-            | Self::Failed
-            | Self::Unknown
-            | Self::Undone
-            | Self::Foreign
-            | Self::UndoFailed => true,
-        }
-    }
-
-    /// The word that events use.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Skipped => "skipped",
-            Self::Running => "running",
-            Self::Halted => "halted",
-            Self::Done => "done",
-            Self::Found => "found",
-            Self::Warned => "warned",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Undone => "undone",
-            Self::Foreign => "foreign",
-            Self::UndoFailed => "undo_failed",
-        }
-    }
-}
-
-/// One line of the checklist as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Where it stands.
-    pub phase: Phase,
-    /// When it began, last time. Milliseconds since the epoch.
-    pub began: Option<i64>,
-    /// When it settled.
-    pub ended: Option<i64>,
-    /// What was seen last, or why it is where it is.
-    pub evidence: String,
-    /// What moves right now; never journalled.
-    pub moving: String,
-    /// Which try this is; 0 and 1 are not worth a word.
-    pub tries: u32,
-    /// Answers so far and questions in all.
-    pub answered: (usize, usize),
-    /// Effects that are there and effects in all.
-    pub effects: (usize, usize),
-}
-
-/// A line of the rollback, or of putting temporary changes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UndoRow {
-    /// Index of the step.
-    pub step: usize,
-    /// Index of the effect.
-    pub effect: usize,
-    /// A temporary change that is put back because the run is done, not because it failed.
-    pub temporary: bool,
-    /// How it ended, if it did.
-    pub outcome: Option<Undone>,
-    /// When it began.
-    pub began: i64,
-    /// When it ended.
-    pub ended: Option<i64>,
-    /// What was seen last.
-    pub evidence: String,
-}
-
-/// How the last process ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
-    /// The verdict; none if a person abandoned the run.
-    pub verdict: Option<Verdict>,
-    /// Why.
-    pub why: String,
-    /// The world line.
-    pub world: String,
-}
-
-/// What a record changed, in the order in which it should be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A process began.
-    Opened {
-        /// Whether the run existed before.
-        resumed: bool,
-    },
-    /// The first step of a section begins.
-    Section(usize),
-    /// A step begins.
-    Began(usize),
-    /// A step settled.
-    Settled(usize),
-    /// The rollback, or putting temporary changes back, begins.
-    Undoing {
-        /// Which of the two.
-        temporary: bool,
-    },
-    /// A line of it begins.
-    UndoBegan(usize),
-    /// A line of it ended.
-    UndoEnded(usize),
-    /// Something that must be told in one line; true if it is bad.
-    Told(String, bool),
-    /// An intent to freeze: the moment to say how to unfreeze by hand. Step and effect.
-    Freezing(usize, usize),
-    /// The process, or the run, ended.
-    Ended,
-}
 
 /// The model.
 #[derive(Clone, Debug)]
@@ -290,10 +144,10 @@ impl Model {
                     row.evidence.clone_from(evidence);
                 }
             }
-            Record::Looked { step, effect, purpose, evidence, standing, .. } => {
+            Record::Looked { step, effect, purpose, evidence, .. } => {
                 let undo = matches!(purpose, Purpose::Undo | Purpose::Undone);
                 if undo {
-                    self.looked_back(step, effect, evidence, *standing, at, &mut changes);
+                    self.looked_back(step, effect, evidence, at, &mut changes);
                 } else if let Some(row) = self.row(step) {
                     row.evidence.clone_from(evidence);
                     row.moving.clear();
@@ -468,27 +322,17 @@ impl Model {
         self.undo.len() - 1
     }
 
-    fn looked_back(
-        &mut self,
-        step: &str,
-        effect: &str,
-        evidence: &str,
-        standing: Standing,
-        at: i64,
-        changes: &mut Vec<Change>,
-    ) {
+    fn looked_back(&mut self, step: &str, effect: &str, evidence: &str, at: i64, changes: &mut Vec<Change>) {
         let Some((s, e)) = find(&self.plan, step, effect) else { return };
         let index = self.undo_row(s, e, at, changes);
         let outcome = self.state.steps[s].effects[e].undone;
         let row = &mut self.undo[index];
         row.evidence = evidence.to_string();
-        match standing {
-            Standing::Reached | Standing::Blocked | Standing::Moving | Standing::Unknown => {
-                row.outcome = outcome;
-                row.ended = Some(at);
-                changes.push(Change::UndoEnded(index));
-            }
-            Standing::NotReached => {}
+        // The state decides: a change in doubt that looks undone is undone all the same, and the line goes on.
+        if outcome.is_some() {
+            row.outcome = outcome;
+            row.ended = Some(at);
+            changes.push(Change::UndoEnded(index));
         }
     }
 
@@ -590,13 +434,5 @@ impl Model {
         } else {
             Phase::Waiting
         }
-    }
-}
-
-fn undo_phase(undone: Undone) -> Phase {
-    match undone {
-        Undone::Restored => Phase::Undone,
-        Undone::Foreign => Phase::Foreign,
-        Undone::Failed { .. } => Phase::UndoFailed,
     }
 }

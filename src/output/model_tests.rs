@@ -2,7 +2,8 @@ use super::measure::GapEnd;
 use super::model::{Change, Model, Phase};
 use super::sample::*;
 use crate::engine::perform::Progress;
-use crate::engine::record::{Choice, Record};
+use crate::engine::record::{Choice, Purpose, Record, Turn};
+use crate::step::Standing;
 use std::sync::Arc;
 
 fn phases(records: &[(i64, Record)]) -> Vec<(&'static str, Phase)> {
@@ -60,6 +61,25 @@ fn a_refused_freeze_stopped_no_writes() {
     records.push((BEGIN + 20_300, replied("freeze", "read_only", false, crate::world::Reply::refused("no"))));
     let model = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
     assert_eq!(model.measures.write_gap(), None);
+}
+
+#[test]
+fn a_freeze_in_doubt_that_looks_undone_is_not_over_before_its_undo() {
+    let mut records = until_frozen();
+    records.truncate(records.len() - 2);
+    let lost = crate::world::Reply::lost("connection reset");
+    records.push((BEGIN + 20_300, replied("freeze", "read_only", false, lost)));
+    records.push((BEGIN + 20_400, turned(Turn::RollBack, "freeze", true, "freeze: no answer")));
+    let looked = |purpose| looked("freeze", "read_only", purpose, Standing::Reached, "writable");
+    records.push((BEGIN + 20_500, looked(Purpose::Undo)));
+    let model = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
+    assert!(model.measures.write_gap().is_some_and(|gap| gap.ended.is_none()));
+    assert_eq!(model.undo.iter().map(|row| row.ended).collect::<Vec<_>>(), [None]);
+    records.push((BEGIN + 20_600, intent("freeze", "read_only", true)));
+    records.push((BEGIN + 20_700, looked(Purpose::Undone)));
+    let model = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
+    assert_eq!(model.measures.write_gap().map(|gap| gap.length(0)), Some(600));
+    assert_eq!(model.undo.iter().map(|row| row.ended).collect::<Vec<_>>(), [Some(BEGIN + 20_700)]);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::checklist::{self, Frame};
 use super::model::{Change, Model, Phase};
 use super::paint::{Text, Tone};
-use super::streams::{Output, Sink, Style};
+use super::sink::Sink;
+use super::streams::{Output, Style};
 use super::summary::{self, ByHand};
 use super::terminal::{Desk, Now};
 use super::words::{stamp, time};

@@ -1,15 +1,16 @@
 //! What an operator sees, through a virtual terminal.
 
+use super::canvas::Canvas;
 use super::checklist::Frame;
 use super::plain::Plain;
 use super::sample::*;
 use super::show;
-use super::streams::{Output, Sink, Style};
-use super::terminal::{Canvas, Desk, Live};
+use super::sink::Sink;
+use super::streams::{Output, Style};
+use super::terminal::{Desk, Live};
 use crate::engine::driver::Reader;
 use crate::engine::perform::Progress;
 use crate::engine::record::Record;
-use indicatif::{ProgressDrawTarget, TermLike};
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,12 +24,6 @@ struct Screen {
     width: u16,
 }
 
-impl std::fmt::Debug for Screen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Screen")
-    }
-}
-
 impl Screen {
     fn new(width: u16) -> Self {
         let parser =
@@ -40,6 +35,11 @@ impl Screen {
         self.written.fetch_add(bytes.len(), Ordering::Relaxed);
         self.parser.lock().unwrap().process(bytes);
         Ok(())
+    }
+
+    fn canvas(&self) -> Canvas {
+        let size = (self.width, 60);
+        Canvas { sink: Sink::new(self.clone()), size: Arc::new(move || size) }
     }
 
     fn text(&self) -> String {
@@ -69,39 +69,6 @@ impl Write for Screen {
     }
 }
 
-impl TermLike for Screen {
-    fn width(&self) -> u16 {
-        self.width
-    }
-    fn height(&self) -> u16 {
-        60
-    }
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        if n == 0 { Ok(()) } else { self.feed(format!("\u{1b}[{n}A").as_bytes()) }
-    }
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        if n == 0 { Ok(()) } else { self.feed(format!("\u{1b}[{n}B").as_bytes()) }
-    }
-    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        if n == 0 { Ok(()) } else { self.feed(format!("\u{1b}[{n}C").as_bytes()) }
-    }
-    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        if n == 0 { Ok(()) } else { self.feed(format!("\u{1b}[{n}D").as_bytes()) }
-    }
-    fn write_line(&self, s: &str) -> io::Result<()> {
-        self.feed(format!("{}\r\n", s.replace('\n', "\r\n")).as_bytes())
-    }
-    fn write_str(&self, s: &str) -> io::Result<()> {
-        self.feed(s.replace('\n', "\r\n").as_bytes())
-    }
-    fn clear_line(&self) -> io::Result<()> {
-        self.feed(b"\r\x1b[2K")
-    }
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn frame() -> Frame {
     Frame {
         run: "0197f3".into(),
@@ -117,11 +84,6 @@ fn by_hand(step: usize, _: usize, _: &crate::step::Facts) -> Vec<String> {
     }
 }
 
-fn output(screen: &Screen, style: Style) -> Output {
-    let sink = Sink::new(screen.clone());
-    Output { style, width: usize::from(screen.width), ..Output::over(sink.clone(), sink) }
-}
-
 const PLAIN: Style = Style { colour: false, unicode: true };
 const COLOUR: Style = Style { colour: true, unicode: true };
 const ASCII: Style = Style { colour: false, unicode: false };
@@ -129,22 +91,8 @@ const ASCII: Style = Style { colour: false, unicode: false };
 /// A live checklist whose clock stands `after` milliseconds after the last record.
 fn live(screen: &Screen, style: Style, records: &[(i64, Record)], after: i64) -> Live {
     let now = records.last().map_or(BEGIN, |(at, _)| *at) + after;
-    let canvas = Canvas {
-        target: ProgressDrawTarget::term_like(Box::new(screen.clone())),
-        width: Box::new({
-            let width = usize::from(screen.width);
-            move || width
-        }),
-    };
-    let live = Live::new(
-        &plan(),
-        [],
-        frame(),
-        Rc::new(by_hand),
-        &output(screen, style),
-        canvas,
-        Arc::new(move || now),
-    );
+    let live =
+        Live::new(&plan(), [], frame(), Rc::new(by_hand), style, screen.canvas(), Arc::new(move || now));
     feed(&live, &plan(), records);
     live
 }
@@ -200,6 +148,32 @@ fn ten_thousand_lines_of_progress_do_not_flood() {
     live.redraw();
     assert!(screen.text().contains("9999 of 10000 keys"));
     assert!(screen.written.load(Ordering::Relaxed) - before < 4000);
+}
+
+#[test]
+fn clocks_move_while_nothing_is_recorded() {
+    let screen = Screen::new(80);
+    let now = Arc::new(std::sync::atomic::AtomicI64::new(BEGIN + 21_000));
+    let clock = Arc::clone(&now);
+    let live = Live::new(
+        &plan(),
+        [],
+        frame(),
+        Rc::new(by_hand),
+        PLAIN,
+        screen.canvas(),
+        Arc::new(move || clock.load(Ordering::Relaxed)),
+    )
+    .ticking();
+    feed(&live, &plan(), &until_frozen());
+    now.store(BEGIN + 29_100, Ordering::Relaxed);
+    let begun = std::time::Instant::now();
+    while !screen.text().contains("writes stopped 9.0s of 30s") {
+        assert!(begun.elapsed().as_secs() < 10, "the clock stands still: {}", screen.text());
+        std::thread::yield_now();
+    }
+    drop(live);
+    assert!(!screen.text().contains("writes stopped 9.0s"), "what moved is cleared at the end");
 }
 
 #[test]

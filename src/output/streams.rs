@@ -1,5 +1,6 @@
 //! Standard output and standard error: data on one, everything else on the other.
 
+use super::sink::Sink;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,38 +35,6 @@ pub fn reads_utf8(locale: Option<&str>) -> bool {
     })
 }
 
-/// One stream. A reader that went away (`mrctl … | head`) is no error: what follows is dropped.
-#[derive(Clone)]
-pub struct Sink(Arc<Mutex<Inner>>);
-
-struct Inner {
-    writer: Box<dyn Write + Send>,
-    gone: bool,
-}
-
-impl Sink {
-    /// Over a writer.
-    pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Inner { writer: Box::new(writer), gone: false })))
-    }
-
-    /// Writes and flushes. Errors other than a broken pipe are given back.
-    pub fn write(&self, text: &str) -> io::Result<()> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.gone {
-            return Ok(());
-        }
-        let written = inner.writer.write_all(text.as_bytes()).and_then(|()| inner.writer.flush());
-        match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                inner.gone = true;
-                Ok(())
-            }
-            other => other,
-        }
-    }
-}
-
 /// How text may look on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -95,7 +64,7 @@ pub struct Output {
 impl Output {
     /// Over the process's own streams, without assuming anything of them: no colour, ASCII, 80 columns, nobody to ask.
     pub fn process() -> Self {
-        Self::over(Sink::new(io::stdout()), Sink::new(io::stderr()))
+        Self::over(Sink::behind(io::stdout()), Sink::behind(io::stderr()))
     }
 
     /// Over given streams, without assuming anything of them.
@@ -124,6 +93,12 @@ impl Output {
     /// One line for the person.
     pub fn say(&self, line: &str) -> io::Result<()> {
         self.stderr.write(&format!("{line}\n"))
+    }
+
+    /// Waits until everything is written, at most this long for each stream: what blocks it may never read again.
+    pub fn drain(&self, at_most: std::time::Duration) {
+        self.stdout.drain(at_most);
+        self.stderr.drain(at_most);
     }
 
     /// How data may look.
@@ -157,25 +132,6 @@ impl Write for Captured {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Failing(io::ErrorKind);
-
-    impl Write for Failing {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_reader_that_went_away_is_no_error_and_a_full_disk_is() {
-        let pipe = Sink::new(Failing(io::ErrorKind::BrokenPipe));
-        assert!(pipe.write("a").is_ok() && pipe.write("b").is_ok());
-        assert!(Sink::new(Failing(io::ErrorKind::StorageFull)).write("a").is_err());
-    }
 
     #[test]
     fn colour_needs_a_terminal_and_no_refusal_unless_asked_for() {

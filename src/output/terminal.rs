@@ -1,10 +1,12 @@
 //! The live checklist: what is settled is written once and scrolls away, what moves stays at the foot.
 
+use super::canvas::Canvas;
 use super::checklist::{self, Frame};
 use super::model::{Change, Model};
 use super::paint::Text;
 use super::scribe::Scribe;
-use super::streams::{Output, Sink, Style};
+use super::sink::Sink;
+use super::streams::Style;
 use super::summary::ByHand;
 use crate::engine::driver::Reader;
 use crate::engine::perform::Progress;
@@ -12,7 +14,7 @@ use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::journal::chain::Line;
 use crate::plan::Plan;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,25 +37,6 @@ pub trait Desk {
     fn release(&self);
 }
 
-/// Where the live checklist is drawn.
-pub struct Canvas {
-    /// The terminal.
-    pub target: ProgressDrawTarget,
-    /// Its columns now: windows are resized.
-    pub width: Box<dyn Fn() -> usize + Send>,
-}
-
-impl Canvas {
-    /// Standard error.
-    pub fn stderr() -> Self {
-        let term = console::Term::stderr();
-        Self {
-            target: ProgressDrawTarget::term(term.clone(), 20),
-            width: Box::new(move || usize::from(term.size().1)),
-        }
-    }
-}
-
 /// The live checklist.
 pub struct Live {
     shared: Arc<Shared>,
@@ -73,7 +56,7 @@ struct Screen {
     multi: MultiProgress,
     bar: ProgressBar,
     style: Style,
-    width: Box<dyn Fn() -> usize + Send>,
+    canvas: Canvas,
     now: Now,
     beat: usize,
     held: bool,
@@ -88,21 +71,22 @@ impl Live {
         past: impl IntoIterator<Item = (i64, &'r Record)>,
         frame: Frame,
         by_hand: Rc<ByHand>,
-        output: &Output,
+        style: Style,
         canvas: Canvas,
         now: Now,
     ) -> Self {
-        let multi = MultiProgress::with_draw_target(canvas.target);
+        let multi = MultiProgress::with_draw_target(canvas.target());
         let bar = multi.add(ProgressBar::new_spinner());
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            bar.set_style(style);
+        if let Ok(template) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(template);
         }
+        let sink = canvas.sink.clone();
         let screen = Screen {
             model: Model::of(Arc::new(plan.clone()), past),
             multi,
             bar,
-            style: output.style,
-            width: canvas.width,
+            style,
+            canvas,
             now,
             beat: 0,
             held: false,
@@ -110,7 +94,7 @@ impl Live {
             closed: false,
         };
         let shared = Arc::new(Shared { screen: Mutex::new(screen), stop: Condvar::new() });
-        Self { shared, ticker: None, frame, by_hand, sink: output.stderr.clone() }
+        Self { shared, ticker: None, frame, by_hand, sink }
     }
 
     /// Lets clocks and progress move while nothing is recorded. Without it, everything is drawn with the next record.
@@ -122,7 +106,10 @@ impl Live {
             while !screen.closed {
                 screen = shared.stop.wait_timeout(screen, BEAT).unwrap_or_else(PoisonError::into_inner).0;
                 screen.beat += 1;
-                screen.draw();
+                // A frame for a reader who has not read the last ones would only be late.
+                if !screen.canvas.sink.behindhand() {
+                    screen.draw();
+                }
             }
         });
         // Without a thread the checklist still works, only its clocks stand still between records.
@@ -215,7 +202,7 @@ impl Desk for Live {
 impl Screen {
     fn width(&self) -> usize {
         // The last column is left free: some terminals wrap when it is written.
-        (self.width)().saturating_sub(1).max(20)
+        usize::from((self.canvas.size)().0).saturating_sub(1).max(20)
     }
 
     fn write(&mut self, texts: &[Text]) {
