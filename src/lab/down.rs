@@ -1,5 +1,6 @@
 //! Taking the lab down: by the processes that it recorded, never by name.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ impl Lab {
     /// The same at once and without waiting, for the end of a failed test.
     pub(crate) fn kill_everything(&self) {
         for (_, process) in self.everything() {
+            process.kill_tree();
+        }
+        for process in self.started.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             process.kill_tree();
         }
     }

@@ -72,6 +72,7 @@ impl Lab {
             ports: held.ports,
             program: options.program.clone(),
             held: Mutex::new(Some(held)),
+            started: Mutex::default(),
             kill_on_drop: AtomicBool::new(true),
             programs,
             account,
