@@ -4,9 +4,11 @@
 pub mod engine;
 pub mod cli;
 pub mod error;
+pub mod exit_code;
 pub mod journal;
 pub mod lab;
 pub mod language;
+pub mod output;
 pub mod plan;
 pub mod redact;
 pub mod runbook;

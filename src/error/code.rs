@@ -78,7 +78,7 @@ codes! {
     MR0019 TooDeep "the file is nested too deeply", "flatten the structure";
     MR0020 TooManyNodes "the file has too many entries", "split the file";
     MR0021 EmptyFile "the file has no content", "begin with `mrctl: 1`";
-    MR0022 Directive "YAML directives are not part of the language", "remove the line that begins with `%`";
+    MR0022 Directive "directives are not part of the language", "remove the line that begins with `%`";
 
     MR0101 UnknownKey "the key is not known here", "check the spelling";
     MR0102 MissingKey "a required key is missing", "add the key";

@@ -5,7 +5,6 @@
 
 mod build;
 mod scan;
-mod syntax;
 
 use crate::error::{FileId, Problems, Span};
 

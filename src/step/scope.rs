@@ -18,8 +18,20 @@ pub struct Scope<'a> {
     pub planned: bool,
     /// The action's place in the text, for problems.
     pub span: Option<Span>,
+    /// Names known when the plan is made, besides the regions: parameters, `mode`, `drill`.
+    pub values: &'a BTreeMap<String, String>,
     /// The inventory.
     pub directory: &'a dyn Directory,
+}
+
+impl Scope<'_> {
+    /// Every bare name that a condition may use.
+    pub fn names(&self) -> BTreeMap<String, String> {
+        let mut names = self.values.clone();
+        names.insert("from".into(), self.from.to_string());
+        names.insert("to".into(), self.to.to_string());
+        names
+    }
 }
 
 /// The inventory as kinds see it. A missing resource is reported by the caller's own `problem`.

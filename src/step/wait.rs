@@ -4,7 +4,7 @@ use super::condition::{Condition, Observed};
 use super::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use super::scope::Scope;
 use crate::error::Problem;
-use crate::language::units::Period;
+use crate::language::{Period, Spanned};
 use crate::world::Answer;
 use crate::world::postgres::Handover;
 use schemars::JsonSchema;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// The condition.
-    pub until: String,
+    pub until: Spanned<String>,
     /// How long it must hold without a break.
     #[serde(default, rename = "for")]
     pub hold: Option<Period>,
@@ -62,7 +62,7 @@ impl Kind for Wait {
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {
         Ok(Self {
-            until: Condition::resolve(&params.until, scope)?,
+            until: Condition::resolve(&params.until.value, scope, params.until.span)?,
             hold_ms: params.hold.map_or(0, Period::millis),
             within_ms: params.within.map_or(300_000, Period::millis),
             every_ms: params.every.map_or(2_000, Period::millis),
@@ -70,7 +70,7 @@ impl Kind for Wait {
     }
 
     fn title(&self) -> String {
-        format!("Wait until {}", self.until.text)
+        format!("Wait until {}", self.until.expression)
     }
 
     fn effects(&self) -> Vec<Effect> {
@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn unknown_never_passes() {
-        let until = Condition { text: "error_rate(to) < 2%".into(), names: Default::default() };
+        let expression = crate::language::expression::Expression::parse("1 < 2", Default::default()).unwrap();
+        let until = Condition { expression, names: Default::default(), units: Default::default() };
         let wait = Wait { until, hold_ms: 0, within_ms: 1, every_ms: 1 };
         for (truth, standing) in
             [(Some(true), Standing::Reached), (Some(false), Standing::NotReached), (None, Standing::Unknown)]

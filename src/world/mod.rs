@@ -13,8 +13,10 @@ pub mod known;
 pub mod notify;
 pub mod postgres;
 pub mod real;
+pub mod record_content;
 pub mod reply;
 pub mod signal;
+pub mod sim;
 
 use std::future::Future;
 use std::pin::Pin;
