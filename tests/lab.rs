@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mrctl::lab::{Fault, Lab, LabError, Load, LoadOptions, Options, Process, Region, Role, Standing};
+use mrctl::lab::{DemoOptions, Fault, Lab, LabError, Load, LoadOptions, Options, Process, Region, Role, Standing, demo};
 
 /// A folder below /tmp that the servers' account can pass through, unlike that of `tempfile`.
 pub struct Folder(PathBuf);
@@ -146,12 +146,7 @@ async fn load_counts_what_it_was_told_and_finds_it_again() {
     let (lab, _folder) = lab().await;
     let load = Load::start(&lab, &LoadOptions { long_writers: 2, ..LoadOptions::default() }).unwrap();
     load.wait_for(200, Duration::from_secs(30)).await.unwrap();
-    until("a long transaction is in flight", async || {
-        let session = lab.connect(Region::EuWest, Role::Superuser).await.unwrap();
-        let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'load' AND backend_xid IS NOT NULL";
-        session.query_one(query, &[]).await.unwrap().get::<_, i64>(0) > 0
-    })
-    .await;
+    long_transaction_in_flight(&lab).await;
     let report = load.stop().await.unwrap();
     assert!(report.acknowledged >= 200 && report.acknowledged_long >= 2, "{report}");
     assert_eq!(report.lost, Vec::<String>::new());
@@ -190,6 +185,62 @@ async fn users_follow_a_failover_there_and_back_and_the_old_primary_rejoins() {
     assert_eq!(report.primary, Region::EuWest);
     assert_eq!(report.by_region.len(), 2);
     assert!(!report.errors.is_empty() && report.longest_gap_ms > 100, "{report}");
+}
+
+/// Waits until a writer of the load holds a transaction open that has written.
+async fn long_transaction_in_flight(lab: &Lab) {
+    until("a long transaction is in flight", async || {
+        let session = lab.connect(Region::EuWest, Role::Superuser).await.unwrap();
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'load' AND backend_xid IS NOT NULL";
+        session.query_one(query, &[]).await.unwrap().get::<_, i64>(0) > 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_careless_failover_loses_acknowledged_orders_and_the_report_says_so() {
+    let (lab, _folder) = lab().await;
+    let load = Load::start(&lab, &LoadOptions { long_writers: 3, ..LoadOptions::default() }).unwrap();
+    load.wait_for(50, Duration::from_secs(30)).await.unwrap();
+    long_transaction_in_flight(&lab).await;
+    // What many scripts do: read-only, then promote, without ending the transactions that are open.
+    let session = lab.connect(Region::EuWest, Role::Mrctl).await.unwrap();
+    session.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
+    session.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    promote(&lab, Region::UsEast).await;
+    point_dns(&lab, Region::UsEast).await;
+    load.wait_for(50, Duration::from_secs(30)).await.unwrap();
+    let report = load.stop().await.unwrap();
+    assert_eq!(report.primary, Region::UsEast);
+    assert!(!report.lost.is_empty(), "{report}");
+    assert!(report.to_string().contains("eu-west: read_only"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demonstration_tells_what_users_noticed_and_cleans_up() {
+    let folder = Folder::new();
+    let options = DemoOptions {
+        lab: Options::new(folder.path()).unwrap().program(env!("CARGO_BIN_EXE_mrctl")),
+        load: LoadOptions::default(),
+        keep: false,
+    };
+    let mut out = Vec::new();
+    let (processes, report) = demo(options, &mut out, async |lab| {
+        lab.stop_postgres(Region::EuWest).await.unwrap();
+        promote(lab, Region::UsEast).await;
+        point_dns(lab, Region::UsEast).await;
+        running(lab)
+    })
+    .await
+    .unwrap();
+    assert_eq!(report.lost, Vec::<String>::new());
+    assert_eq!(report.primary, Region::UsEast);
+    assert!(report.by_region[&Region::UsEast] > 0);
+    assert!(!processes.is_empty() && processes.iter().all(|process| !process.alive()));
+    let text = String::from_utf8(out).unwrap();
+    for line in ["up in ", "acknowledged, lost    0", "longest write gap", "audit trail", "the lab is down"] {
+        assert!(text.contains(line), "{line} is not in:\n{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,15 +106,25 @@ async fn apt(packages: &[&str]) -> Result<()> {
     if ours {
         super::account::write_file(policy, "#!/bin/sh\n# made by mrctl lab for the time of one installation\nexit 101\n", 0o755)?;
     }
-    let mut command = std::process::Command::new("apt-get");
-    command
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("RUNLEVEL", "1")
-        // Debian's packaging creates a cluster for every new PostgreSQL; ours are enough.
-        .env("PG_CREATE_MAIN_CLUSTER", "false");
-    let done = super::process::run(command, super::account::Account::caller()).await;
+    let apt = async |arguments: &[&str]| {
+        let mut command = std::process::Command::new("apt-get");
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("RUNLEVEL", "1")
+            // Debian's packaging creates a cluster for every new PostgreSQL; ours are enough.
+            .env("PG_CREATE_MAIN_CLUSTER", "false");
+        super::process::run(command, super::account::Account::caller()).await
+    };
+    let install = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    let mut done = apt(&install).await;
+    if done.is_err() {
+        // A new container has no lists of packages, an old one outdated ones.
+        done = match apt(&["update"]).await {
+            Ok(_) => apt(&install).await,
+            Err(error) => Err(error),
+        };
+    }
     if ours {
         std::fs::remove_file(policy).on("removing", policy)?;
     }
