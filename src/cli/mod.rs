@@ -1,3 +1,4 @@
 //! Commands, one file each.
 
 pub mod lab;
+pub mod wire;

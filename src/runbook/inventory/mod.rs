@@ -4,6 +4,9 @@
 //! for answers given to users.
 
 mod backend;
+mod lookup;
+pub(crate) mod paths;
+pub mod read;
 pub mod cache;
 pub mod channel;
 pub mod dns;
