@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mrctl::lab::{DemoOptions, Fault, Lab, LabError, Load, LoadOptions, Options, Process, Region, Role, Standing, demo};
+use mrctl::lab::{
+    DemoOptions, Fault, Lab, LabError, Load, LoadOptions, Options, Process, Region, Role, Standing, demo,
+};
 
 /// A folder below /tmp that the servers' account can pass through, unlike that of `tempfile`.
 pub struct Folder(PathBuf);
@@ -261,7 +263,8 @@ async fn a_diverged_primary_with_many_new_rows_and_a_leftover_freeze_is_rewound(
     promote(&lab, Region::EuWest).await;
     assert_eq!(lab.rejoin().await.unwrap(), Region::UsEast);
     let session = lab.connect(Region::UsEast, Role::Superuser).await.unwrap();
-    let slots: i64 = session.query_one("SELECT count(*) FROM pg_replication_slots", &[]).await.unwrap().get(0);
+    let slots: i64 =
+        session.query_one("SELECT count(*) FROM pg_replication_slots", &[]).await.unwrap().get(0);
     assert_eq!(slots, 0);
 }
 
@@ -330,7 +333,9 @@ async fn the_hooks_of_the_inventory_work_from_a_private_folder() {
     assert_eq!(hook(&lab, eu, "look", cwd).await.0, 0);
     let (code, text) = hook(&lab, eu, "control_data", cwd).await;
     assert_eq!(code, 0);
-    assert!(text.lines().any(|line| line.starts_with("Database cluster state:") && line.ends_with("shut down")));
+    assert!(
+        text.lines().any(|line| line.starts_with("Database cluster state:") && line.ends_with("shut down"))
+    );
     assert_eq!(hook(&lab, eu, "start", cwd).await.0, 0);
     assert_eq!(hook(&lab, eu, "look", cwd).await.0, 3);
     assert!(lab.status().await.unwrap().processes.iter().all(|(_, running)| running.is_up()));
@@ -386,4 +391,35 @@ async fn a_plain_user_can_run_a_lab() {
     run("up").await;
     run("status").await;
     run("down").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inventory_is_one_that_mrctl_reads() {
+    let (lab, _folder) = lab().await;
+    let (mut sources, mut problems) = (mrctl::error::Sources::default(), mrctl::error::Problems::default());
+    let loaded = mrctl::runbook::discovery::load(&lab.inventory(), &mut sources, &mut problems);
+    assert_eq!(format!("{problems:?}"), format!("{:?}", mrctl::error::Problems::default()));
+    let loaded = loaded.unwrap();
+    // Every rule too; warnings may say that a DNS server lives in a region that a run leaves.
+    let context = mrctl::runbook::check::InventoryContext { loaded: &loaded, leaving: None };
+    mrctl::runbook::check::inventory(&context, &mut problems);
+    assert!(!problems.has_errors(), "{problems:?}");
+    let load = Load::start(&lab, &LoadOptions::default()).unwrap();
+    load.wait_for(20, Duration::from_secs(30)).await.unwrap();
+    for (region, rate) in [("eu-west", Some(0.0)), ("us-east", None)] {
+        let url = format!("http://127.0.0.1:{}/metrics/{region}", lab.ports().receiver);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let numbers: serde_json::Value = client.get(url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(numbers["error_rate"].as_f64(), rate, "{region}");
+    }
+    let inventory = loaded.inventory;
+    let orders = &inventory.postgres["orders"];
+    assert!(orders.members.values().all(|member| {
+        member.stop.is_some()
+            && member.start.is_some()
+            && member.control_data.is_some()
+            && member.look.is_some()
+    }));
+    let look = &orders.members["eu-west"].look.as_ref().unwrap().command;
+    assert_eq!(*look, lab.hook(Region::EuWest, "look").unwrap());
 }

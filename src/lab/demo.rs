@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::Lab;
 use super::error::{FileContext, Result};
 use super::load::{Load, LoadOptions, LoadReport};
 use super::up::Options;
-use super::Lab;
 
 /// What to demonstrate with.
 #[derive(Debug, Clone)]
@@ -30,7 +30,10 @@ pub async fn demo<T>(
     let began = Instant::now();
     say(out, "bringing up two regions: eu-west (127.0.0.11) and us-east (127.0.0.12)\n")?;
     let lab = Lab::up(options.lab).await?;
-    say(out, &format!("up in {:.1} s; inventory {}\n", began.elapsed().as_secs_f64(), lab.inventory().display()))?;
+    say(
+        out,
+        &format!("up in {:.1} s; inventory {}\n", began.elapsed().as_secs_f64(), lab.inventory().display()),
+    )?;
     let shown = show(&lab, &options.load, out, run_failover).await;
     if options.keep {
         // Also after an error: whoever keeps it wants to look.

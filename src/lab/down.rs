@@ -20,13 +20,17 @@ impl Lab {
         let layout = &self.layout;
         for folder in [layout.data(), layout.pki(), layout.secrets(), layout.runbooks()] {
             match std::fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).on("deleting", &folder)?,
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).on("deleting", &folder)?
+                }
                 _ => {}
             }
         }
         for file in [layout.inventory(), layout.state_file()] {
             match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).on("deleting", &file)?,
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).on("deleting", &file)?
+                }
                 _ => {}
             }
         }
@@ -37,7 +41,8 @@ impl Lab {
     pub(crate) async fn stop_everything(&self) -> Result<()> {
         // The databases first and fast; their sessions end with them.
         let recorded = self.everything();
-        try_join_all(recorded.iter().map(|(signal, process)| process.stop(*signal, Duration::from_secs(10)))).await?;
+        try_join_all(recorded.iter().map(|(signal, process)| process.stop(*signal, Duration::from_secs(10))))
+            .await?;
         Ok(())
     }
 

@@ -33,8 +33,8 @@ mod up;
 mod wait;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 pub use account::Account;
 pub use database::Session;
@@ -168,7 +168,11 @@ impl Lab {
                 }
             }
         });
-        if ready.await? { Ok(()) } else { Err(LabError::Died { name: name.into(), log: process::log_end(&log) }) }
+        if ready.await? {
+            Ok(())
+        } else {
+            Err(LabError::Died { name: name.into(), log: process::log_end(&log) })
+        }
     }
 }
 

@@ -104,7 +104,11 @@ async fn apt(packages: &[&str]) -> Result<()> {
     let policy = Path::new("/usr/sbin/policy-rc.d");
     let ours = !policy.exists();
     if ours {
-        super::account::write_file(policy, "#!/bin/sh\n# made by mrctl lab for the time of one installation\nexit 101\n", 0o755)?;
+        super::account::write_file(
+            policy,
+            "#!/bin/sh\n# made by mrctl lab for the time of one installation\nexit 101\n",
+            0o755,
+        )?;
     }
     let apt = async |arguments: &[&str]| {
         let mut command = std::process::Command::new("apt-get");
@@ -145,7 +149,8 @@ fn postgres_folder() -> Option<PathBuf> {
 /// Like the shell, but with the system folders even when a plain user's `PATH` lacks them.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+    let system =
+        ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(system).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
