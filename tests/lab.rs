@@ -423,3 +423,19 @@ async fn the_inventory_is_one_that_mrctl_reads() {
     let look = &orders.members["eu-west"].look.as_ref().unwrap().command;
     assert_eq!(*look, lab.hook(Region::EuWest, "look").unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_are_kept_in_order() {
+    let (lab, _folder) = lab().await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = std::fs::read_to_string(lab.layout().secrets().join("receiver-url")).unwrap();
+    for text in ["frozen", "promoted"] {
+        let sent = client.post(&url).header("Idempotency-Key", text).json(&serde_json::json!({ "text": text }));
+        assert!(sent.send().await.unwrap().status().is_success());
+    }
+    let got = lab.notifications().unwrap();
+    let texts: Vec<&str> = got.iter().filter_map(|line| line["body"]["text"].as_str()).collect();
+    assert_eq!(texts, ["frozen", "promoted"]);
+    assert_eq!(got[1]["idempotency_key"], "promoted");
+}
