@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mrctl::lab::{Fault, Lab, LabError, Load, LoadOptions, Options, Process, Region, Role, Standing};
+use mrctl::lab::{
+    DemoOptions, Fault, Lab, LabError, Load, LoadOptions, Options, Process, Region, Role, Standing, demo,
+};
 
 /// A folder below /tmp that the servers' account can pass through, unlike that of `tempfile`.
 pub struct Folder(PathBuf);
@@ -94,7 +96,10 @@ async fn a_lab_comes_up_whole_and_goes_down_without_a_trace() {
 async fn dropping_the_value_kills_and_a_second_up_cleans_what_is_half_dead() {
     let (lab, folder) = lab().await;
     let all = running(&lab);
+    // Also when the folder was deleted first, as in a test that ends badly.
+    std::fs::rename(folder.path(), folder.path().with_extension("gone")).unwrap();
     drop(lab);
+    std::fs::rename(folder.path().with_extension("gone"), folder.path()).unwrap();
     until("everything is dead", async || all.iter().all(|process| !process.alive())).await;
     let options = Options::new(folder.path()).unwrap().program(env!("CARGO_BIN_EXE_mrctl"));
     let again = Lab::up(options.clone()).await.unwrap();
@@ -143,12 +148,7 @@ async fn load_counts_what_it_was_told_and_finds_it_again() {
     let (lab, _folder) = lab().await;
     let load = Load::start(&lab, &LoadOptions { long_writers: 2, ..LoadOptions::default() }).unwrap();
     load.wait_for(200, Duration::from_secs(30)).await.unwrap();
-    until("a long transaction is in flight", async || {
-        let session = lab.connect(Region::EuWest, Role::Superuser).await.unwrap();
-        let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'load' AND backend_xid IS NOT NULL";
-        session.query_one(query, &[]).await.unwrap().get::<_, i64>(0) > 0
-    })
-    .await;
+    long_transaction_in_flight(&lab).await;
     let report = load.stop().await.unwrap();
     assert!(report.acknowledged >= 200 && report.acknowledged_long >= 2, "{report}");
     assert_eq!(report.lost, Vec::<String>::new());
@@ -189,6 +189,62 @@ async fn users_follow_a_failover_there_and_back_and_the_old_primary_rejoins() {
     assert!(!report.errors.is_empty() && report.longest_gap_ms > 100, "{report}");
 }
 
+/// Waits until a writer of the load holds a transaction open that has written.
+async fn long_transaction_in_flight(lab: &Lab) {
+    until("a long transaction is in flight", async || {
+        let session = lab.connect(Region::EuWest, Role::Superuser).await.unwrap();
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'load' AND backend_xid IS NOT NULL";
+        session.query_one(query, &[]).await.unwrap().get::<_, i64>(0) > 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_careless_failover_loses_acknowledged_orders_and_the_report_says_so() {
+    let (lab, _folder) = lab().await;
+    let load = Load::start(&lab, &LoadOptions { long_writers: 3, ..LoadOptions::default() }).unwrap();
+    load.wait_for(50, Duration::from_secs(30)).await.unwrap();
+    long_transaction_in_flight(&lab).await;
+    // What many scripts do: read-only, then promote, without ending the transactions that are open.
+    let session = lab.connect(Region::EuWest, Role::Mrctl).await.unwrap();
+    session.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
+    session.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    promote(&lab, Region::UsEast).await;
+    point_dns(&lab, Region::UsEast).await;
+    load.wait_for(50, Duration::from_secs(30)).await.unwrap();
+    let report = load.stop().await.unwrap();
+    assert_eq!(report.primary, Region::UsEast);
+    assert!(!report.lost.is_empty(), "{report}");
+    assert!(report.to_string().contains("eu-west: read_only"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demonstration_tells_what_users_noticed_and_cleans_up() {
+    let folder = Folder::new();
+    let options = DemoOptions {
+        lab: Options::new(folder.path()).unwrap().program(env!("CARGO_BIN_EXE_mrctl")),
+        load: LoadOptions::default(),
+        keep: false,
+    };
+    let mut out = Vec::new();
+    let (processes, report) = demo(options, &mut out, async |lab| {
+        lab.stop_postgres(Region::EuWest).await.unwrap();
+        promote(lab, Region::UsEast).await;
+        point_dns(lab, Region::UsEast).await;
+        running(lab)
+    })
+    .await
+    .unwrap();
+    assert_eq!(report.lost, Vec::<String>::new());
+    assert_eq!(report.primary, Region::UsEast);
+    assert!(report.by_region[&Region::UsEast] > 0);
+    assert!(!processes.is_empty() && processes.iter().all(|process| !process.alive()));
+    let text = String::from_utf8(out).unwrap();
+    for line in ["up in ", "acknowledged, lost    0", "longest write gap", "audit trail", "the lab is down"] {
+        assert!(text.contains(line), "{line} is not in:\n{text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_diverged_primary_with_many_new_rows_and_a_leftover_freeze_is_rewound() {
     let (lab, _folder) = lab().await;
@@ -207,7 +263,8 @@ async fn a_diverged_primary_with_many_new_rows_and_a_leftover_freeze_is_rewound(
     promote(&lab, Region::EuWest).await;
     assert_eq!(lab.rejoin().await.unwrap(), Region::UsEast);
     let session = lab.connect(Region::UsEast, Role::Superuser).await.unwrap();
-    let slots: i64 = session.query_one("SELECT count(*) FROM pg_replication_slots", &[]).await.unwrap().get(0);
+    let slots: i64 =
+        session.query_one("SELECT count(*) FROM pg_replication_slots", &[]).await.unwrap().get(0);
     assert_eq!(slots, 0);
 }
 
@@ -271,11 +328,14 @@ async fn the_hooks_of_the_inventory_work_from_a_private_folder() {
     assert_eq!(hook(&lab, eu, "look", cwd).await.0, 3);
     let before = lab.process("postgres eu-west").unwrap().unwrap();
     assert_eq!(hook(&lab, eu, "stop", cwd).await.0, 0);
-    assert!(!before.alive());
+    // pg_ctl waits for the lock file; the process ends right after it.
+    until("the server is gone", async || !before.alive()).await;
     assert_eq!(hook(&lab, eu, "look", cwd).await.0, 0);
     let (code, text) = hook(&lab, eu, "control_data", cwd).await;
     assert_eq!(code, 0);
-    assert!(text.lines().any(|line| line.starts_with("Database cluster state:") && line.ends_with("shut down")));
+    assert!(
+        text.lines().any(|line| line.starts_with("Database cluster state:") && line.ends_with("shut down"))
+    );
     assert_eq!(hook(&lab, eu, "start", cwd).await.0, 0);
     assert_eq!(hook(&lab, eu, "look", cwd).await.0, 3);
     assert!(lab.status().await.unwrap().processes.iter().all(|(_, running)| running.is_up()));
@@ -331,4 +391,51 @@ async fn a_plain_user_can_run_a_lab() {
     run("up").await;
     run("status").await;
     run("down").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inventory_is_one_that_mrctl_reads() {
+    let (lab, _folder) = lab().await;
+    let (mut sources, mut problems) = (mrctl::error::Sources::default(), mrctl::error::Problems::default());
+    let loaded = mrctl::runbook::discovery::load(&lab.inventory(), &mut sources, &mut problems);
+    assert_eq!(format!("{problems:?}"), format!("{:?}", mrctl::error::Problems::default()));
+    let loaded = loaded.unwrap();
+    // Every rule too; warnings may say that a DNS server lives in a region that a run leaves.
+    let context = mrctl::runbook::check::InventoryContext { loaded: &loaded, leaving: None };
+    mrctl::runbook::check::inventory(&context, &mut problems);
+    assert!(!problems.has_errors(), "{problems:?}");
+    let load = Load::start(&lab, &LoadOptions::default()).unwrap();
+    load.wait_for(20, Duration::from_secs(30)).await.unwrap();
+    for (region, rate) in [("eu-west", Some(0.0)), ("us-east", None)] {
+        let url = format!("http://127.0.0.1:{}/metrics/{region}", lab.ports().receiver);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let numbers: serde_json::Value = client.get(url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(numbers["error_rate"].as_f64(), rate, "{region}");
+    }
+    let inventory = loaded.inventory;
+    let orders = &inventory.postgres["orders"];
+    assert!(orders.members.values().all(|member| {
+        member.stop.is_some()
+            && member.start.is_some()
+            && member.control_data.is_some()
+            && member.look.is_some()
+    }));
+    let look = &orders.members["eu-west"].look.as_ref().unwrap().command;
+    assert_eq!(*look, lab.hook(Region::EuWest, "look").unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_are_kept_in_order() {
+    let (lab, _folder) = lab().await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = std::fs::read_to_string(lab.layout().secrets().join("receiver-url")).unwrap();
+    for text in ["frozen", "promoted"] {
+        let sent = client.post(&url).header("Idempotency-Key", text).json(&serde_json::json!({ "text": text }));
+        assert!(sent.send().await.unwrap().status().is_success());
+    }
+    let got = lab.notifications().unwrap();
+    let texts: Vec<&str> = got.iter().filter_map(|line| line["body"]["text"].as_str()).collect();
+    assert_eq!(texts, ["frozen", "promoted"]);
+    assert_eq!(got[1]["idempotency_key"], "promoted");
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::lab::{
-    Account, DemoOptions, Fault, Lab, LabError, Layout, Load, LoadOptions, Options, Region, Result, app, demo, packages,
-    receiver,
+    Account, DemoOptions, Fault, Lab, LabError, Layout, Load, LoadOptions, Options, Region, Result, app,
+    demo, packages, receiver,
 };
 
 /// Two real regions on this machine, to learn, to demonstrate and to test with.
@@ -169,7 +169,8 @@ pub async fn run(
             let lab = place.open()?;
             let options = LoadOptions { clients, long_writers, ..LoadOptions::default() };
             let load = Load::start(&lab, &options)?;
-            let interrupted = tokio::time::timeout(Duration::from_secs(seconds), tokio::signal::ctrl_c()).await.is_ok();
+            let interrupted =
+                tokio::time::timeout(Duration::from_secs(seconds), tokio::signal::ctrl_c()).await.is_ok();
             if interrupted {
                 say(out, "interrupted\n")?;
             }
@@ -217,7 +218,8 @@ pub fn main_for_now() -> std::process::ExitCode {
     let mut out = std::io::stdout();
     let failover = async |lab: &Lab| {
         // What a careless script does, until the engine is wired in.
-        let session = lab.connect(Region::UsEast, crate::lab::Role::Mrctl).await.map_err(|error| error.to_string())?;
+        let session =
+            lab.connect(Region::UsEast, crate::lab::Role::Mrctl).await.map_err(|error| error.to_string())?;
         session.simple_query("SELECT pg_promote()").await.map(|_| ()).map_err(|error| error.to_string())
     };
     match runtime.block_on(run(args, &[], &mut out, failover)) {

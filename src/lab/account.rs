@@ -27,7 +27,9 @@ impl Account {
                 return Ok(Self { drop_to: Some(ids) });
             }
         }
-        Err(LabError::Refused("root needs an unprivileged user `postgres` or `nobody` for the servers".into()))
+        Err(LabError::Refused(
+            "root needs an unprivileged user `postgres` or `nobody` for the servers".into(),
+        ))
     }
 
     /// The caller's own account, for what needs no protection from root.
@@ -153,7 +155,10 @@ mod tests {
 
     #[test]
     fn ids_come_from_the_line_of_that_user_only() {
-        assert_eq!(parse_passwd("postgres:x:105:109:PostgreSQL:/var:/bin/bash", "postgres"), Some((105, 109)));
+        assert_eq!(
+            parse_passwd("postgres:x:105:109:PostgreSQL:/var:/bin/bash", "postgres"),
+            Some((105, 109))
+        );
         assert_eq!(parse_passwd("postgres2:x:105:109::/:/bin/sh", "postgres"), None);
         assert_eq!(parse_passwd("postgres:x:what:109::/:/bin/sh", "postgres"), None);
     }

@@ -1,5 +1,6 @@
 //! Taking the lab down: by the processes that it recorded, never by name.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -19,13 +20,17 @@ impl Lab {
         let layout = &self.layout;
         for folder in [layout.data(), layout.pki(), layout.secrets(), layout.runbooks()] {
             match std::fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).on("deleting", &folder)?,
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).on("deleting", &folder)?
+                }
                 _ => {}
             }
         }
         for file in [layout.inventory(), layout.state_file()] {
             match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).on("deleting", &file)?,
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).on("deleting", &file)?
+                }
                 _ => {}
             }
         }
@@ -36,13 +41,17 @@ impl Lab {
     pub(crate) async fn stop_everything(&self) -> Result<()> {
         // The databases first and fast; their sessions end with them.
         let recorded = self.everything();
-        try_join_all(recorded.iter().map(|(signal, process)| process.stop(*signal, Duration::from_secs(10)))).await?;
+        try_join_all(recorded.iter().map(|(signal, process)| process.stop(*signal, Duration::from_secs(10))))
+            .await?;
         Ok(())
     }
 
     /// The same at once and without waiting, for the end of a failed test.
     pub(crate) fn kill_everything(&self) {
         for (_, process) in self.everything() {
+            process.kill_tree();
+        }
+        for process in self.started.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             process.kill_tree();
         }
     }

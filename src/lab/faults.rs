@@ -70,9 +70,7 @@ impl Lab {
                 self.server_process(region, "startup")?.signal(Signal::STOP);
                 Ok(())
             }
-            Fault::Primary => {
-                self.kill_postgres(self.primary_or_refuse().await?).await
-            }
+            Fault::Primary => self.kill_postgres(self.primary_or_refuse().await?).await,
             Fault::FreezePrimary => {
                 let process = self.postmaster_or_refuse(self.primary_or_refuse().await?)?;
                 // Twice: the second time gets children that were being made during the first.

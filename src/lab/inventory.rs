@@ -15,18 +15,17 @@ pub(crate) fn write(lab: &Lab) -> Result<()> {
 fn text(lab: &Lab) -> Result<String> {
     let ports = lab.ports();
     let (eu, us) = (Region::EuWest, Region::UsEast);
-    let name = lab.layout.root().file_name().map_or_else(|| "lab".into(), |name| name.to_string_lossy());
-    let (app, tls) = (ports.app, ports.app_tls);
+    let tls = ports.app_tls;
     let mut yaml = format!(
         "# Written by `mrctl lab up`: two regions on this machine. Paths are relative to this file.\n\
          mrctl: 1\n\
          name: {name}\n\
          regions:\n",
-        name = quoted(&format!("lab {name}")),
+        name = environment(lab.layout.root()),
     );
     for region in Region::ALL {
         yaml += &format!(
-            "  {region}: {{ title: {title}, facts: {{ app: \"{address}:{app}\" }} }}\n",
+            "  {region}: {{ title: {title}, facts: {{ address: {address} }} }}\n",
             title = region.title(),
             address = region.address(),
         );
@@ -83,10 +82,10 @@ endpoints:
 signals:
   error_rate:
     unit: ratio
-    http: {{ url: \"http://${{region.app}}/metrics-lite\", pointer: /error_rate }}
+    http: {{ url: \"http://127.0.0.1:{receiver}/metrics/${{region}}\", pointer: /error_rate }}
   p95:
     unit: seconds
-    http: {{ url: \"http://${{region.app}}/metrics-lite\", pointer: /p95 }}
+    http: {{ url: \"http://127.0.0.1:{receiver}/metrics/${{region}}\", pointer: /p95 }}
 channels:
   ops:
     default: true
@@ -96,8 +95,19 @@ channels:
         eu_ip = eu.address(),
         us_ip = us.address(),
         redis = ports.redis,
+        receiver = ports.receiver,
     );
     Ok(yaml)
+}
+
+/// The environment's name, after the folder: lowercase letters, digits and dashes, as the inventory wants it.
+fn environment(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let plain = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+    match name.as_str() {
+        "lab" => name,
+        _ => format!("lab-{}", name.chars().take(50).map(plain).collect::<String>()),
+    }
 }
 
 /// A member with its hooks: plain commands that work from any folder and with an empty environment.
@@ -155,7 +165,8 @@ impl Lab {
     /// `look`. For tests that run it as the inventory would.
     pub fn hook(&self, region: Region, name: &str) -> Result<Vec<String>> {
         let text = member(self, region)?;
-        let line = text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": { command: "));
+        let line =
+            text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": { command: "));
         let list = line.and_then(|line| Some(&line[..line.rfind(", timeout:")?]));
         list.and_then(|list| serde_json::from_str(list).ok())
             .ok_or_else(|| LabError::Refused(format!("the lab has no hook {name}")))

@@ -25,9 +25,12 @@ impl Layout {
     pub fn default_for(name: &str, account: Account) -> Result<PathBuf> {
         let ok = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if name.is_empty() || !name.chars().all(ok) {
-            return Err(LabError::Refused(format!("{name:?} cannot be a lab's name: letters, digits, - and _")));
+            return Err(LabError::Refused(format!(
+                "{name:?} cannot be a lab's name: letters, digits, - and _"
+            )));
         }
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
         let folder = state.filter(|path| path.is_absolute()).map(|path| path.join("mrctl/lab").join(name));
         match folder {

@@ -33,8 +33,8 @@ mod up;
 mod wait;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 pub use account::Account;
 pub use database::Session;
@@ -67,6 +67,8 @@ pub struct Lab {
     program: PathBuf,
     ports: Ports,
     held: Mutex<Option<ports::Held>>,
+    /// What this value started: its folder may be deleted before it is dropped.
+    started: Mutex<Vec<Process>>,
     kill_on_drop: AtomicBool,
 }
 
@@ -81,6 +83,7 @@ impl Lab {
             program: state.program,
             ports: state.ports,
             held: Mutex::new(None),
+            started: Mutex::default(),
             kill_on_drop: AtomicBool::new(false),
             layout,
         })
@@ -146,6 +149,7 @@ impl Lab {
     {
         let log = self.layout.log(name);
         let (process, mut child) = process::start(command, account, &log)?;
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).push(process.clone());
         let recorded = State::change(&self.layout, |state| {
             state.processes.insert(name.to_owned(), process.clone());
         });
@@ -164,7 +168,11 @@ impl Lab {
                 }
             }
         });
-        if ready.await? { Ok(()) } else { Err(LabError::Died { name: name.into(), log: process::log_end(&log) }) }
+        if ready.await? {
+            Ok(())
+        } else {
+            Err(LabError::Died { name: name.into(), log: process::log_end(&log) })
+        }
     }
 }
 

@@ -104,17 +104,31 @@ async fn apt(packages: &[&str]) -> Result<()> {
     let policy = Path::new("/usr/sbin/policy-rc.d");
     let ours = !policy.exists();
     if ours {
-        super::account::write_file(policy, "#!/bin/sh\n# made by mrctl lab for the time of one installation\nexit 101\n", 0o755)?;
+        super::account::write_file(
+            policy,
+            "#!/bin/sh\n# made by mrctl lab for the time of one installation\nexit 101\n",
+            0o755,
+        )?;
     }
-    let mut command = std::process::Command::new("apt-get");
-    command
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("RUNLEVEL", "1")
-        // Debian's packaging creates a cluster for every new PostgreSQL; ours are enough.
-        .env("PG_CREATE_MAIN_CLUSTER", "false");
-    let done = super::process::run(command, super::account::Account::caller()).await;
+    let apt = async |arguments: &[&str]| {
+        let mut command = std::process::Command::new("apt-get");
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("RUNLEVEL", "1")
+            // Debian's packaging creates a cluster for every new PostgreSQL; ours are enough.
+            .env("PG_CREATE_MAIN_CLUSTER", "false");
+        super::process::run(command, super::account::Account::caller()).await
+    };
+    let install = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    let mut done = apt(&install).await;
+    if done.is_err() {
+        // A new container has no lists of packages, an old one outdated ones.
+        done = match apt(&["update"]).await {
+            Ok(_) => apt(&install).await,
+            Err(error) => Err(error),
+        };
+    }
     if ours {
         std::fs::remove_file(policy).on("removing", policy)?;
     }
@@ -135,7 +149,8 @@ fn postgres_folder() -> Option<PathBuf> {
 /// Like the shell, but with the system folders even when a plain user's `PATH` lacks them.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+    let system =
+        ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(system).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 

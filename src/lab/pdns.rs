@@ -1,6 +1,5 @@
 //! One PowerDNS authoritative server per region, each with its own copy of the zone, as with two providers.
 
-
 use secrecy::ExposeSecret;
 
 use super::error::{FileContext, Result};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 
 use super::account::{make_folder, write_file};
@@ -69,7 +69,8 @@ impl Pki {
         params.key_usages.push(KeyUsagePurpose::DigitalSignature);
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
         params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = if options.expired { date_time_ymd(2021, 1, 1) } else { date_time_ymd(2120, 1, 1) };
+        params.not_after =
+            if options.expired { date_time_ymd(2021, 1, 1) } else { date_time_ymd(2120, 1, 1) };
         let key = KeyPair::generate().map_err(problem)?;
         let certificate = params.signed_by(&key, &issuer).map_err(problem)?;
         Ok(Issued { certificate: certificate.pem(), key: key.serialize_pem() })
@@ -87,11 +88,12 @@ pub(crate) fn client_config(ca: &Path) -> Result<rustls::ClientConfig> {
     use rustls::pki_types::pem::PemObject;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).map_err(problem)?).map_err(problem)?;
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(problem)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(problem)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
     Ok(config)
 }
 
@@ -141,8 +143,9 @@ mod tests {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(pki.ca()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .unwrap();
         let der = CertificateDer::from_pem_slice(issued.certificate.as_bytes()).unwrap();
         let name = ServerName::try_from("127.0.0.11").unwrap();
         verifier

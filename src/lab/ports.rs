@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 
 use serde::{Deserialize, Serialize};
 
+use super::Region;
 use super::error::{LabError, Result};
 use super::secrets::random_bytes;
-use super::Region;
 
 /// The ports of one lab: the same number in both regions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

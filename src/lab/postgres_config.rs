@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
+use super::Region;
 use super::account::Account;
 use super::error::{FileContext, Result};
 use super::layout::Layout;
 use super::pki::{IssueOptions, Pki};
 use super::ports::Ports;
 use super::secrets::{Secret, Secrets};
-use super::Region;
 
 /// Where certificates and the password file for replication go; written once, before the first start.
 pub(crate) fn write_identity(

@@ -209,7 +209,8 @@ pub(crate) async fn run(mut command: std::process::Command, account: Account) ->
         .output()
         .await
         .map_err(|source| LabError::Start { program: program.clone(), source })?;
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.success() {
         Ok(said)
     } else {

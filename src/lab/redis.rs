@@ -1,6 +1,5 @@
 //! One Redis per region, independent of each other; the first region's holds sessions worth warming.
 
-
 use secrecy::ExposeSecret;
 
 use super::error::{LabError, Result};
@@ -44,7 +43,11 @@ pub(crate) async fn start(lab: &Lab, region: Region) -> Result<()> {
     command.arg(lab.layout.redis(region).join("redis.conf"));
     lab.start(&process_name(region), command, || async {
         let mut connection = lab.redis(region).await.map_err(|error| error.to_string())?;
-        redis::cmd("PING").query_async::<String>(&mut connection).await.map(|_| ()).map_err(|error| error.to_string())
+        redis::cmd("PING")
+            .query_async::<String>(&mut connection)
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     })
     .await
 }
@@ -73,12 +76,8 @@ impl Lab {
     /// A connection to the Redis of a region.
     pub async fn redis(&self, region: Region) -> Result<redis::aio::MultiplexedConnection> {
         let password = self.secrets().read(Secret::Redis)?;
-        let url = format!(
-            "redis://:{}@{}:{}/0",
-            password.expose_secret(),
-            region.address(),
-            self.ports().redis
-        );
+        let url =
+            format!("redis://:{}@{}:{}/0", password.expose_secret(), region.address(), self.ports().redis);
         let client = redis::Client::open(url).map_err(|error| problem(region, &error))?;
         client.get_multiplexed_async_connection().await.map_err(|error| problem(region, &error))
     }

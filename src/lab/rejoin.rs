@@ -2,7 +2,6 @@
 //!
 //! Each step is there because leaving it out fails in a way that looks like success; see `docs/design/0004-lab.md`.
 
-
 use secrecy::ExposeSecret;
 
 use super::error::{DatabaseContext, LabError, Result};
@@ -19,7 +18,9 @@ impl Lab {
             (Standing::Primary { timeline: a, .. }, Standing::Primary { timeline: b, .. }) if a == b => {
                 return Err(LabError::Refused("both servers are primary on the same timeline".into()));
             }
-            (Standing::Primary { timeline: a, .. }, Standing::Primary { timeline: b, .. }) if b > a => Region::UsEast,
+            (Standing::Primary { timeline: a, .. }, Standing::Primary { timeline: b, .. }) if b > a => {
+                Region::UsEast
+            }
             (Standing::Primary { .. }, _) => Region::EuWest,
             (_, Standing::Primary { .. }) => Region::UsEast,
             _ => return Err(LabError::Refused("no server answers as primary".into())),

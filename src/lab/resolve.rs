@@ -29,7 +29,8 @@ pub async fn ask(server: SocketAddr, name: &str) -> Result<Answer> {
     let mut query = query.question();
     query.push((&question, Rtype::A)).map_err(|error| problem(&error))?;
     let query = query.into_message();
-    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await.map_err(|error| problem(&error))?;
+    let socket =
+        tokio::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await.map_err(|error| problem(&error))?;
     socket.connect(server).await.map_err(|error| problem(&error))?;
     socket.send(query.as_slice()).await.map_err(|error| problem(&error))?;
     let mut buffer = [0_u8; 1232];

@@ -7,5 +7,3 @@ GRANT pg_monitor TO monitoring;
 -- The rights that mrctl needs, and no others: it is not a superuser.
 GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO mrctl;
 GRANT ALTER SYSTEM ON PARAMETER default_transaction_read_only, synchronous_standby_names TO mrctl;
-GRANT EXECUTE ON FUNCTION pg_reload_conf(), pg_promote(boolean, integer) TO mrctl;
-GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) TO mrctl;

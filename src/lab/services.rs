@@ -1,6 +1,5 @@
 //! The lab's own programs: an application per region and the receiver of notifications.
 
-
 use secrecy::ExposeSecret;
 
 use super::account::{Account, write_file};
@@ -54,7 +53,7 @@ pub(crate) fn create_receiver(lab: &Lab) -> Result<()> {
     let folder = lab.layout.receiver();
     lab.account.folder(&folder)?;
     let port = lab.ports().receiver;
-    let config = ReceiverConfig { port, file: lab.layout.notifications() };
+    let config = ReceiverConfig { port, app_port: lab.ports().app, file: lab.layout.notifications() };
     lab.account.file(&folder.join("receiver.json"), &text_of(&config)?)?;
     write_file(&lab.layout.secrets().join("receiver-url"), &format!("http://127.0.0.1:{port}/ops"), 0o600)
 }

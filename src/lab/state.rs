@@ -48,15 +48,21 @@ impl State {
     /// Reads it.
     pub fn read(layout: &Layout) -> Result<Self> {
         let no_lab = |reason: String| LabError::NoLab { dir: layout.root().to_path_buf(), reason };
-        let text =
-            std::fs::read_to_string(layout.state_file()).map_err(|error| no_lab(format!("lab.json: {error}")))?;
-        let state: Self = serde_json::from_str(&text).map_err(|error| no_lab(format!("lab.json: {error}")))?;
-        if state.format == 1 { Ok(state) } else { Err(no_lab(format!("lab.json has format {}", state.format))) }
+        let text = std::fs::read_to_string(layout.state_file())
+            .map_err(|error| no_lab(format!("lab.json: {error}")))?;
+        let state: Self =
+            serde_json::from_str(&text).map_err(|error| no_lab(format!("lab.json: {error}")))?;
+        if state.format == 1 {
+            Ok(state)
+        } else {
+            Err(no_lab(format!("lab.json has format {}", state.format)))
+        }
     }
 
     /// Writes it in one step.
     pub fn write(&self, layout: &Layout) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).map_err(|error| LabError::Service(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(self).map_err(|error| LabError::Service(error.to_string()))?;
         write_file(&layout.state_file(), &text, 0o600)
     }
 

@@ -66,7 +66,9 @@ impl Lab {
         for region in Region::ALL {
             status.databases.push((region, self.database(region).await));
             let answer = resolve::ask(self.dns_server(region), RECORD).await;
-            status.dns.push((region, answer.map(|answer| answer.addresses).map_err(|error| error.to_string())));
+            status
+                .dns
+                .push((region, answer.map(|answer| answer.addresses).map_err(|error| error.to_string())));
         }
         Ok(status)
     }

@@ -55,7 +55,9 @@ impl Lab {
     pub async fn up(options: Options) -> Result<Self> {
         let programs = Programs::find()?;
         let account = Account::for_servers()?;
-        if let Some(folder) = account.blocked_at(&std::path::absolute(&options.dir).on("resolving", &options.dir)?) {
+        if let Some(folder) =
+            account.blocked_at(&std::path::absolute(&options.dir).on("resolving", &options.dir)?)
+        {
             return Err(LabError::Refused(format!(
                 "the servers run as an unprivileged user, who cannot pass through {}: give --dir below a folder open to all",
                 folder.display()
@@ -72,6 +74,7 @@ impl Lab {
             ports: held.ports,
             program: options.program.clone(),
             held: Mutex::new(Some(held)),
+            started: Mutex::default(),
             kill_on_drop: AtomicBool::new(true),
             programs,
             account,
@@ -132,7 +135,14 @@ impl Lab {
             version(self.programs.redis.clone()),
         )?;
         let versions = [("postgres", postgres), ("pdns", pdns), ("redis", redis)];
-        let files = [Secret::Superuser, Secret::Mrctl, Secret::App, Secret::Monitoring, Secret::DnsKey, Secret::Redis];
+        let files = [
+            Secret::Superuser,
+            Secret::Mrctl,
+            Secret::App,
+            Secret::Monitoring,
+            Secret::DnsKey,
+            Secret::Redis,
+        ];
         let state = State {
             format: 1,
             phase: Phase::Starting,
@@ -150,9 +160,7 @@ impl Lab {
     async fn databases(&self) -> Result<()> {
         postgres::create(self).await?;
         self.release(self.ports.postgres);
-        let standby = async {
-            postgres::start(self, Region::UsEast).await
-        };
+        let standby = async { postgres::start(self, Region::UsEast).await };
         let primary = async {
             postgres::start(self, Region::EuWest).await?;
             postgres::create_schema(self).await
@@ -202,7 +210,10 @@ async fn clean(layout: &Layout) -> Result<()> {
         let old = Lab::open(root)?;
         let status = old.processes()?;
         if State::read(layout)?.phase == Phase::Up && status.iter().all(|(_, running)| running.is_up()) {
-            return Err(LabError::Refused(format!("a lab is up in {}; `mrctl lab down` ends it", root.display())));
+            return Err(LabError::Refused(format!(
+                "a lab is up in {}; `mrctl lab down` ends it",
+                root.display()
+            )));
         }
         return old.down().await;
     }

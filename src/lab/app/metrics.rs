@@ -71,7 +71,7 @@ mod tests {
     fn the_rate_and_the_95th_of_a_hundred() {
         let metrics = Metrics::default();
         for number in 1..=100 {
-            metrics.add(Duration::from_secs(number), number > 98);
+            metrics.add(Duration::from_secs(number), number <= 98);
         }
         let numbers = metrics.read();
         assert_eq!((numbers.error_rate, numbers.p95), (Some(0.02), Some(95.0)));

@@ -60,10 +60,13 @@ pub async fn serve(config: &Path) -> Result<()> {
         .route("/orders", post(order))
         .route("/metrics-lite", get(numbers))
         .with_state(app);
-    let problem = |error: std::io::Error| LabError::Service(format!("application of {}: {error}", config.region));
+    let problem =
+        |error: std::io::Error| LabError::Service(format!("application of {}: {error}", config.region));
     let address = config.region.address();
-    let plain = tokio::net::TcpListener::bind(SocketAddrV4::new(address, config.port)).await.map_err(problem)?;
-    let secure = tokio::net::TcpListener::bind(SocketAddrV4::new(address, config.tls_port)).await.map_err(problem)?;
+    let plain =
+        tokio::net::TcpListener::bind(SocketAddrV4::new(address, config.port)).await.map_err(problem)?;
+    let secure =
+        tokio::net::TcpListener::bind(SocketAddrV4::new(address, config.tls_port)).await.map_err(problem)?;
     let secure = tls::TlsListener::new(secure, super::pki::server_config(&config.certificate, &config.key)?);
     let plain = axum::serve(plain, router.clone());
     let secure = axum::serve(secure, router);

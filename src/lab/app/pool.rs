@@ -129,7 +129,9 @@ impl Pool {
             database: "orders",
             name: "shop",
         };
-        database::connect(&login, self.tls.clone()).await.map_err(|error| Problem::Unreachable(describe(error)))
+        database::connect(&login, self.tls.clone())
+            .await
+            .map_err(|error| Problem::Unreachable(describe(error)))
     }
 }
 

@@ -31,7 +31,11 @@ pub(super) struct Acknowledged {
 
 impl Journal {
     pub(super) fn new() -> Self {
-        Self { load: uuid::Uuid::now_v7().simple().to_string(), began: Instant::now(), inner: Mutex::default() }
+        Self {
+            load: uuid::Uuid::now_v7().simple().to_string(),
+            began: Instant::now(),
+            inner: Mutex::default(),
+        }
     }
 
     pub(super) fn id(&self, client: u32, seq: i64) -> String {
