@@ -1,3 +1,4 @@
 //! One binary for all integration tests: each further one would link every driver again.
 
 mod lab;
+mod traffic;
