@@ -13,4 +13,5 @@ pub mod plan;
 pub mod redact;
 pub mod runbook;
 pub mod step;
+pub mod store;
 pub mod world;

@@ -1,3 +1,5 @@
 //! Commands, one file each.
 
 pub mod lab;
+pub mod setup;
+pub mod wire;

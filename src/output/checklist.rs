@@ -81,7 +81,7 @@ pub fn path(label: &str, path: &str, width: usize, style: Style) -> Vec<Text> {
     vec![Text::of(Tone::Dim, label), Text::of(Tone::Plain, path).spelled(style)]
 }
 
-/// Pieces with dots between them, over as many lines as they need.
+/// Pieces with dots between them, over as many lines as they need. A piece is never cut: a wider one wraps where it is shown.
 pub fn flow(pieces: Vec<Text>, width: usize, style: Style) -> Vec<Text> {
     let mut lines: Vec<Text> = Vec::new();
     for piece in pieces {
@@ -90,7 +90,7 @@ pub fn flow(pieces: Vec<Text>, width: usize, style: Style) -> Vec<Text> {
             Some(line) if line.width() + 3 + piece.width() <= width => {
                 *line = std::mem::take(line).with(Text::of(Tone::Dim, " · ").spelled(style)).with(piece);
             }
-            _ => lines.push(piece.cut(width, style)),
+            _ => lines.push(piece),
         }
     }
     lines

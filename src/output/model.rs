@@ -226,6 +226,11 @@ impl Model {
         model
     }
 
+    /// Whether a process has driven the run.
+    pub fn opened(&self) -> bool {
+        self.opened
+    }
+
     /// Steps that are at work now.
     pub fn current(&self) -> Vec<usize> {
         self.rows.iter().enumerate().filter(|(_, row)| row.phase == Phase::Running).map(|(s, _)| s).collect()
@@ -264,6 +269,8 @@ impl Model {
         self.state.fold(&plan, record);
         self.measures.record(&plan, &self.state, at, record);
         let mut changes = Vec::new();
+        // Told after the step that is the reason.
+        let mut late = Vec::new();
         let tell = |text: String, bad: bool| Change::Told(text, bad);
         match record {
             Record::Created { .. } | Record::Required { holds: Some(true), .. } => {}
@@ -301,7 +308,9 @@ impl Model {
                     (false, _) => "no".to_string(),
                 };
                 let by = if by.is_empty() { String::new() } else { format!(" ({by}, {how})") };
-                changes.push(tell(format!("{text} {answer}{by}"), !yes));
+                let colon = if text.ends_with(['?', ':']) { "" } else { ":" };
+                changes.push(tell(format!("{text}{colon} {answer}{by}"), !yes));
+                self.consented(question, at);
                 if question.starts_with("paused:") && substance != "leave" {
                     self.fresh_start();
                 }
@@ -362,15 +371,20 @@ impl Model {
             Record::LockLost { what } => changes.push(tell(format!("the lock on {what} was lost"), true)),
             Record::Turned { to, step, unknown, why } => {
                 if let Some(s) = plan.step_index(step) {
-                    self.faults.insert(s, (*unknown, why.clone()));
+                    // Under its own line a step need not name itself.
+                    let own = why.strip_prefix(&format!("{step}: ")).unwrap_or(why);
+                    self.faults.insert(s, (*unknown, own.to_string()));
                     if *to == Turn::Warn {
                         self.notes.push(why.clone());
                     }
                 }
+                let explained = plan.step_index(step).is_some();
                 match to {
                     Turn::Finish | Turn::Warn | Turn::Refuse => {}
-                    Turn::Pause => changes.push(tell(format!("pausing: {why}"), true)),
-                    Turn::RollBack => changes.push(tell(format!("rolling back: {why}"), true)),
+                    Turn::RollBack if explained => {}
+                    Turn::RollBack => late.push(tell(format!("rolling back: {why}"), true)),
+                    Turn::Pause if explained => late.push(tell("paused".to_string(), true)),
+                    Turn::Pause => late.push(tell(format!("paused: {why}"), true)),
                 }
             }
             Record::Surveyed { notes, .. } => {
@@ -390,7 +404,7 @@ impl Model {
                 changes.push(Change::Ended);
             }
         }
-        self.settle(at, changes)
+        self.settle(at, changes, late)
     }
 
     /// A process begins, or a person decided after a pause: what went wrong before is looked at again.
@@ -415,6 +429,18 @@ impl Model {
         match id.split_once(':') {
             Some(("adopt", what)) => format!("adopt {what}, which was so already?"),
             _ => "after the pause:".to_string(),
+        }
+    }
+
+    /// A change takes the time from consent to proof; how long a person thought is not part of it.
+    fn consented(&mut self, question: &str, at: i64) {
+        let asks = |step: &&crate::plan::Step| step.questions.iter().any(|ask| ask.id == question);
+        let Some(step) = self.plan.steps.iter().find(asks).filter(|step| step.changes()) else { return };
+        let id = step.id.clone();
+        if let Some(row) = self.row(&id)
+            && row.phase == Phase::Running
+        {
+            row.began = Some(at);
         }
     }
 
@@ -467,7 +493,7 @@ impl Model {
     }
 
     /// Compares each step with what it was before the record.
-    fn settle(&mut self, at: i64, mut changes: Vec<Change>) -> Vec<Change> {
+    fn settle(&mut self, at: i64, mut changes: Vec<Change>, late: Vec<Change>) -> Vec<Change> {
         let plan = Arc::clone(&self.plan);
         let current = match (&self.state.stage, &self.ending) {
             (Stage::Forward, None) if self.opened => decide::current(&plan, &self.state),
@@ -525,6 +551,7 @@ impl Model {
             }
             changes.push(change);
         }
+        changes.extend(late);
         changes.extend(rest);
         changes
     }

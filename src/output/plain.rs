@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// The shortest time between two lines of progress of one effect. Milliseconds.
 const PROGRESS_EVERY: i64 = 5000;
 /// The longest line. Characters; a log is searched, not read at 80 columns.
-const LONGEST: usize = 400;
+const LONGEST: usize = 1000;
 
 /// Writes the log of a run.
 pub struct Plain {
@@ -190,7 +190,7 @@ pub fn lines(
             ))]
         }
         Change::Told(text, bad) => {
-            let phase = if *bad { Phase::Warned } else { Phase::Running };
+            let phase = if *bad { Phase::Warned } else { Phase::Waiting };
             vec![mark(at, phase, style).plain(text)]
         }
         Change::Freezing(s, e) => {
@@ -198,7 +198,9 @@ pub fn lines(
             let commands = by_hand(*s, *e, prior).into_iter();
             commands
                 .map(|command| {
-                    mark(at, Phase::Warned, style).plain("to let writes go on by hand: ").plain(command)
+                    let when =
+                        format!("to let writes go on by hand, while {} is not promoted: ", model.plan.to);
+                    mark(at, Phase::Warned, style).plain(when).plain(command)
                 })
                 .collect()
         }

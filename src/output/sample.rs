@@ -141,7 +141,7 @@ pub fn looked(step: &str, effect: &str, purpose: Purpose, standing: Standing, ev
     let handover = (effect == "handover" && standing == Standing::Reached).then(|| Handover {
         system: "7521".into(),
         timeline: 1,
-        position: serde_json::from_value(serde_json::json!(83886080)).unwrap(),
+        position: serde_json::from_value(serde_json::json!("0/5000000")).unwrap(),
         next_transaction: 900,
         source_started: "a".into(),
         target_started: "b".into(),

@@ -31,7 +31,8 @@ impl std::fmt::Debug for Screen {
 
 impl Screen {
     fn new(width: u16) -> Self {
-        let parser = Arc::new(Mutex::new(vt100::Parser::new(60, width, 0)));
+        let parser =
+            Arc::new(Mutex::new(vt100::Parser::new(60.try_into().unwrap(), width.try_into().unwrap(), 0)));
         Self { parser, written: Arc::default(), width }
     }
 
@@ -51,9 +52,7 @@ impl Screen {
     fn formatted(&self) -> String {
         let parser = self.parser.lock().unwrap();
         let rows = parser.screen().rows_formatted(0, self.width);
-        let rows: Vec<String> = rows
-            .map(|row| String::from_utf8_lossy(&row).replace('\u{1b}', "\\e").trim_end().to_string())
-            .collect();
+        let rows: Vec<String> = rows.map(|row| row.replace('\u{1b}', "\\e").trim_end().to_string()).collect();
         rows.join("\n").trim_end().to_string()
     }
 }

@@ -37,7 +37,7 @@ impl Scribe<'_> {
                 checklist::undo(model, &model.undo[*index], style, width, model.at, 0)
             }
             Change::Told(text, bad) => self.told(text, *bad),
-            Change::Freezing(s, e) => self.freezing(record, *s, *e),
+            Change::Freezing(s, e) => self.freezing(model, record, *s, *e),
             Change::Ended => summary::summary(model, self.frame, self.by_hand, style, width),
         }
     }
@@ -84,13 +84,16 @@ impl Scribe<'_> {
     }
 
     /// Before writes stop: how to let them go on without mrctl. Commands are copied, so they are never cut.
-    fn freezing(&self, record: &Record, s: usize, e: usize) -> Vec<Text> {
+    fn freezing(&self, model: &Model, record: &Record, s: usize, e: usize) -> Vec<Text> {
         let Record::Intent { prior, .. } = record else { return Vec::new() };
         let commands = (self.by_hand)(s, e, prior);
         if commands.is_empty() {
             return Vec::new();
         }
-        let mut lines = self.told("writes stop now; to let them go on by hand:", true);
+        let mut lines = self.told(
+            &format!("writes stop now; to let them go on by hand, while {} is not promoted:", model.plan.to),
+            true,
+        );
         lines.extend(commands.into_iter().map(|command| Text::of(Tone::Plain, "      ").plain(command)));
         lines
     }

@@ -9,6 +9,7 @@ use super::words::{allowance, time};
 use crate::engine::record::Verdict;
 use crate::engine::state::Flight;
 use crate::exit_code::ExitCode;
+use crate::journal::AppendError;
 use crate::step::{Class, Facts, Remark};
 
 /// Gives the commands that take an effect back by hand: step and effect index, and the facts before it.
@@ -55,7 +56,7 @@ pub fn standing(model: &Model) -> Vec<(usize, usize, String)> {
         .intents
         .iter()
         .filter(|(s, e)| {
-            model.plan.steps[*s].effects[*e].effect.class != Class::Looks
+            matches!(model.plan.steps[*s].effects[*e].effect.class, Class::Undoable | Class::Pivot)
                 && model.state.steps[*s].effects[*e].stands()
         })
         .map(|(s, e)| (*s, *e, in_words(*s, *e)))
@@ -80,13 +81,13 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
     let mut lines = vec![Text::new()];
     let (word, tone, code) = verdict(ending);
     let total =
-        model.measures.run.map_or_else(String::new, |run| format!(", {}", time(run.length(model.at))));
+        model.measures.run.map_or_else(String::new, |run| format!(", after {}", time(run.length(model.at))));
     lines.push(
         Text::of(tone, word.replace('_', " ").to_uppercase())
             .and(Tone::Dim, format!("  exit code {}{total}", code.number())),
     );
     block(&mut lines, &ending.why, Tone::Plain, width, style);
-    lines.extend(measures(model, width, style));
+    lines.extend(measures(model, style));
     if !ending.world.is_empty() {
         let pieces = ending.world.split(" · ").map(|piece| Text::of(Tone::Strong, piece)).collect();
         let room = width.saturating_sub(2);
@@ -126,16 +127,44 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
     lines
 }
 
+/// The end of a process whose journal could not be written: there is no verdict, and nobody but this text knows what was next.
+pub fn journal_failed(error: &AppendError, frame: &Frame, style: Style, width: usize) -> Vec<Text> {
+    let width = columns(width);
+    let code = ExitCode::JournalFailed;
+    let mut lines = vec![
+        Text::new(),
+        Text::of(Tone::Bad, "JOURNAL FAILED").and(Tone::Dim, format!("  exit code {}", code.number())),
+    ];
+    block(&mut lines, &error.why, Tone::Plain, width, style);
+    block(
+        &mut lines,
+        "Nothing was changed after this. The line that could not be written:",
+        Tone::Plain,
+        width,
+        style,
+    );
+    lines.push(Text::of(Tone::Plain, "  ").plain(&error.line));
+    lines.extend(path("  journal", &frame.journal, width, style));
+    lines.push(Text::of(Tone::Strong, "What to do next"));
+    let text = format!("Make room or repair the disk, then: mrctl resume {}", frame.run);
+    block(&mut lines, &text, Tone::Plain, width, style);
+    lines
+}
+
 /// Changes that stand, with the commands that take them back by hand.
 fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize, style: Style) {
     let standing = standing(model);
     if standing.is_empty() {
         return;
     }
+    let armed = model.state.armed(&model.plan);
+    let pivots = armed || model.state.passed(&model.plan);
     lines.push(Text::of(Tone::Strong, "Still in place"));
     for (s, e, text) in standing {
         block(lines, &text, Tone::Plain, width, style);
-        if model.plan.steps[s].effects[e].effect.class != Class::Undoable {
+        let effect = &model.plan.steps[s].effects[e].effect;
+        // Whoever let the old primary take writes beside a promotion that happened, or still may, would make two primaries.
+        if effect.class != Class::Undoable || (effect.freezes.is_some() && pivots) {
             continue;
         }
         if let Some(intent) = &model.state.steps[s].effects[e].intent {
@@ -144,6 +173,31 @@ fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize,
                 lines.push(Text::of(Tone::Dim, "    by hand: ").plain(command));
             }
         }
+    }
+    if armed {
+        self::armed(model, lines, width, style);
+    }
+}
+
+/// While a promotion may still happen: what must not be done, and what would settle it.
+fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
+    let (from, to) = (&model.plan.from, &model.plan.to);
+    lines.push(Text::of(Tone::Bad, format!("The promotion in {to} may still happen")));
+    block(
+        lines,
+        &format!("Do not let {from} take writes before one of these is proved:"),
+        Tone::Bad,
+        width,
+        style,
+    );
+    for way in [
+        format!("- {to} is primary: resume sees it, and goes on"),
+        format!(
+            "- {to} was restarted after the intent, is in recovery, and has no promote signal left: resume sees it, and a rollback becomes possible"
+        ),
+        format!("- {to} is fenced or destroyed: say so by name when you resume"),
+    ] {
+        block(lines, &way, Tone::Plain, width, style);
     }
 }
 
@@ -154,7 +208,7 @@ fn block(lines: &mut Vec<Text>, text: &str, tone: Tone, width: usize, style: Sty
 }
 
 /// Measured times against their objectives.
-fn measures(model: &Model, width: usize, style: Style) -> Vec<Text> {
+fn measures(model: &Model, style: Style) -> Vec<Text> {
     let mut rows: Vec<(&str, Text)> = Vec::new();
     let objectives = &model.plan.objectives;
     if let Some(gap) = model.measures.write_gap() {
@@ -177,9 +231,7 @@ fn measures(model: &Model, width: usize, style: Style) -> Vec<Text> {
         rows.push(("recovery", against(recovery.length(model.at), Some(allowed))));
     }
     rows.into_iter()
-        .map(|(label, text)| {
-            Text::of(Tone::Dim, format!("  {label} ")).with(text).spelled(style).cut(width, style)
-        })
+        .map(|(label, text)| Text::of(Tone::Dim, format!("  {label} ")).with(text).spelled(style))
         .collect()
 }
 

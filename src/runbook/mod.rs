@@ -10,6 +10,9 @@ pub mod parameter;
 pub mod parse;
 pub mod schema;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::{KindFact, KindFacts, Part};
 pub use discovery::{Loaded, Search};
 pub use inventory::Inventory;

@@ -2,10 +2,10 @@
 
 use super::parameter::Parameter;
 use crate::error::Span;
+use crate::language::Spanned;
 use crate::language::expression::Expression;
 use crate::language::tree::Node;
 use crate::language::units::Period;
-use crate::language::Spanned;
 use indexmap::IndexMap;
 
 /// Text for people in which `${…}` is still to be filled in.
@@ -62,12 +62,12 @@ pub struct Role {
     pub span: Span,
 }
 
-/// A condition with the text that it was read from.
+/// A condition with the text that it was read from. Its names are decided by the plan, which knows the regions.
 #[derive(Clone, Debug)]
 pub struct Condition {
     /// As written.
     pub text: Spanned<String>,
-    /// As understood; names and types are not checked yet.
+    /// As understood.
     pub expression: Expression,
 }
 

@@ -145,7 +145,7 @@ impl ParameterType {
                 .map_err(|error| error.to_string()),
             Self::Period => value
                 .parse::<Period>()
-                .map(|period| i128::try_from(period.millis()).ok())
+                .map(|period| Some(i128::from(period.millis())))
                 .map_err(|error| error.to_string()),
         }
     }

@@ -46,8 +46,8 @@ fn domain(context: &InventoryContext<'_>, name: &str, path: &[&str], problems: &
 
 pub(super) fn times_to_live_are_whole_seconds(context: &InventoryContext<'_>, problems: &mut Problems) {
     for (key, record) in &context.inventory().dns_records {
-        let ttl = record.ttl.as_duration();
-        if ttl.subsec_nanos() != 0 || !(1..=LONGEST_TTL).contains(&ttl.as_secs()) {
+        let millis = record.ttl.millis();
+        if millis % 1000 != 0 || !(1..=LONGEST_TTL).contains(&(millis / 1000)) {
             let message = "the time to live has to be whole seconds, at least 1s and at most 7d".to_owned();
             context.error(Code::BadTtl, message, &["dns_records", key, "ttl"], problems);
         }
@@ -99,13 +99,13 @@ pub(super) fn shares_make_a_whole(context: &InventoryContext<'_>, problems: &mut
                 let message = format!("`{region}` has a share of `{key}` but no target");
                 context.error(Code::SharesSum, message, &path, problems);
             }
-            let points = u32::from(share.basis_points());
+            let points = share.basis_points();
             if record.kind == RecordType::Cname && points != 0 && points != WHOLE {
                 let message = "a CNAME has one answer: its shares are 0% and 100%".to_owned();
                 context.error(Code::SharesSum, message, &path, problems);
             }
         }
-        let sum: u32 = record.normal.values().map(|share| u32::from(share.basis_points())).sum();
+        let sum: u32 = record.normal.values().map(|share| share.basis_points()).sum();
         if sum != WHOLE {
             let place = context.loaded.text.key(&path);
             let message = format!("the shares of `{key}` make {}, not 100%", percent(sum));

@@ -73,12 +73,12 @@ pub(super) fn regions_make_sense(context: &InventoryContext<'_>, problems: &mut 
         for fact in region.facts.keys() {
             let word = fact.starts_with(|c: char| c.is_ascii_lowercase())
                 && fact.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-            if !word || matches!(fact.as_str(), "name" | "title") {
+            if !word {
                 let span = context.loaded.text.key(&["regions", name, "facts", fact]);
                 problems.push(
                     Problem::error(Code::BadName, format!("`{fact}` cannot be the name of a fact"))
                         .at(span)
-                        .help("use lowercase letters, digits and `_`; `name` and `title` are given already"),
+                        .help("use lowercase letters, digits and `_`"),
                 );
             }
         }

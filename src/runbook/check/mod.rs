@@ -1,11 +1,12 @@
 //! Rules beyond the form: each is one small function in a table, and all of them run, so that all problems show at once.
 
-mod inventory;
+mod conditions;
 mod dns;
+mod inventory;
 mod lines;
 mod names;
 mod parallel;
-mod parameters;
+pub(super) mod parameters;
 mod policy;
 mod references;
 mod resources;
@@ -96,6 +97,8 @@ const RULES: &[Rule] = &[
     Rule { needs_whole: false, run: parameters::definitions_make_sense },
     Rule { needs_whole: false, run: parameters::outside_text_is_guarded },
     Rule { needs_whole: false, run: names::names_are_known },
+    Rule { needs_whole: false, run: conditions::conditions_make_sense },
+    Rule { needs_whole: false, run: conditions::when_is_decided_in_the_plan },
 ];
 
 /// Applies every rule to a runbook.

@@ -6,6 +6,12 @@ use crate::language::Spanned;
 use crate::language::interpolate::{Found, Lookup, interpolate, interpolate_text};
 use crate::runbook::model::Confirm;
 
+/// Words that every plan knows.
+const WORDS: &[&str] = &["from", "to", "region", "mode", "drill"];
+
+/// Names that are filled in while running, in the text of messages.
+pub const LATER: &[&str] = &["run.id", "run.write_gap", "run.elapsed", "run.verdict"];
+
 /// Every name that a runbook may use, with a stand-in for its value.
 struct Names<'a> {
     context: &'a Context<'a>,
@@ -14,17 +20,13 @@ struct Names<'a> {
 impl Names<'_> {
     fn candidates(&self) -> Vec<String> {
         let parameters = self.context.draft.runbook.parameters.keys().cloned();
-        let words = ["from", "to", "region", "mode", "run.id", "run.write_gap"].map(str::to_owned);
-        parameters.chain(words).collect()
+        parameters.chain(WORDS.iter().chain(LATER).map(|word| (*word).to_owned())).collect()
     }
 
     /// A fact has to exist in every region, because any of them can be `from` or `to`.
     fn fact(&self, root: &str, fact: &str) -> Found {
         let Some(loaded) = self.context.inventory else { return Found::Text(String::new()) };
         let regions = &loaded.inventory.regions;
-        if matches!(fact, "name" | "title") {
-            return Found::Text(String::new());
-        }
         let without: Vec<_> =
             regions.iter().filter(|(_, r)| !r.facts.contains_key(fact)).map(|(name, _)| name.as_str()).collect();
         if without.is_empty() {
@@ -47,7 +49,8 @@ impl Lookup for Names<'_> {
         let runbook = &self.context.draft.runbook;
         match (root, rest) {
             ("from" | "to" | "region", Some(fact)) => self.fact(root, fact),
-            ("from" | "to" | "region" | "mode", None) | ("run", Some(_)) => Found::Text(String::new()),
+            (word, None) if WORDS.contains(&word) => Found::Text(String::new()),
+            _ if LATER.contains(&path) => Found::Text(String::new()),
             (name, None) if runbook.parameters.contains_key(name) => Found::Text(String::new()),
             // Outputs of steps: which there are and where they may stand is known to the plan.
             (id, Some(_)) if runbook.step(id).is_some() => Found::Text(String::new()),
@@ -62,7 +65,7 @@ pub(super) fn names_are_known(context: &Context<'_>, problems: &mut Problems) {
     let mut text = |template: &Spanned<String>| {
         interpolate_text(&template.value, template.span, &names, problems);
     };
-    let mut confirm = |confirm: &Confirm, text: &mut dyn FnMut(&Spanned<String>)| {
+    let confirm = |confirm: &Confirm, text: &mut dyn FnMut(&Spanned<String>)| {
         confirm.ask.iter().chain(&confirm.typed).for_each(text);
     };
     text(&runbook.title);

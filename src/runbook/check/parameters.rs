@@ -6,7 +6,7 @@ use crate::error::{Code, Problem, Problems, Span};
 use crate::runbook::parameter::{Parameter, ParameterType, matches};
 
 /// Names that `${…}` gives another meaning.
-const RESERVED: [&str; 5] = ["from", "to", "region", "mode", "run"];
+const RESERVED: [&str; 6] = ["from", "to", "region", "mode", "drill", "run"];
 
 pub(super) fn definitions_make_sense(context: &Context<'_>, problems: &mut Problems) {
     for (name, parameter) in &context.draft.runbook.parameters {
@@ -123,7 +123,7 @@ pub(super) fn outside_text_is_guarded(context: &Context<'_>, problems: &mut Prob
 }
 
 /// The names in `${…}`; `$${` is literal.
-pub(super) fn names_in(text: &str) -> Vec<&str> {
+pub(in crate::runbook) fn names_in(text: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {

@@ -32,7 +32,7 @@ pub const HEAD_KEYS: &[&str] = &["mrctl", "name", "include", "defaults"];
 const WITHOUT_DEFAULTS: &[&str] = &["regions", "groups"];
 
 /// Where a secret stands in a resource of a type. Kept complete by a test against the schema.
-pub(super) const SECRETS: &[(&str, &[&str])] = &[
+pub(in crate::runbook) const SECRETS: &[(&str, &[&str])] = &[
     ("postgres", &["password"]),
     ("dns_servers", &["powerdns", "key"]),
     ("caches", &["redis", "password"]),

@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Problem, Problems};
 use crate::language::Spanned;
+use crate::language::expression::Expression;
 use crate::language::units::Period;
 use crate::runbook::model::{Condition, Confirm, OnFailure, Only, Policy, Retry, Rollback, Where};
 use schemars::JsonSchema;
@@ -192,8 +193,13 @@ pub(super) fn confirm(text: Spanned<ConfirmText>) -> Confirm {
 
 /// A condition from its text.
 pub(super) fn condition(text: Spanned<String>, problems: &mut Problems) -> Option<Condition> {
-    let expression = crate::language::expression::parse(&text.value, text.span, problems)?;
-    Some(Condition { text, expression })
+    match Expression::parse(&text.value, text.span) {
+        Ok(expression) => Some(Condition { text, expression }),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    }
 }
 
 /// The model's form of all policy keys but `rollback`.

@@ -14,11 +14,15 @@ const CALL: Duration = Duration::from_secs(5);
 /// Deadline of the write probe, after which its commit counts as hanging.
 const PROBE: Duration = Duration::from_secs(3);
 
-/// What a failed statement proves: an error that the server raised for it means that it had no effect.
+/// What a failed statement proves. Nothing was sent, or the server refused it before it began (no right, wrong form, wrong state):
+/// it had no effect. Any other error may have come after half of the work.
 fn failed(trouble: &Trouble) -> Reply {
     match trouble {
-        Trouble::NotConnected(_) | Trouble::Server(..) => Reply::refused(trouble.to_string()),
-        Trouble::Late(_) | Trouble::Broken(_) => Reply::lost(trouble.to_string()),
+        Trouble::NotConnected(_) => Reply::refused(trouble.to_string()),
+        Trouble::Server(state, _) if ["42", "22", "25", "28", "0A"].iter().any(|c| state.starts_with(c)) => {
+            Reply::refused(trouble.to_string())
+        }
+        Trouble::Server(..) | Trouble::Late(_) | Trouble::Broken(_) => Reply::lost(trouble.to_string()),
     }
 }
 
@@ -30,7 +34,7 @@ async fn identified(
     system: &str,
     primary: bool,
 ) -> Result<Session, Reply> {
-    let session = connections.for_change(at, &permit.session()).await.map_err(|trouble| failed(&trouble))?;
+    let session = connections.open(at, &permit.session()).await.map_err(|trouble| failed(&trouble))?;
     let seen =
         session.value(sql::IDENTITY, CALL).await.map_err(|trouble| Reply::refused(trouble.to_string()))?;
     let seen = seen.unwrap_or_default();
@@ -67,7 +71,7 @@ pub(super) async fn freeze(connections: &Connections, permit: &Permit, at: &Memb
         }
         Err(reply) => reply,
     };
-    connections.retire(at);
+    connections.changed(at);
     reply
 }
 
@@ -84,7 +88,7 @@ pub(super) async fn unfreeze(
         }
         Err(reply) => reply,
     };
-    connections.retire(at);
+    connections.changed(at);
     reply
 }
 
@@ -99,12 +103,15 @@ pub(super) async fn end_sessions(
         Ok(session) => session,
         Err(reply) => return reply,
     };
-    let reply = match session.value(&sql::end_sessions(&scope.keep), CALL).await {
+    match session.value(&sql::end_sessions(&scope.keep), CALL).await {
+        // Connections for looks stay: what they see of other sessions is the server's, not theirs.
         Ok(note) => Reply::acknowledged(note.unwrap_or_default()),
-        Err(trouble) => failed(&trouble),
-    };
-    connections.retire(at);
-    reply
+        // Some sessions may have been ended before the error, whatever it is.
+        Err(trouble) => {
+            connections.changed(at);
+            Reply::lost(trouble.to_string())
+        }
+    }
 }
 
 pub(super) async fn mark(connections: &Connections, permit: &Permit, at: &Member, system: &str) -> Reply {
@@ -114,7 +121,10 @@ pub(super) async fn mark(connections: &Connections, permit: &Permit, at: &Member
     };
     match session.value(&sql::mark(&permit.idempotency_key()), CALL).await {
         Ok(lsn) => Reply::acknowledged(format!("marked at {}", lsn.unwrap_or_default())),
-        Err(trouble) => failed(&trouble),
+        Err(trouble) => {
+            connections.changed(at);
+            failed(&trouble)
+        }
     }
 }
 
@@ -124,7 +134,7 @@ pub(super) async fn promote(
     at: &Member,
     handover: &Handover,
 ) -> Reply {
-    let session = match connections.for_change(at, &permit.session()).await {
+    let session = match connections.open(at, &permit.session()).await {
         Ok(session) => session,
         Err(trouble) => return failed(&trouble),
     };
@@ -137,7 +147,7 @@ pub(super) async fn promote(
         Err(Trouble::Server(state, message)) if state == "42501" => Reply::refused(message),
         Err(trouble) => Reply::lost(trouble.to_string()),
     };
-    connections.retire(at);
+    connections.changed(at);
     reply
 }
 
@@ -147,33 +157,52 @@ pub(super) async fn write_probe(
     at: &Member,
     table: &str,
 ) -> Reply {
-    let session = match connections.for_change(at, &permit.session()).await {
+    let session = match connections.open(at, &permit.session()).await {
         Ok(session) => session,
         Err(trouble) => return failed(&trouble),
     };
+    // As an application: nothing of the session is set. The server's own timeouts do not end a commit that waits for a standby.
     let statement = sql::write_probe(table, permit.run());
-    let write = session.value(&statement, PROBE);
-    match write.await {
-        Ok(_) => Reply::acknowledged("one row committed"),
-        Err(Trouble::Late(_)) => Reply::lost(hanging(connections, at).await),
-        Err(trouble) => failed(&trouble),
-    }
+    let call = session.value(&statement, PROBE * 2);
+    tokio::pin!(call);
+    let reply = match tokio::time::timeout(PROBE, &mut call).await {
+        Ok(Ok(_)) => Reply::acknowledged("one row committed"),
+        // An error of the server, also a late one, means that the transaction was rolled back.
+        Ok(Err(trouble @ Trouble::Server(..))) => Reply::refused(trouble.to_string()),
+        Ok(Err(trouble)) => failed(&trouble),
+        Err(_) => {
+            // Asked while it still hangs, cancelled after: a cancelled commit is committed here, and tells nothing any more.
+            let why = hanging(connections, at, permit).await;
+            session.cancel().await;
+            Reply::lost(why)
+        }
+    };
+    connections.changed(at);
+    reply
 }
 
-/// Why a commit hangs: with `synchronous_standby_names` naming a standby that is not there it hangs for ever, and no
-/// server-side timeout ends it.
-async fn hanging(connections: &Connections, at: &Member) -> String {
+/// Why the probe's commit hangs.
+async fn hanging(connections: &Connections, at: &Member, permit: &Permit) -> String {
     let plain = format!("the write was not confirmed within {PROBE:?}");
-    let Ok(session) = connections.open(at, "mrctl/look").await else { return plain };
-    match session.value("SELECT current_setting('synchronous_standby_names')", CALL).await {
-        Ok(Some(names)) if !names.is_empty() => format!(
-            "{plain}: commits wait for synchronous standbys ({names}); set synchronous_standby_names to those that exist"
-        ),
+    let name = format!("mrctl/{}/look", short_run(permit.run()));
+    let Ok(session) = connections.open(at, &name).await else { return plain };
+    match session.value(&sql::waiting(&permit.session()), CALL).await {
+        Ok(Some(seen)) => match seen.split_once(' ') {
+            Some(("SyncRep", names)) => format!(
+                "{plain}: its commit waits for a synchronous standby ({names}); set synchronous_standby_names to those that exist"
+            ),
+            Some((event, _)) => format!("{plain}: it waits for {event}"),
+            None => plain,
+        },
         _ => plain,
     }
 }
 
 pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
+    // Asked twice, our own session would be the somebody else who holds it.
+    if lock_held(connections, at).await == Known::Known(true) {
+        return Known::Known(true);
+    }
     let session = match connections.open(at, &format!("mrctl/{}/lock", short_run(run))).await {
         Ok(session) => session,
         Err(trouble) => return Known::Unknown(trouble.to_string()),

@@ -1,6 +1,6 @@
 //! Reading: one statement, one JSON document, nothing assumed where the server says NULL.
 
-use super::session::{Session, Sessions as Connections, Trouble};
+use super::session::{Sessions as Connections, Trouble};
 use super::sql;
 use crate::journal::permit::short_run;
 use crate::world::postgres::{
@@ -72,7 +72,7 @@ pub(super) async fn look(connections: &Connections, at: &Member, scope: &Scope) 
     let mut last = String::new();
     // Twice at most: a role that flips, or an idle connection that died, in the middle of the statement.
     for _ in 0..2 {
-        let session = match connections.for_look(at, &name).await {
+        let (session, used) = match connections.for_look(at, &name).await {
             Ok(session) => session,
             Err(trouble) => return Known::Unknown(trouble.to_string()),
         };
@@ -83,7 +83,7 @@ pub(super) async fn look(connections: &Connections, at: &Member, scope: &Scope) 
             }
             Ok(None) => return Known::unknown("the server returned nothing"),
             Err(Trouble::Server(state, message)) if state == "55000" => last = message,
-            Err(trouble @ Trouble::Broken(_)) if session.closed() => last = trouble.to_string(),
+            Err(trouble @ (Trouble::Broken(_) | Trouble::Late(_))) if used => last = trouble.to_string(),
             Err(trouble) => return Known::Unknown(trouble.to_string()),
         }
     }
@@ -137,15 +137,9 @@ fn read(text: &str) -> Known<ServerFacts> {
             senders,
         })
     };
-    let altered = match (&ro.file, ro.source.as_str()) {
-        (Some(file), _) if file.ends_with("postgresql.auto.conf") => {
-            Known::Known(Altered::To(ro.value.clone()))
-        }
-        (None, "configuration file") if !raw.settings => {
-            Known::unknown("the role lacks pg_read_all_settings")
-        }
-        _ => Known::Known(Altered::Unset),
-    };
+    let altered = altered(&ro, raw.settings);
+    let mut overrides = raw.overrides;
+    overrides.sort();
     let sessions = if raw.stats {
         Known::Known(Sessions {
             clients: raw
@@ -167,13 +161,26 @@ fn read(text: &str) -> Known<ServerFacts> {
         started: raw.started,
         role,
         read_only: ReadOnly { on: ro.value == "on", source: ro.source, altered },
-        overrides: raw.overrides,
+        overrides,
         sessions,
         synchronous_names: raw.ssn,
         waiting_for_standby: if raw.stats { Known::Known(raw.waiting) } else { Known::Unknown(no_stats()) },
         // Sessions of our own role can always be seen.
         ours: Known::Known(raw.ours),
     })
+}
+
+/// What `ALTER SYSTEM` holds, as far as the effective value tells: its file overrides every other file, and is itself hidden by the
+/// command line and by settings of the role or database that we came in with.
+fn altered(ro: &RawReadOnly, may_see: bool) -> Known<Altered> {
+    match (ro.source.as_str(), &ro.file) {
+        ("configuration file", Some(file)) if file.ends_with("postgresql.auto.conf") => {
+            Known::Known(Altered::To(ro.value.clone()))
+        }
+        ("configuration file", Some(_)) | ("default", _) => Known::Known(Altered::Unset),
+        ("configuration file", None) if !may_see => Known::unknown("the role lacks pg_read_all_settings"),
+        (source, _) => Known::Unknown(format!("it is hidden by a setting of the {source}")),
+    }
 }
 
 fn sender(raw: RawSender) -> Sender {
@@ -195,7 +202,7 @@ pub(super) async fn read_probe(
     run: &str,
 ) -> Known<bool> {
     let name = format!("mrctl/{}/look", short_run(run));
-    let session: Session = match connections.for_look(at, &name).await {
+    let (session, _) = match connections.for_look(at, &name).await {
         Ok(session) => session,
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     };
@@ -227,6 +234,28 @@ mod tests {
         assert!(standby.receiver.get().is_none());
         assert_eq!(facts.sessions, Known::unknown("the role lacks pg_monitor"));
         assert_eq!(facts.read_only.altered, Known::unknown("the role lacks pg_read_all_settings"));
+    }
+
+    #[test]
+    fn what_alter_system_holds_is_unknown_where_it_is_hidden() {
+        let ro = |source: &str, file: Option<&str>| RawReadOnly {
+            value: "on".into(),
+            source: source.into(),
+            file: file.map(Into::into),
+        };
+        let auto = "/data/postgresql.auto.conf";
+        assert_eq!(
+            altered(&ro("configuration file", Some(auto)), true),
+            Known::Known(Altered::To("on".into()))
+        );
+        assert_eq!(
+            altered(&ro("configuration file", Some("/etc/main.conf")), true),
+            Known::Known(Altered::Unset)
+        );
+        assert_eq!(altered(&ro("default", None), false), Known::Known(Altered::Unset));
+        for source in ["user", "database", "command line", "client"] {
+            assert!(altered(&ro(source, None), true).get().is_none(), "{source}");
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) async fn preflight(
     at: &Member,
     candidate: bool,
 ) -> Known<Vec<Finding>> {
-    let session = match connections.for_look(at, "mrctl//look").await {
+    let (session, _) = match connections.for_look(at, "mrctl//look").await {
         Ok(session) => session,
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     };

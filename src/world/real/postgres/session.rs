@@ -7,15 +7,18 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{CancelToken, Client, Config, NoTls, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long a connection may take to be made, TLS and password included.
-const CONNECT: Duration = Duration::from_secs(3);
+/// How long a connection may take to be made, TLS and password included; never longer than a look.
+const CONNECT: Duration = Duration::from_secs(2);
 /// How long a cancel request may take.
 const CANCEL: Duration = Duration::from_secs(1);
+/// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// All clusters.
 #[derive(Default)]
@@ -68,53 +71,87 @@ impl std::fmt::Display for Trouble {
 /// One connection.
 pub struct Session {
     client: Client,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Connector>,
+    /// Changes at this member that were begun or answered before this connection was opened.
+    generation: u64,
+}
+
+/// rustls with the name that the certificate must carry: the driver itself would always take the host.
+#[derive(Clone)]
+struct Connector {
+    inner: MakeRustlsConnect,
+    name: Option<String>,
+}
+
+impl MakeTlsConnect<Socket> for Connector {
+    type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+    type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        let Self { inner, name } = self;
+        MakeTlsConnect::<Socket>::make_tls_connect(inner, name.as_deref().unwrap_or(host))
+    }
+}
+
+/// A connection that waits to be used again for a look.
+struct Idle {
+    session: Session,
+    since: Instant,
 }
 
 /// Opens connections and keeps those that may be used again for looks.
 pub struct Sessions {
     settings: Settings,
     /// Connections for looks, opened after the last change at that member: what proves a change is never older than it.
-    idle: RefCell<BTreeMap<Member, Session>>,
+    idle: RefCell<BTreeMap<Member, Idle>>,
+    /// Counts changes by member. A look that flies while something changes must not give its old connection back.
+    generations: RefCell<BTreeMap<Member, u64>>,
     /// Sessions that hold advisory locks.
     pub(super) locks: RefCell<BTreeMap<Member, Session>>,
 }
 
 impl Sessions {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, idle: RefCell::default(), locks: RefCell::default() }
+        Self {
+            settings,
+            idle: RefCell::default(),
+            generations: RefCell::default(),
+            locks: RefCell::default(),
+        }
     }
 
     pub(super) fn timeout(&self, at: &Member) -> Duration {
         self.settings.clusters.get(&at.resource).map_or(Duration::from_secs(5), |cluster| cluster.timeout)
     }
 
-    /// A connection that no change of ours has used: an idle one opened since the last change, or a new one.
-    pub(super) async fn for_look(&self, at: &Member, name: &str) -> Result<Session, Trouble> {
+    fn generation(&self, at: &Member) -> u64 {
+        self.generations.borrow().get(at).copied().unwrap_or(0)
+    }
+
+    /// A connection that no change of ours has used and that was opened after the last one: an idle one, or a new one. Says
+    /// whether it was used before.
+    pub(super) async fn for_look(&self, at: &Member, name: &str) -> Result<(Session, bool), Trouble> {
         let idle = self.idle.borrow_mut().remove(at);
         match idle {
-            Some(session) if !session.client.is_closed() => Ok(session),
-            _ => self.open(at, name).await,
+            Some(idle) if !idle.session.client.is_closed() && idle.since.elapsed() < IDLE => {
+                Ok((idle.session, true))
+            }
+            _ => Ok((self.open(at, name).await?, false)),
         }
     }
 
     /// Gives a connection back that worked.
     pub(super) fn give_back(&self, at: &Member, session: Session) {
-        if !session.client.is_closed() {
-            self.idle.borrow_mut().insert(at.clone(), session);
+        if !session.client.is_closed() && session.generation == self.generation(at) {
+            let idle = Idle { session, since: Instant::now() };
+            self.idle.borrow_mut().insert(at.clone(), idle);
         }
     }
 
-    /// A new connection for a change; from here older connections prove nothing about this member.
-    pub(super) async fn for_change(&self, at: &Member, name: &str) -> Result<Session, Trouble> {
-        self.idle.borrow_mut().remove(at);
-        let session = self.open(at, name).await;
-        self.idle.borrow_mut().remove(at);
-        session
-    }
-
-    /// Forgets idle connections of a member: called when a change has been answered.
-    pub(super) fn retire(&self, at: &Member) {
+    /// Something changed, or may have changed, at this member: connections from before prove nothing about it any more.
+    pub(super) fn changed(&self, at: &Member) {
+        *self.generations.borrow_mut().entry(at.clone()).or_insert(0) += 1;
         self.idle.borrow_mut().remove(at);
     }
 
@@ -123,11 +160,8 @@ impl Sessions {
         let cluster = self.settings.clusters.get(&at.resource).ok_or_else(missing)?;
         let (host, port) = cluster.members.get(&at.region).ok_or_else(missing)?;
         let mut config = Config::new();
-        match (&cluster.tls_name, host.parse()) {
-            (Some(name), Ok(address)) => config.host(name).hostaddr(address),
-            _ => config.host(host),
-        };
         config
+            .host(host)
             .port(*port)
             .user(&cluster.user)
             .dbname(&cluster.database)
@@ -138,18 +172,22 @@ impl Sessions {
             .tcp_user_timeout(Duration::from_secs(10))
             // Server-side limits are the second line: they do not bound a commit that waits for a synchronous standby.
             .options(
-                "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s",
+                "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c jit=off",
             );
         if let Some(password) = &cluster.password {
             config.password(password.expose_secret());
         }
         // The driver only knows whether to use TLS, not what to verify: that is the connector's configuration.
         config.ssl_mode(if cluster.tls.is_some() { SslMode::Require } else { SslMode::Disable });
+        let generation = self.generation(at);
+        let tls = cluster.tls.as_ref().map(|tls| Connector {
+            inner: MakeRustlsConnect::new((**tls).clone()),
+            name: cluster.tls_name.clone(),
+        });
         let connect = async {
-            match &cluster.tls {
+            match &tls {
                 Some(tls) => {
-                    let (client, connection) =
-                        config.connect(MakeRustlsConnect::new((**tls).clone())).await?;
+                    let (client, connection) = config.connect(tls.clone()).await?;
                     tokio::spawn(connection);
                     Ok::<_, tokio_postgres::Error>(client)
                 }
@@ -160,10 +198,11 @@ impl Sessions {
                 }
             }
         };
-        match tokio::time::timeout(CONNECT, connect).await {
-            Ok(Ok(client)) => Ok(Session { client, tls: cluster.tls.clone() }),
+        let limit = CONNECT.min(cluster.timeout);
+        match tokio::time::timeout(limit, connect).await {
+            Ok(Ok(client)) => Ok(Session { client, tls, generation }),
             Ok(Err(error)) => Err(Trouble::NotConnected(connect_error(host, *port, &error))),
-            Err(_) => Err(Trouble::NotConnected(format!("{host}:{port} did not answer within {CONNECT:?}"))),
+            Err(_) => Err(Trouble::NotConnected(format!("{host}:{port} did not answer within {limit:?}"))),
         }
     }
 }
@@ -206,7 +245,10 @@ impl Session {
         limit: Duration,
         call: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Trouble> {
-        match tokio::time::timeout(limit, call).await {
+        let mut cancel = CancelOnDrop { session: self, armed: true };
+        let answered = tokio::time::timeout(limit, call).await;
+        cancel.armed = false;
+        match answered {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(match error.as_db_error() {
                 // A shutdown or a crash speaks to everyone; it is no answer to our statement.
@@ -225,15 +267,34 @@ impl Session {
 
     /// Asks the server to stop what this session does. Whether it did is for a look to find out.
     pub(super) async fn cancel(&self) {
-        let token = self.client.cancel_token();
-        let request = async {
-            match &self.tls {
-                Some(tls) => token.cancel_query(MakeRustlsConnect::new((**tls).clone())).await,
-                None => token.cancel_query(NoTls).await,
-            }
-        };
-        if !matches!(tokio::time::timeout(CANCEL, request).await, Ok(Ok(()))) {
-            tracing::debug!("the cancel request was not delivered");
+        cancel(self.client.cancel_token(), self.tls.clone()).await;
+    }
+}
+
+async fn cancel(token: CancelToken, tls: Option<Connector>) {
+    let request = async {
+        match tls {
+            Some(tls) => token.cancel_query(tls).await,
+            None => token.cancel_query(NoTls).await,
+        }
+    };
+    if !matches!(tokio::time::timeout(CANCEL, request).await, Ok(Ok(()))) {
+        tracing::debug!("the cancel request was not delivered");
+    }
+}
+
+/// Dropping a call's future does not stop the statement at the server (measured): this does, also when the engine drops the call.
+struct CancelOnDrop<'a> {
+    session: &'a Session,
+    armed: bool,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(cancel(self.session.client.cancel_token(), self.session.tls.clone()));
         }
     }
 }

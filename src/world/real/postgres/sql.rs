@@ -34,18 +34,30 @@ pub fn unfreeze(prior: &Altered) -> String {
     }
 }
 
-/// Client sessions from before the configuration was loaded, without those that are kept and our own. Superusers' sessions are
-/// left out unless we are one: the whole statement would fail on them.
+/// Client sessions from before the configuration was loaded, and those that write in spite of it, without those that are kept and
+/// our own. Superusers' sessions are left out unless we are one: the whole statement would fail on them.
 pub fn end_sessions(keep: &[String]) -> String {
     format!(
-        "SELECT count(*) FILTER (WHERE gone) || ' ended, ' || count(*) FILTER (WHERE NOT gone) || ' already gone' FROM (\
-         SELECT pg_terminate_backend(a.pid) AS gone FROM pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename \
-         WHERE a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() \
+        "SELECT count(*) FILTER (WHERE gone) || ' ended' \
+         || CASE WHEN count(*) FILTER (WHERE super) > 0 THEN ', ' || count(*) FILTER (WHERE super) \
+         || ' of superusers cannot be ended by this role: ' || string_agg(DISTINCT usename, ', ') FILTER (WHERE super) ELSE '' END FROM (\
+         SELECT a.usename::text AS usename, r.rolsuper AND NOT me.rolsuper AS super, \
+         CASE WHEN r.rolsuper AND NOT me.rolsuper THEN false ELSE pg_terminate_backend(a.pid) END AS gone \
+         FROM pg_roles me, pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename \
+         WHERE me.rolname = current_user AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() \
          AND a.usename <> ALL ({}) \
          AND NOT (a.usename = current_user AND a.application_name LIKE 'mrctl/%') \
-         AND a.backend_start <= pg_conf_load_time() \
-         AND (NOT r.rolsuper OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))) ended",
+         AND (a.backend_start <= pg_conf_load_time() OR a.backend_xid IS NOT NULL)) ended",
         array(keep)
+    )
+}
+
+/// What the session of that name waits for, and `synchronous_standby_names`.
+pub fn waiting(session: &str) -> String {
+    format!(
+        "SELECT coalesce(wait_event, 'nothing') || ' ' || current_setting('synchronous_standby_names') FROM pg_stat_activity \
+         WHERE usename = current_user AND application_name = {} ORDER BY state = 'active' DESC LIMIT 1",
+        literal(session)
     )
 }
 
@@ -53,6 +65,11 @@ pub fn end_sessions(keep: &[String]) -> String {
 pub fn mark(key: &str) -> String {
     format!("SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'mrctl', {})", literal(key))
 }
+
+/// The timeline that a standby follows. The receiver's while one runs; else the newest that the control file knows, which may be
+/// older than the truth until the next restart point: then a promotion is refused, never allowed.
+const STANDBY_TIMELINE: &str = "coalesce((SELECT received_tli FROM pg_stat_wal_receiver), \
+    greatest((SELECT timeline_id FROM pg_control_checkpoint()), (SELECT min_recovery_end_timeline FROM pg_control_recovery())))";
 
 /// The guard and the promotion in one statement: no gap between check and act.
 pub fn promote(handover: &Handover) -> String {
@@ -71,7 +88,7 @@ pub fn promote(handover: &Handover) -> String {
          WHEN NOT pg_is_in_recovery() THEN 'no: it is not in recovery' \
          WHEN (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text <> {started} THEN 'no: it was restarted since the handover' \
          WHEN pg_get_wal_replay_pause_state() <> 'not paused' THEN 'no: replay is paused' \
-         WHEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint())) <> {timeline} THEN 'no: it follows another timeline' \
+         WHEN {STANDBY_TIMELINE} <> {timeline} THEN 'no: it follows another timeline' \
          WHEN pg_last_wal_replay_lsn() IS NULL THEN 'no: it has replayed nothing' \
          WHEN pg_last_wal_replay_lsn() {behind} {position}::pg_lsn THEN 'no: it has replayed only up to ' || pg_last_wal_replay_lsn()::text \
          WHEN EXISTS (SELECT 1 FROM pg_settings WHERE name ~ '^recovery_target(_lsn|_name|_time|_xid)?$' AND setting <> '') THEN 'no: a recovery target is set, promotion would end the server' \
