@@ -1,4 +1,4 @@
-//! One binary for all integration tests: each further one would link every driver again.
+//! The one integration binary: a file per behaviour that a user can see. Each test starts real servers of its own.
 
 mod lab;
 mod postgres;
