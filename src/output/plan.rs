@@ -121,7 +121,7 @@ fn one(
     }
     say(&format!("{} · {}", step.id, step.kind), Tone::Dim, lines);
     if let Some(require) = &step.require {
-        say(&format!("requires {}", require.text), Tone::Plain, lines);
+        say(&format!("requires {}", require.expression), Tone::Plain, lines);
     }
     for ask in &step.questions {
         let who = if ask.role.is_empty() { "anyone".to_string() } else { ask.role.clone() };
@@ -255,7 +255,7 @@ fn watches(plan: &Plan, style: Style, width: usize) -> Vec<Text> {
         let text = format!(
             "{}: {} from {} to {}; untrue for {}: {}; no data for as long: {}",
             watch.id,
-            watch.ok.text,
+            watch.ok.expression,
             id(watch.first),
             id(watch.last),
             allowance(watch.for_ms),

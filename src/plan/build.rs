@@ -184,7 +184,7 @@ impl Builder<'_> {
             .into_iter()
             .filter_map(|name| Some((name.clone(), self.directory.cluster(&name)?.regions)))
             .collect();
-        let records = named("dns_records")
+        let records = named("dns")
             .into_iter()
             .filter_map(|name| Some((name.clone(), self.directory.record(&name)?.servers)))
             .collect();
@@ -383,7 +383,7 @@ impl Builder<'_> {
             on_failure,
             on_unknown,
             // A message never blocks a run.
-            best_effort: policy.is_best_effort() || info.name == "notify",
+            best_effort: policy.is_best_effort() || actions.iter().any(|(_, action)| action.best_effort()),
             temporary: policy.is_temporary(),
             retries,
             retry_every_ms,

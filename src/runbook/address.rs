@@ -48,7 +48,9 @@ pub fn ip_and_port(text: &str) -> Result<(), String> {
     if text.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok_and(|address| address.port() > 0) {
         Ok(())
     } else {
-        Err(format!("`{text}` is not `address` or `address:port`; a name would ask the DNS that is being moved"))
+        Err(format!(
+            "`{text}` is not `address` or `address:port`; a name would ask the DNS that is being moved"
+        ))
     }
 }
 
@@ -73,7 +75,9 @@ pub fn domain(text: &str) -> Result<(), String> {
 /// Why it is none.
 pub fn url(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let Some(rest) = rest else { return Err(format!("`{text}` does not begin with `https://` or `http://`")) };
+    let Some(rest) = rest else {
+        return Err(format!("`{text}` does not begin with `https://` or `http://`"));
+    };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     if authority.contains('@') {
@@ -113,7 +117,8 @@ mod tests {
 
     #[test]
     fn hosts_are_names_addresses_or_socket_folders() {
-        for fine in ["pg.eu.example.com", "192.0.2.1", "2001:db8::1", "db_1", "localhost.", "/run/postgresql"] {
+        for fine in ["pg.eu.example.com", "192.0.2.1", "2001:db8::1", "db_1", "localhost.", "/run/postgresql"]
+        {
             assert_eq!(host(fine), Ok(()), "{fine}");
         }
         for wrong in ["", "a b", "host:5432", "-a", "a..b", "x\u{1b}[2J", "a,b", "user@host", "host=evil"] {

@@ -95,6 +95,17 @@ impl Places {
         self.place(path, true)
     }
 
+    /// Whether `path` is written, readable or not: what could not be read is a problem of its own, not a missing one.
+    pub fn has(&self, path: &[&str]) -> bool {
+        path.iter().try_fold(&self.0, |node, part| node.get(part)).is_some()
+    }
+
+    /// How many entries the map at `path` has as it is written.
+    pub fn count(&self, path: &[&str]) -> usize {
+        let node = path.iter().try_fold(&self.0, |node, part| node.get(part));
+        node.and_then(Node::as_map).map_or(0, <[_]>::len)
+    }
+
     /// The place of the key at the end of `path`.
     pub fn key(&self, path: &[&str]) -> Span {
         self.place(path, false)
@@ -106,7 +117,9 @@ impl Places {
         for part in path {
             let found = match &node.value {
                 Value::Map(_) => node.entry(part).map(|(key, value)| (key.span, value)),
-                Value::List(items) => part.parse::<usize>().ok().and_then(|at| items.get(at)).map(|n| (n.head(), n)),
+                Value::List(items) => {
+                    part.parse::<usize>().ok().and_then(|at| items.get(at)).map(|n| (n.head(), n))
+                }
                 Value::Scalar { .. } | Value::Refused => None,
             };
             let Some((place, inner)) = found else { return span };
@@ -205,7 +218,8 @@ impl Joiner<'_> {
             // What is no map is reported once, by the reader; here it would only hide the others.
             if !value.is_refused() {
                 self.problems.push(
-                    Problem::error(Code::WrongType, format!("`{}` has to be a map", key.name)).at(value.head()),
+                    Problem::error(Code::WrongType, format!("`{}` has to be a map", key.name))
+                        .at(value.head()),
                 );
             }
             return;
@@ -214,9 +228,12 @@ impl Joiner<'_> {
         for (name, resource) in new {
             match all.iter().find(|(own, _)| own.name == name.name) {
                 Some((own, _)) => self.problems.push(
-                    Problem::error(Code::DuplicateResource, format!("`{}.{}` is defined twice", key.name, name.name))
-                        .at(name.span)
-                        .related(own.span, "first here"),
+                    Problem::error(
+                        Code::DuplicateResource,
+                        format!("`{}.{}` is defined twice", key.name, name.name),
+                    )
+                    .at(name.span)
+                    .related(own.span, "first here"),
                 ),
                 None => all.push((name, resource)),
             }
@@ -237,8 +254,9 @@ impl Joiner<'_> {
         for item in items {
             let Some(text) = item.as_text() else {
                 if !item.is_refused() {
-                    self.problems
-                        .push(Problem::error(Code::WrongType, "a path to include has to be a text").at(item.head()));
+                    self.problems.push(
+                        Problem::error(Code::WrongType, "a path to include has to be a text").at(item.head()),
+                    );
                 }
                 continue;
             };
@@ -260,7 +278,8 @@ impl Joiner<'_> {
 
     /// The file that an include means, if it may be read.
     fn target(&self, text: &str, path: &Path) -> Result<PathBuf, Problem> {
-        let refused = |why: &str| Problem::error(Code::IncludeRefused, format!("`{text}` is not included: {why}"));
+        let refused =
+            |why: &str| Problem::error(Code::IncludeRefused, format!("`{text}` is not included: {why}"));
         if text.contains("://") {
             return Err(refused("it is a URL"));
         }
@@ -293,7 +312,10 @@ impl Joiner<'_> {
             }
         }
         if self.open.len() > DEEPEST {
-            return Err(Problem::error(Code::IncludeCycle, format!("includes are nested deeper than {DEEPEST}")));
+            return Err(Problem::error(
+                Code::IncludeCycle,
+                format!("includes are nested deeper than {DEEPEST}"),
+            ));
         }
         if self.files.len() >= MOST_FILES {
             return Err(refused("the inventory has too many files"));

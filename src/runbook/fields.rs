@@ -82,7 +82,11 @@ pub(crate) fn missing(key: &str, what: &str, span: Span) -> Problem {
 }
 
 /// A key that nobody knows, with what may have been meant.
-pub(crate) fn unknown_key<'a>(key: &Key, known: impl Iterator<Item = &'a str> + Clone, what: &str) -> Problem {
+pub(crate) fn unknown_key<'a>(
+    key: &Key,
+    known: impl Iterator<Item = &'a str> + Clone,
+    what: &str,
+) -> Problem {
     let problem =
         Problem::error(Code::UnknownKey, format!("`{}` is not a key of {what}", key.name)).at(key.span);
     match closest(&key.name, known.clone()) {
@@ -107,7 +111,13 @@ pub(crate) enum NameForm {
 const LONGEST_NAME: usize = 63;
 
 /// Whether a name has the form; reports it otherwise. `what` is such as "the id of a step".
-pub(crate) fn check_name(name: &str, form: NameForm, what: &str, span: Span, problems: &mut Problems) -> bool {
+pub(crate) fn check_name(
+    name: &str,
+    form: NameForm,
+    what: &str,
+    span: Span,
+    problems: &mut Problems,
+) -> bool {
     let tail = |c: char| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (c == '-' && form == NameForm::Hyphens)
     };
@@ -119,11 +129,10 @@ pub(crate) fn check_name(name: &str, form: NameForm, what: &str, span: Span, pro
             NameForm::Word => "`_`",
             NameForm::Hyphens => "`-`, `_`",
         };
-        problems.push(
-            Problem::error(Code::BadName, format!("`{name}` cannot be {what}")).at(span).help(format!(
-                "use lowercase letters, digits and {separators}, beginning with a letter, at most {LONGEST_NAME}"
-            )),
-        );
+        problems
+            .push(Problem::error(Code::BadName, format!("`{name}` cannot be {what}")).at(span).help(format!(
+            "use lowercase letters, digits and {separators}, beginning with a letter, at most {LONGEST_NAME}"
+        )));
     }
     fine
 }

@@ -1,8 +1,8 @@
 //! Parameters of a runbook: what may be given, and whether a value fits.
 
 use crate::error::Span;
-use crate::language::units::{Period, Share};
 use crate::language::Spanned;
+use crate::language::units::{Period, Share};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -176,5 +176,10 @@ fn reason(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     let text = innermost.to_string();
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("not a regular expression").trim().to_owned()
+    text.lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("not a regular expression")
+        .trim()
+        .to_owned()
 }

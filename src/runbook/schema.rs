@@ -109,30 +109,36 @@ fn step(generator: &mut SchemaGenerator, kinds: &[KindSchema]) -> Value {
         Some(Value::Object(properties)) => properties.clone(),
         _ => Map::new(),
     };
-    properties.insert("id".to_owned(), json!({
-        "type": "string", "pattern": "^[a-z][a-z0-9_]*$", "description": "Identity of the step.",
-    }));
+    properties.insert(
+        "id".to_owned(),
+        json!({
+            "type": "string", "pattern": "^[a-z][a-z0-9_]*$", "description": "Identity of the step.",
+        }),
+    );
     properties.insert("title".to_owned(), json!({
         "type": "string", "minLength": 1, "description": "One line; the kind's own sentence if not given.",
     }));
-    properties.insert("rollback".to_owned(), json!({
-        "description": "How the step is taken back: `auto`, `none` with a reason, or steps.",
-        "anyOf": [
-            { "const": "auto" },
-            {
-                "type": "object",
-                "properties": { "none": {
+    properties.insert(
+        "rollback".to_owned(),
+        json!({
+            "description": "How the step is taken back: `auto`, `none` with a reason, or steps.",
+            "anyOf": [
+                { "const": "auto" },
+                {
                     "type": "object",
-                    "properties": { "because": { "type": "string", "minLength": 1 } },
-                    "required": ["because"],
+                    "properties": { "none": {
+                        "type": "object",
+                        "properties": { "because": { "type": "string", "minLength": 1 } },
+                        "required": ["because"],
+                        "additionalProperties": false,
+                    } },
+                    "required": ["none"],
                     "additionalProperties": false,
-                } },
-                "required": ["none"],
-                "additionalProperties": false,
-            },
-            { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/Step" } },
-        ],
-    }));
+                },
+                { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/Step" } },
+            ],
+        }),
+    );
     let mut one_of = Vec::new();
     for kind in kinds {
         let name = json!({ "type": "string", "minLength": 1 });
@@ -169,26 +175,34 @@ pub fn inventory() -> Value {
         _ => Map::new(),
     };
     properties.insert("mrctl".to_owned(), json!({ "const": 1, "description": "Version of the format." }));
-    properties.insert("include".to_owned(), json!({
-        "type": "array",
-        "description": "Files with more resources, relative to this file and inside its folder.",
-        "items": { "type": "string", "minLength": 1 },
-    }));
+    properties.insert(
+        "include".to_owned(),
+        json!({
+            "type": "array",
+            "description": "Files with more resources, relative to this file and inside its folder.",
+            "items": { "type": "string", "minLength": 1 },
+        }),
+    );
     let defaults: Map<String, Value> = TYPES
         .iter()
         .filter(|kind| !matches!(**kind, "regions" | "groups"))
         .map(|kind| ((*kind).to_owned(), json!({ "type": "object" })))
         .collect();
-    properties.insert("defaults".to_owned(), json!({
-        "type": "object",
-        "description": "By type: keys for every resource of the type that does not have them itself.",
-        "properties": defaults,
-        "additionalProperties": false,
-    }));
+    properties.insert(
+        "defaults".to_owned(),
+        json!({
+            "type": "object",
+            "description": "By type: keys for every resource of the type that does not have them itself.",
+            "properties": defaults,
+            "additionalProperties": false,
+        }),
+    );
     let mut definitions = generator.take_definitions(true);
     // What `defaults` may give cannot be required of the resource itself.
     for definition in definitions.values_mut().filter_map(Value::as_object_mut) {
-        if definition.contains_key("properties") && definition.get("additionalProperties") == Some(&json!(false)) {
+        if definition.contains_key("properties")
+            && definition.get("additionalProperties") == Some(&json!(false))
+        {
             loosen(definition);
         }
     }

@@ -333,6 +333,12 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
         Vec::new()
     }
 
+    /// The action with names filled in that are known only while running (`${run.write_gap}` in a message).
+    fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {
+        let _ = fill;
+        self.clone()
+    }
+
     /// Resources that it touches, as `type/name`, for locks and for the digest.
     fn resources(&self) -> Vec<String>;
 

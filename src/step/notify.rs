@@ -72,6 +72,10 @@ impl Kind for Notify {
         vec![Effect::of("send", Class::ForwardOnly, Pace::new(5_000, 1_000)).accept_found().proven_by_reply()]
     }
 
+    fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {
+        Self { text: fill(&self.text), ..self.clone() }
+    }
+
     fn resources(&self) -> Vec<String> {
         Vec::new()
     }

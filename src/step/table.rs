@@ -74,6 +74,11 @@ macro_rules! step_kinds {
                 match self { $(Self::$variant(kind) => kind.questions(),)* }
             }
 
+            /// See [`Kind::filled`].
+            pub fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {
+                match self { $(Self::$variant(kind) => Self::$variant(kind.filled(fill)),)* }
+            }
+
             /// See [`Kind::resources`].
             pub fn resources(&self) -> Vec<String> {
                 match self { $(Self::$variant(kind) => kind.resources(),)* }
@@ -193,6 +198,16 @@ step_kinds! {
     CacheWarm = super::cache::warm::Warm;
     Notify = super::notify::Notify;
     Exec = super::exec::Exec;
+}
+
+impl Action {
+    /// The condition that it waits for, if it does.
+    pub fn condition(&self) -> Option<&super::condition::Condition> {
+        match self {
+            Self::Wait(wait) => Some(wait.condition()),
+            _ => None,
+        }
+    }
 }
 
 /// What the table knows of a kind.

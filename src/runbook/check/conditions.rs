@@ -101,9 +101,12 @@ pub(super) fn when_is_decided_in_the_plan(context: &Context<'_>, problems: &mut 
     for when in context.draft.runbook.steps().filter_map(|step| step.policy.when.as_ref()) {
         if let Some(call) = when.expression.calls().first() {
             problems.push(
-                Problem::error(Code::PolicyMisplaced, format!("`when` asks `{call}`, which only a run can answer"))
-                    .at(when.text.span)
-                    .help("use `require`: the plan has to be readable before it runs"),
+                Problem::error(
+                    Code::PolicyMisplaced,
+                    format!("`when` asks `{call}`, which only a run can answer"),
+                )
+                .at(when.text.span)
+                .help("use `require`: the plan has to be readable before it runs"),
             );
         }
     }

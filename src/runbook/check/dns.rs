@@ -79,7 +79,8 @@ pub(super) fn targets_suit_the_type(context: &InventoryContext<'_>, problems: &m
         let mut seen = std::collections::BTreeMap::new();
         for (region, target) in &record.targets {
             if let Some(other) = seen.insert(target, region) {
-                let message = format!("`{other}` and `{region}` have the same target: nobody could tell them apart");
+                let message =
+                    format!("`{other}` and `{region}` have the same target: nobody could tell them apart");
                 context.error(Code::BadTarget, message, &["dns_records", key, "targets", region], problems);
             }
         }

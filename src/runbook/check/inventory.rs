@@ -20,6 +20,11 @@ impl InventoryContext<'_> {
         &self.loaded.inventory
     }
 
+    /// Whether the inventory names such a resource, even if it could not be read.
+    fn declared(&self, kind: &str, name: &str) -> bool {
+        self.inventory().has(kind, name) || self.loaded.text.has(&[kind, name])
+    }
+
     /// Adds an error at a path of the inventory.
     pub(super) fn error(&self, code: Code, message: String, path: &[&str], problems: &mut Problems) {
         problems.push(Problem::error(code, message).at(self.loaded.text.span(path)));
@@ -33,7 +38,7 @@ impl InventoryContext<'_> {
         problems: &mut Problems,
     ) {
         let all = &self.inventory().regions;
-        for region in regions.filter(|region| !all.contains_key(*region)) {
+        for region in regions.filter(|region| !self.declared("regions", region)) {
             let path: Vec<&str> = path.iter().copied().chain([region.as_str()]).collect();
             let problem = Problem::error(Code::UnknownRegion, format!("there is no region `{region}`"))
                 .at(self.loaded.text.key(&path));
@@ -44,7 +49,7 @@ impl InventoryContext<'_> {
     /// Adds an error if there is no resource of a type with this name.
     pub(super) fn known(&self, kind: &str, name: &str, path: &[&str], problems: &mut Problems) {
         let names = self.inventory().names(kind);
-        if !names.contains(&name) {
+        if !self.declared(kind, name) {
             let problem = Problem::error(Code::UnknownReference, format!("there is no `{name}` in `{kind}`"))
                 .at(self.loaded.text.span(path));
             problems.push(suggest(problem, name, names.into_iter(), &format!("add it under `{kind}`")));
@@ -52,7 +57,12 @@ impl InventoryContext<'_> {
     }
 }
 
-fn suggest<'a>(problem: Problem, word: &str, names: impl Iterator<Item = &'a str>, otherwise: &str) -> Problem {
+fn suggest<'a>(
+    problem: Problem,
+    word: &str,
+    names: impl Iterator<Item = &'a str>,
+    otherwise: &str,
+) -> Problem {
     match closest(word, names) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(otherwise),
@@ -61,14 +71,16 @@ fn suggest<'a>(problem: Problem, word: &str, names: impl Iterator<Item = &'a str
 
 pub(super) fn regions_make_sense(context: &InventoryContext<'_>, problems: &mut Problems) {
     let regions = &context.inventory().regions;
-    if regions.len() < 2 {
-        let message = format!("there is nowhere to fail over to: {} region", regions.len());
+    let written = context.loaded.text.count(&["regions"]);
+    if written < 2 {
+        let message = format!("there is nowhere to fail over to: {written} region");
         context.error(Code::TooFewRegions, message, &["regions"], problems);
     }
     for (name, region) in regions {
         if PLACES.contains(&name.as_str()) {
             let message = format!("`{name}` cannot be the name of a region: it is a word of `in:`");
-            problems.push(Problem::error(Code::BadName, message).at(context.loaded.text.key(&["regions", name])));
+            problems
+                .push(Problem::error(Code::BadName, message).at(context.loaded.text.key(&["regions", name])));
         }
         for fact in region.facts.keys() {
             let word = fact.starts_with(|c: char| c.is_ascii_lowercase())
@@ -194,9 +206,9 @@ pub(super) fn tls_is_not_off_by_accident(context: &InventoryContext<'_>, problem
         if tls.verify == Verify::None && !tls.insecure {
             let place = context.loaded.text.span(&path);
             problems.push(
-                Problem::error(Code::InsecureTls, "`verify: none` turns protection off").at(place).help(
-                    "use `verify: full`, or add `insecure: true` if nobody else can be on the path",
-                ),
+                Problem::error(Code::InsecureTls, "`verify: none` turns protection off")
+                    .at(place)
+                    .help("use `verify: full`, or add `insecure: true` if nobody else can be on the path"),
             );
         }
     }
@@ -223,7 +235,7 @@ pub(super) fn references_resolve(context: &InventoryContext<'_>, problems: &mut 
         }
     }
     for (kind, name, at) in dependencies(inventory) {
-        if !inventory.regions.contains_key(at) {
+        if !context.declared("regions", at) {
             let problem = Problem::error(Code::UnknownRegion, format!("there is no region `{at}`"))
                 .at(context.loaded.text.span(&[kind, name, "at"]));
             let regions = inventory.regions.keys().map(String::as_str);
@@ -267,23 +279,24 @@ pub(super) fn groups_resolve(context: &InventoryContext<'_>, problems: &mut Prob
             context.error(Code::BadGroup, format!("the group `{group}` is empty"), &path, problems);
             continue;
         }
-        if let Some(kind) = GROUPABLE.iter().find(|kind| inventory.has(kind, group)) {
+        if let Some(kind) = GROUPABLE.iter().find(|kind| context.declared(kind, group)) {
             let message = format!("`{group}` is also a resource in `{kind}`");
             context.error(Code::BadGroup, message, &path, problems);
         }
-        if GROUPABLE.iter().any(|kind| members.iter().all(|member| inventory.has(kind, member))) {
+        if GROUPABLE.iter().any(|kind| members.iter().all(|member| context.declared(kind, member))) {
             continue;
         }
         for (at, member) in members.iter().enumerate() {
-            if !GROUPABLE.iter().any(|kind| inventory.has(kind, member)) {
+            if !GROUPABLE.iter().any(|kind| context.declared(kind, member)) {
                 let names = GROUPABLE.iter().flat_map(|kind| inventory.names(kind));
                 let at = at.to_string();
                 let place = context.loaded.text.span(&["groups", group, &at]);
-                let problem = Problem::error(Code::BadGroup, format!("there is no resource `{member}`")).at(place);
+                let problem =
+                    Problem::error(Code::BadGroup, format!("there is no resource `{member}`")).at(place);
                 problems.push(suggest(problem, member, names, "a group names resources, not groups"));
             }
         }
-        if members.iter().all(|member| GROUPABLE.iter().any(|kind| inventory.has(kind, member))) {
+        if members.iter().all(|member| GROUPABLE.iter().any(|kind| context.declared(kind, member))) {
             let message = format!("the members of `{group}` are not all of one type");
             context.error(Code::BadGroup, message, &path, problems);
         }
@@ -295,9 +308,12 @@ pub(super) fn one_default_channel(context: &InventoryContext<'_>, problems: &mut
     let Some((first, _)) = defaults.next() else { return };
     for (other, _) in defaults {
         problems.push(
-            Problem::error(Code::SeveralDefaults, format!("`{first}` and `{other}` are both the default channel"))
-                .at(context.loaded.text.span(&["channels", other, "default"]))
-                .related(context.loaded.text.span(&["channels", first, "default"]), "also here"),
+            Problem::error(
+                Code::SeveralDefaults,
+                format!("`{first}` and `{other}` are both the default channel"),
+            )
+            .at(context.loaded.text.span(&["channels", other, "default"]))
+            .related(context.loaded.text.span(&["channels", first, "default"]), "also here"),
         );
     }
 }

@@ -27,8 +27,11 @@ impl Names<'_> {
     fn fact(&self, root: &str, fact: &str) -> Found {
         let Some(loaded) = self.context.inventory else { return Found::Text(String::new()) };
         let regions = &loaded.inventory.regions;
-        let without: Vec<_> =
-            regions.iter().filter(|(_, r)| !r.facts.contains_key(fact)).map(|(name, _)| name.as_str()).collect();
+        let without: Vec<_> = regions
+            .iter()
+            .filter(|(_, r)| !r.facts.contains_key(fact))
+            .map(|(name, _)| name.as_str())
+            .collect();
         if without.is_empty() {
             return Found::Text(String::new());
         }

@@ -39,7 +39,9 @@ pub(super) fn one_change_a_resource(context: &Context<'_>, problems: &mut Proble
     for steps in groups(context) {
         let mut seen: BTreeMap<(String, String), (Span, &str)> = BTreeMap::new();
         for step in steps {
-            let Some(fact) = context.kinds.facts(&step.kind.value).filter(|fact| fact.changes) else { continue };
+            let Some(fact) = context.kinds.facts(&step.kind.value).filter(|fact| fact.changes) else {
+                continue;
+            };
             let Some((_, kind)) = fact.resource else { continue };
             for name in resources::named(step, &fact, inventory) {
                 let key = (kind.to_owned(), name.value.clone());
@@ -47,7 +49,10 @@ pub(super) fn one_change_a_resource(context: &Context<'_>, problems: &mut Proble
                     Some((first, other)) => problems.push(
                         Problem::error(
                             Code::ParallelResource,
-                            format!("`{}` and `{other}` change `{}` at the same time", step.id.value, name.value),
+                            format!(
+                                "`{}` and `{other}` change `{}` at the same time",
+                                step.id.value, name.value
+                            ),
                         )
                         .at(name.span)
                         .related(*first, "also here"),

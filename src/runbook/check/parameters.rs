@@ -12,9 +12,12 @@ pub(super) fn definitions_make_sense(context: &Context<'_>, problems: &mut Probl
     for (name, parameter) in &context.draft.runbook.parameters {
         if RESERVED.contains(&name.as_str()) {
             problems.push(
-                Problem::error(Code::ParameterDefinition, format!("`{name}` has a meaning of its own in `${{}}`"))
-                    .at(parameter.span)
-                    .help("choose another name"),
+                Problem::error(
+                    Code::ParameterDefinition,
+                    format!("`{name}` has a meaning of its own in `${{}}`"),
+                )
+                .at(parameter.span)
+                .help("choose another name"),
             );
         }
         let before = problems.errors();
@@ -71,7 +74,11 @@ fn definition(name: &str, parameter: &Parameter, problems: &mut Problems) {
     }
     match (kind, parameter.choices.is_empty()) {
         (ParameterType::Choice, true) => {
-            wrong(format!("`{name}` is a choice without choices"), parameter.span, "add `choices: [one, other]`");
+            wrong(
+                format!("`{name}` is a choice without choices"),
+                parameter.span,
+                "add `choices: [one, other]`",
+            );
         }
         (ParameterType::Boolean, false) => wrong(
             "`choices` means nothing for a boolean".to_owned(),
@@ -107,7 +114,9 @@ pub(super) fn outside_text_is_guarded(context: &Context<'_>, problems: &mut Prob
         }
         each_text(&step.body, &mut |text, node| {
             for name in names_in(text) {
-                let Some(parameter) = runbook.parameters.get(name).filter(|p| !p.is_guarded()) else { continue };
+                let Some(parameter) = runbook.parameters.get(name).filter(|p| !p.is_guarded()) else {
+                    continue;
+                };
                 problems.push(
                     Problem::error(
                         Code::ParameterUnguarded,

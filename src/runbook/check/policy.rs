@@ -19,11 +19,16 @@ pub(super) fn writer_steps_may_not_fail_quietly(context: &Context<'_>, problems:
             continue;
         }
         let policy = &step.policy;
-        let quiet = policy.best_effort.as_ref().filter(|flag| flag.value).map(|flag| ("best_effort", flag.span));
+        let quiet =
+            policy.best_effort.as_ref().filter(|flag| flag.value).map(|flag| ("best_effort", flag.span));
         let warns = |on: &'static str, value: &Option<crate::language::Spanned<OnFailure>>| {
             value.as_ref().filter(|v| v.value == OnFailure::Warn).map(|v| (on, v.span))
         };
-        let keys = [quiet, warns("on_failure: warn", &policy.on_failure), warns("on_unknown: warn", &policy.on_unknown)];
+        let keys = [
+            quiet,
+            warns("on_failure: warn", &policy.on_failure),
+            warns("on_unknown: warn", &policy.on_unknown),
+        ];
         for (key, span) in keys.into_iter().flatten() {
             problems.push(
                 Problem::error(
@@ -63,7 +68,8 @@ pub(super) fn rollback_steps_can_roll_back(context: &Context<'_>, problems: &mut
             );
         }
         for inner in steps {
-            let fine = context.kinds.facts(&inner.kind.value).is_some_and(|fact| fact.undoable || !fact.changes);
+            let fine =
+                context.kinds.facts(&inner.kind.value).is_some_and(|fact| fact.undoable || !fact.changes);
             if !fine {
                 problems.push(
                     Problem::error(
@@ -88,14 +94,18 @@ pub(super) fn places_are_words(context: &Context<'_>, problems: &mut Problems) {
         let near_word = closest(region, WORDS);
         if known == Some(true) || (known.is_none() && near_word.is_none()) {
             problems.push(
-                Problem::warning(Code::LiteralRegion, format!("the step acts in `{region}`, whatever the direction"))
-                    .at(place.span),
+                Problem::warning(
+                    Code::LiteralRegion,
+                    format!("the step acts in `{region}`, whatever the direction"),
+                )
+                .at(place.span),
             );
             continue;
         }
         let regions = context.inventory.into_iter().flat_map(|loaded| loaded.inventory.regions.keys());
         let near = closest(region, WORDS.into_iter().chain(regions.map(String::as_str)));
-        let problem = Problem::error(Code::UnknownRegion, format!("there is no region `{region}`")).at(place.span);
+        let problem =
+            Problem::error(Code::UnknownRegion, format!("there is no region `{region}`")).at(place.span);
         problems.push(match near {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("write `from`, `to`, `both`, `others` or `all`"),
@@ -109,7 +119,8 @@ pub(super) fn no_literal_regions(context: &Context<'_>, problems: &mut Problems)
         each_text(&step.body, &mut |text, node| {
             if loaded.inventory.regions.contains_key(text) {
                 problems.push(
-                    Problem::warning(Code::LiteralRegion, format!("`{text}` is a region's name")).at(node.span),
+                    Problem::warning(Code::LiteralRegion, format!("`{text}` is a region's name"))
+                        .at(node.span),
                 );
             }
         });

@@ -49,7 +49,8 @@ pub(super) fn watches_name_steps_in_order(context: &Context<'_>, problems: &mut 
         let mut position = |id: &Spanned<String>| {
             let found = ids.iter().position(|known| *known == id.value);
             if found.is_none() {
-                let problem = Problem::error(Code::UnknownStep, format!("there is no step `{}`", id.value)).at(id.span);
+                let problem =
+                    Problem::error(Code::UnknownStep, format!("there is no step `{}`", id.value)).at(id.span);
                 problems.push(match closest(&id.value, ids.iter().copied()) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help("write `during: first..last` with ids of steps"),
@@ -84,7 +85,8 @@ pub(super) fn roles_are_declared(context: &Context<'_>, problems: &mut Problems)
         if role.value.contains("${") || runbook.roles.contains_key(&role.value) {
             continue;
         }
-        let problem = Problem::error(Code::UnknownRole, format!("there is no role `{}`", role.value)).at(role.span);
+        let problem =
+            Problem::error(Code::UnknownRole, format!("there is no role `{}`", role.value)).at(role.span);
         problems.push(match closest(&role.value, runbook.roles.keys().map(String::as_str)) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help(format!("add `{}:` with what it is for under `roles`", role.value)),

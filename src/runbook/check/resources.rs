@@ -23,8 +23,9 @@ pub fn named(step: &Step, fact: &KindFact, inventory: Option<&Inventory>) -> Vec
     for item in items {
         let Some(text) = item.as_text() else { continue };
         match inventory.and_then(|inventory| resolve_group(inventory, kind, text)) {
-            Some(members) => names
-                .extend(members.iter().map(|name| Spanned { value: name.clone(), span: item.span })),
+            Some(members) => {
+                names.extend(members.iter().map(|name| Spanned { value: name.clone(), span: item.span }))
+            }
             None => names.push(Spanned { value: text.to_owned(), span: item.span }),
         }
     }

@@ -30,7 +30,10 @@ fn all_of<'a>(
 ) -> Vec<(usize, Line<'a>, DataSet, Span)> {
     let of_line = |(at, line): (usize, &Line<'a>)| {
         let line = *line;
-        data_sets(context, &line).into_iter().map(move |(set, span)| (at, line, set, span)).collect::<Vec<_>>()
+        data_sets(context, &line)
+            .into_iter()
+            .map(move |(set, span)| (at, line, set, span))
+            .collect::<Vec<_>>()
     };
     lines.iter().enumerate().filter(|(_, line)| line.is(part)).flat_map(of_line).collect()
 }
@@ -56,7 +59,10 @@ pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, proble
             problems.push(
                 Problem::error(
                     Code::WriterOrder,
-                    format!("`{}` promotes `{name}`, but nothing freezes its writes before", line.step.id.value),
+                    format!(
+                        "`{}` promotes `{name}`, but nothing freezes its writes before",
+                        line.step.id.value
+                    ),
                 )
                 .at(span)
                 .help(format!(
@@ -88,9 +94,16 @@ pub(super) fn frozen_to_be_promoted(context: &Context<'_>, problems: &mut Proble
         let promoted = of_part(context, &lines, Part::Pivot, &set);
         if !promoted.iter().any(|at| *at > freeze) {
             problems.push(
-                Problem::error(Code::WriterOrder, format!("writes of `{}` are frozen and never moved", set.1))
-                    .at(span)
-                    .help(format!("add `{}: {}` after it", kind_of(context, Part::Pivot, set.0), set.1)),
+                Problem::error(
+                    Code::WriterOrder,
+                    format!("writes of `{}` are frozen and never moved", set.1),
+                )
+                .at(span)
+                .help(format!(
+                    "add `{}: {}` after it",
+                    kind_of(context, Part::Pivot, set.0),
+                    set.1
+                )),
             );
         }
     }
@@ -157,11 +170,16 @@ pub(super) fn traffic_follows_the_writer(context: &Context<'_>, problems: &mut P
         problems.push(
             Problem::warning(
                 Code::TrafficBeforeWriter,
-                format!("`{}` moves users before `{}` can be written where they go", line.step.id.value, set.1),
+                format!(
+                    "`{}` moves users before `{}` can be written where they go",
+                    line.step.id.value, set.1
+                ),
             )
             .at(line.step.kind.span)
             .related(promotion.step.kind.span, "promoted here")
-            .help("move it behind the promotion, or say `writers: remote` if applications write across regions"),
+            .help(
+                "move it behind the promotion, or say `writers: remote` if applications write across regions",
+            ),
         );
     }
 }

@@ -4,15 +4,15 @@
 //! for answers given to users.
 
 mod backend;
-mod lookup;
-pub(crate) mod paths;
-pub mod read;
 pub mod cache;
 pub mod channel;
 pub mod dns;
 pub mod endpoint;
 pub mod hook;
+mod lookup;
+pub(crate) mod paths;
 pub mod postgres;
+pub mod read;
 pub mod region;
 pub mod secret;
 pub mod signal;

@@ -5,7 +5,7 @@ mod step;
 mod top;
 
 pub use policy::{ConfirmText, POLICY_KEYS, PolicyText, RetryText};
-pub use top::{SECTION_KEYS, TOP_KEYS, WatchText, ObjectivesText};
+pub use top::{ObjectivesText, SECTION_KEYS, TOP_KEYS, WatchText};
 
 use super::model::Runbook;
 use crate::error::{Code, FileId, Problem, Problems, Sources};
@@ -87,8 +87,11 @@ pub(super) fn version(root: &Node, what: &str, problems: &mut Problems) -> bool 
         }
         None => {
             problems.push(
-                Problem::error(Code::UnsupportedVersion, format!("the version of {what} is {}", value.what()))
-                    .at(key.span),
+                Problem::error(
+                    Code::UnsupportedVersion,
+                    format!("the version of {what} is {}", value.what()),
+                )
+                .at(key.span),
             );
             false
         }

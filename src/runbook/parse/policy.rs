@@ -11,8 +11,21 @@ use serde::{Deserialize, Deserializer};
 
 /// Every key of a step that is not its action.
 pub const POLICY_KEYS: &[&str] = &[
-    "id", "title", "only", "when", "in", "require", "confirm", "timeout", "retry", "on_failure", "on_unknown",
-    "best_effort", "temporary", "rollback", "marks",
+    "id",
+    "title",
+    "only",
+    "when",
+    "in",
+    "require",
+    "confirm",
+    "timeout",
+    "retry",
+    "on_failure",
+    "on_unknown",
+    "best_effort",
+    "temporary",
+    "rollback",
+    "marks",
 ];
 
 /// How a step is run. What is not given follows the defaults that `mrctl plan` prints.
@@ -158,7 +171,8 @@ impl<'de> Deserialize<'de> for RetryText {
                 self.visit_u64(value)
             }
             fn visit_str<E: Error>(self, value: &str) -> Result<RetryText, E> {
-                let number = value.parse().map_err(|_| E::custom(format!("`{value}` is not a number of times")))?;
+                let number =
+                    value.parse().map_err(|_| E::custom(format!("`{value}` is not a number of times")))?;
                 self.visit_u64(number)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RetryText, A::Error> {

@@ -25,13 +25,18 @@ pub(super) enum Inside {
 const OWN_KEYS: &[&str] = &["id", "title", "rollback"];
 
 /// Reads a step. `None` means that it would not be that step without what is wrong (no id, no kind).
-pub(super) fn step(node: &Node, kinds: &dyn KindNames, inside: Inside, problems: &mut Problems) -> Option<Step> {
+pub(super) fn step(
+    node: &Node,
+    kinds: &dyn KindNames,
+    inside: Inside,
+    problems: &mut Problems,
+) -> Option<Step> {
     let fields = Fields::open(node, "a step", problems)?;
     if let (Some((key, _)), Inside::Parallel | Inside::Rollback) = (node.entry("parallel"), inside) {
         problems.push(
-            Problem::error(Code::ParallelContent, "`parallel` cannot stand here").at(key.span).help(
-                "steps run together only as a line of the checklist, one level deep",
-            ),
+            Problem::error(Code::ParallelContent, "`parallel` cannot stand here")
+                .at(key.span)
+                .help("steps run together only as a line of the checklist, one level deep"),
         );
         return None;
     }
@@ -130,8 +135,8 @@ fn none(fields: &Fields<'_>, unknown: &[&(Key, Node)], names: &[&str], problems:
             );
             continue;
         }
-        let problem =
-            Problem::error(Code::UnknownKind, format!("there is no kind of step `{}`", key.name)).at(key.span);
+        let problem = Problem::error(Code::UnknownKind, format!("there is no kind of step `{}`", key.name))
+            .at(key.span);
         problems.push(match suggestion(&key.name, names) {
             Some(help) => problem.help(help),
             None => problem,
@@ -154,12 +159,7 @@ fn suggestion(name: &str, names: &[&str]) -> Option<String> {
 }
 
 /// `auto`, `{ none: { because: … } }` or a list of steps; also `none` with `because` beside it is understood.
-fn rollback(
-    node: &Node,
-    kinds: &dyn KindNames,
-    inside: Inside,
-    problems: &mut Problems,
-) -> Option<Rollback> {
+fn rollback(node: &Node, kinds: &dyn KindNames, inside: Inside, problems: &mut Problems) -> Option<Rollback> {
     if inside == Inside::Rollback {
         problems.push(
             Problem::error(Code::RollbackForm, "a step of a rollback has a rollback of its own")

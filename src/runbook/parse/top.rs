@@ -8,9 +8,7 @@ use crate::language::tree::Node;
 use crate::language::units::Period;
 use crate::language::{Spanned, from_node};
 use crate::runbook::fields::{Fields, NameForm, check_name, missing, text};
-use crate::runbook::model::{
-    During, Item, Objectives, OnBreach, Role, Runbook, Section, Watch,
-};
+use crate::runbook::model::{During, Item, Objectives, OnBreach, Role, Runbook, Section, Watch};
 use crate::runbook::parameter::Parameter;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -223,7 +221,8 @@ fn items(node: &Node, kinds: &dyn KindNames, problems: &mut Problems) -> (Vec<It
 
 fn item(node: &Node, kinds: &dyn KindNames, problems: &mut Problems) -> Option<(Item, bool)> {
     let Some((key, inner)) = node.entry("parallel") else {
-        return step::step(node, kinds, Inside::Checklist, problems).map(|step| (Item::Step(Box::new(step)), true));
+        return step::step(node, kinds, Inside::Checklist, problems)
+            .map(|step| (Item::Step(Box::new(step)), true));
     };
     for (other, _) in node.as_map().unwrap_or_default() {
         if other.name != "parallel" {

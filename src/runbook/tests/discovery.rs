@@ -19,7 +19,10 @@ fn the_inventory_is_found_upward_from_the_runbook_then_from_the_working_director
     let working = root.join("w/x");
     assert_eq!(find(&search(&working, Some(&runbook))).unwrap(), root.join("a/mrctl.yaml"));
     assert_eq!(find(&search(&working, None)).unwrap(), root.join("w/mrctl.yaml"));
-    assert_eq!(find(&search(&root.join("a"), Some(Path::new("b/run.yaml")))).unwrap(), Path::new("mrctl.yaml"));
+    assert_eq!(
+        find(&search(&root.join("a"), Some(Path::new("b/run.yaml")))).unwrap(),
+        Path::new("mrctl.yaml")
+    );
     let named = Search { variable: Some(Path::new("v.yaml")), ..search(&working, Some(&runbook)) };
     assert_eq!(find(&named).unwrap(), Path::new("v.yaml"));
     let named = Search { flag: Some(Path::new("f.yaml")), ..named };
@@ -58,7 +61,10 @@ fn includes_stay_inside_their_folder_and_end() {
     for (include, expected) in [
         ("[../outside.yaml]", "MR0511 `../outside.yaml` is not included: the path has to be relative"),
         ("[/etc/passwd]", "MR0511 `/etc/passwd` is not included: the path has to be relative"),
-        ("[\"https://example.com/a.yaml\"]", "MR0511 `https://example.com/a.yaml` is not included: it is a URL"),
+        (
+            "[\"https://example.com/a.yaml\"]",
+            "MR0511 `https://example.com/a.yaml` is not included: it is a URL",
+        ),
         ("[\"${from}.yaml\"]", "MR0511 `${from}.yaml` is not included: a path to include is literal"),
         ("[link.yaml]", "MR0511 `link.yaml` is not included: a symbolic link leads out of the folder"),
         ("[missing.yaml]", "MR0001"),
@@ -81,7 +87,10 @@ fn a_cycle_through_other_files_is_an_error() {
 #[test]
 fn a_file_is_included_once() {
     let files = [("a.yaml", "mrctl: 1\n")];
-    assert_has(&with_files("[a.yaml, a.yaml]", &files), "MR0511 `a.yaml` is not included: it is included already");
+    assert_has(
+        &with_files("[a.yaml, a.yaml]", &files),
+        "MR0511 `a.yaml` is not included: it is included already",
+    );
 }
 
 #[test]

@@ -34,7 +34,9 @@ const HOSTILE: &[&str] = &[
 /// names a host, a region or an id.
 fn each_scalar_replaced(text: &str, mut check: impl FnMut(&str)) {
     for (at, line) in text.lines().enumerate() {
-        let Some((key, value)) = line.split_once(": ").filter(|(_, value)| !value.trim().is_empty()) else { continue };
+        let Some((key, value)) = line.split_once(": ").filter(|(_, value)| !value.trim().is_empty()) else {
+            continue;
+        };
         let _ = value;
         for hostile in HOSTILE {
             let changed: Vec<String> = text

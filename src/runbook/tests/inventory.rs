@@ -64,7 +64,11 @@ fn every_rule_for_inventories_refuses_what_it_is_for() {
     for (from, to, expected) in [
         ("mrctl: 1", "mrctl: 2", "MR0401 version `2` of the format is not known to this mrctl"),
         ("mrctl: 1\n", "", "MR0102 the inventory does not say its version"),
-        ("      us-east: { host: pg.us", "      us-eats: { host: pg.us", "MR0501 there is no region `us-eats`"),
+        (
+            "      us-east: { host: pg.us",
+            "      us-eats: { host: pg.us",
+            "MR0501 there is no region `us-eats`",
+        ),
         ("at: eu-west", "at: eu-wset", "MR0501 there is no region `eu-wset`"),
         ("targets: { eu-west", "targets: { moon", "MR0501 there is no region `moon`"),
         ("us-east: 0%", "us-east: 10%", "MR0502 the shares of `www` make 110%, not 100%"),
@@ -72,41 +76,109 @@ fn every_rule_for_inventories_refuses_what_it_is_for() {
         ("servers: [pdns-eu]", "servers: [pdns-us]", "MR0503 there is no `pdns-us` in `dns_servers`"),
         ("server: metrics", "server: metric", "MR0503 there is no `metric` in `metrics_servers`"),
         ("cluster: orders", "cluster: order", "MR0503 there is no `order` in `postgres`"),
-        ("name: www.example.com.", "name: www.example.com", "MR0505 `www.example.com` does not end with a dot"),
-        ("    type: A", "    zone: example.org.\n    type: A", "MR0505 `www.example.com.` is not in the zone `example.org.`"),
-        ("eu-west: 192.0.2.10, us-east: 198.51.100.10 }\n    normal", "eu-west: eu.example.com., us-east: 198.51.100.10 }\n    normal", "MR0506 `eu.example.com.` is not an IPv4 address"),
-        ("us-east: 198.51.100.10 }\n    normal", "us-east: 192.0.2.10 }\n    normal", "MR0506 `eu-west` and `us-east` have the same target"),
+        (
+            "name: www.example.com.",
+            "name: www.example.com",
+            "MR0505 `www.example.com` does not end with a dot",
+        ),
+        (
+            "    type: A",
+            "    zone: example.org.\n    type: A",
+            "MR0505 `www.example.com.` is not in the zone `example.org.`",
+        ),
+        (
+            "eu-west: 192.0.2.10, us-east: 198.51.100.10 }\n    normal",
+            "eu-west: eu.example.com., us-east: 198.51.100.10 }\n    normal",
+            "MR0506 `eu.example.com.` is not an IPv4 address",
+        ),
+        (
+            "us-east: 198.51.100.10 }\n    normal",
+            "us-east: 192.0.2.10 }\n    normal",
+            "MR0506 `eu-west` and `us-east` have the same target",
+        ),
         ("type: A", "type: CNAME", "MR0506 `192.0.2.10` is not a name with a dot at the end"),
         ("ttl: 60s", "ttl: 1500ms", "MR0507 the time to live has to be whole seconds"),
         ("ttl: 60s", "ttl: 60", "MR0109"),
         ("tls: { verify: full, ca", "tls: { verify: none, ca", "MR0508 `verify: none` turns protection off"),
         ("https://pdns", "http://pdns", "warning MR0508 the API key travels without encryption"),
-        ("channels:", "groups: { all: [orders, www] }\nchannels:", "MR0509 the members of `all` are not all of one type"),
+        (
+            "channels:",
+            "groups: { all: [orders, www] }\nchannels:",
+            "MR0509 the members of `all` are not all of one type",
+        ),
         ("channels:", "groups: { all: [order] }\nchannels:", "MR0509 there is no resource `order`"),
-        ("channels:", "groups: { orders: [orders] }\nchannels:", "MR0509 `orders` is also a resource in `postgres`"),
+        (
+            "channels:",
+            "groups: { orders: [orders] }\nchannels:",
+            "MR0509 `orders` is also a resource in `postgres`",
+        ),
         ("channels:", "include: [../x.yaml]\nchannels:", "MR0511 `../x.yaml` is not included"),
-        ("host: pg.eu.example.com", "host: pg.eu.example.com:5432", "MR0514 `pg.eu.example.com:5432` is neither"),
+        (
+            "host: pg.eu.example.com",
+            "host: pg.eu.example.com:5432",
+            "MR0514 `pg.eu.example.com:5432` is neither",
+        ),
         ("url: https://www", "url: ftp://www", "MR0514 `ftp://www"),
-        ("members: { eu-west: 192.0.2.10", "members: { eu-west: www.example.com", "MR0514 `www.example.com` is not `address`"),
+        (
+            "members: { eu-west: 192.0.2.10",
+            "members: { eu-west: www.example.com",
+            "MR0514 `www.example.com` is not `address`",
+        ),
         ("status: 200", "status: 999", "MR0514 999 is not an HTTP status"),
         ("pointer: /data", "pointer: data", "MR0514 `data/p95` is not a JSON pointer"),
-        ("  us-east: { title: Virginia, facts: { metrics: us-east-1 } }\n", "", "MR0515 there is nowhere to fail over to: 1 region"),
-        ("      us-east: { host: pg.us.example.com, port: 5433 }\n", "", "warning MR0516 `orders` has fewer than two members"),
-        ("channels:", "channels:\n  web: { default: true, webhook: { url: { env: U } } }", "MR0518 `ops` and `web` are both"),
+        (
+            "  us-east: { title: Virginia, facts: { metrics: us-east-1 } }\n",
+            "",
+            "MR0515 there is nowhere to fail over to: 1 region",
+        ),
+        (
+            "      us-east: { host: pg.us.example.com, port: 5433 }\n",
+            "",
+            "warning MR0516 `orders` has fewer than two members",
+        ),
+        (
+            "channels:",
+            "channels:\n  web: { default: true, webhook: { url: { env: U } } }",
+            "MR0518 `ops` and `web` are both",
+        ),
         ("channels:", "commands: { drain: { command: [] } }\nchannels:", "MR0519 the command has no program"),
-        ("    user: mrctl", "    probe_table: \"a; drop table b\"\n    user: mrctl", "MR0111 `a; drop table b` is not a table"),
-        ("  eu-west: { title: Ireland", "  from: {}\n  eu-west: { title: Ireland", "MR0111 `from` cannot be the name of a region"),
+        (
+            "    user: mrctl",
+            "    probe_table: \"a; drop table b\"\n    user: mrctl",
+            "MR0111 `a; drop table b` is not a table",
+        ),
+        (
+            "  eu-west: { title: Ireland",
+            "  from: {}\n  eu-west: { title: Ireland",
+            "MR0111 `from` cannot be the name of a region",
+        ),
         ("facts: { metrics: eu", "facts: { Metrics: eu", "MR0111 `Metrics` cannot be the name of a fact"),
         ("  error_rate:", "  error-rate:", "MR0111 `error-rate` cannot be the name of a signal"),
         ("    writers: local", "    writer: local", "MR0101"),
         ("writers: local", "writers: locale", "MR0105"),
         ("powerdns: {", "route53: {", "MR0101"),
-        ("at: eu-west, powerdns: { url: https://pdns.eu.example.com, key: { env: PDNS_KEY } }", "at: eu-west", "MR0104 no backend is given; exactly one is needed of: `powerdns`"),
-        ("    sql: {", "    http: { url: https://a.example.com, pointer: /a }\n    sql: {", "MR0104 exactly one backend is possible, but there are `http` and `sql`"),
-        ("key: { env: PDNS_KEY }", "key: { env: A, file: b }", "MR0104 exactly one of `env`, `file`, `command` is possible"),
+        (
+            "at: eu-west, powerdns: { url: https://pdns.eu.example.com, key: { env: PDNS_KEY } }",
+            "at: eu-west",
+            "MR0104 no backend is given; exactly one is needed of: `powerdns`",
+        ),
+        (
+            "    sql: {",
+            "    http: { url: https://a.example.com, pointer: /a }\n    sql: {",
+            "MR0104 exactly one backend is possible, but there are `http` and `sql`",
+        ),
+        (
+            "key: { env: PDNS_KEY }",
+            "key: { env: A, file: b }",
+            "MR0104 exactly one of `env`, `file`, `command` is possible",
+        ),
         ("key: { env: PDNS_KEY }", "key: { command: [] }", "MR0104 `command` needs a program"),
         ("name: production", "", "MR0102 the inventory has no `name`"),
-        ("name: production", "name: Production!", "MR0111 `Production!` cannot be the name of an environment"),
+        (
+            "name: production",
+            "name: Production!",
+            "MR0111 `Production!` cannot be the name of an environment",
+        ),
         ("dns_records:", "dns_recods:", "MR0101 `dns_recods` is not a key of an inventory"),
         ("channels:", "defaults: { region: {} }\nchannels:", "MR0101 `region` is not a key of `defaults`"),
     ] {
@@ -119,7 +191,8 @@ fn one_mistake_hides_no_other() {
     let problems = changed("user: mrctl", "users: mrctl");
     assert_has(&problems, "MR0101");
     let text = std::fs::read_to_string(fixture("production.yaml")).unwrap();
-    let text = text.replace("ttl: 60s", "ttl: 60").replace("port: 5433", "port: 99999").replace("200", "none");
+    let text =
+        text.replace("ttl: 60s", "ttl: 60").replace("port: 5433", "port: 99999").replace("200", "none");
     let problems = check_inventory_text(&text).1;
     assert!(problems.errors() >= 3, "{:#?}", lines(&problems));
 }
@@ -140,6 +213,20 @@ fn a_plain_secret_is_refused_and_never_repeated() {
         for problem in &problems {
             assert!(!format!("{problem:?}").contains("hunter2"), "{problem:?}");
         }
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_not_called_missing() {
+    for (from, to) in [
+        ("at: eu-west, powerdns", "at: eu-west, retries: 3, powerdns"),
+        ("eu-west: { title: Ireland", "eu-west: { titel: Ireland"),
+        ("    user: mrctl", "    users: mrctl"),
+    ] {
+        let problems = changed(from, to);
+        assert!(problems.has_errors());
+        let wrong: Vec<_> = lines(&problems).into_iter().filter(|line| line.starts_with("MR050")).collect();
+        assert!(wrong.is_empty(), "{to}: {wrong:#?}");
     }
 }
 

@@ -87,17 +87,38 @@ fn every_rule_for_steps_refuses_what_it_is_for() {
         ("  - dns.shift", "MR0103 a step has to be a map"),
         ("  - { id: a, dns.shift: www, in: us-east }", "warning MR0417 the step acts in `us-east`"),
         ("  - { id: a, dns.shift: www, in: form }", "MR0501 there is no region `form`"),
-        ("  - { id: a, http.check: { endpoint: shop, region: us-east } }", "warning MR0417 `us-east` is a region's name"),
-        ("  - { id: a, http.check: shop, temporary: true }", "MR0418 `temporary`: `http.check` changes nothing"),
+        (
+            "  - { id: a, http.check: { endpoint: shop, region: us-east } }",
+            "warning MR0417 `us-east` is a region's name",
+        ),
+        (
+            "  - { id: a, http.check: shop, temporary: true }",
+            "MR0418 `temporary`: `http.check` changes nothing",
+        ),
         ("  - { id: a, notify: hello, temporary: true }", "MR0418 `temporary`: `notify` cannot be put back"),
-        ("  - { id: a, postgres.catch_up: orders, best_effort: true }", "MR0418 `best_effort` is not possible"),
-        ("  - { id: a, postgres.promote: orders, on_unknown: warn }", "MR0418 `on_unknown: warn` is not possible"),
+        (
+            "  - { id: a, postgres.catch_up: orders, best_effort: true }",
+            "MR0418 `best_effort` is not possible",
+        ),
+        (
+            "  - { id: a, postgres.promote: orders, on_unknown: warn }",
+            "MR0418 `on_unknown: warn` is not possible",
+        ),
         ("  - { id: a, dns.shift: www, rollback: none }", "MR0416 the rollback is left out without a reason"),
         ("  - { id: a, dns.shift: www, rollback: { none: { because: ' ' } } }", "MR0416 the reason is empty"),
         ("  - { id: a, dns.shift: www, rollback: later }", "MR0416 `later` is not a rollback"),
-        ("  - { id: a, dns.shift: www, rollback: [{ id: b, notify: x }] }", "MR0416 `notify` cannot be a step of a rollback"),
-        ("  - { id: a, postgres.promote: orders, rollback: [{ id: b, dns.ttl: www }] }", "MR0416 `postgres.promote` cannot be taken back"),
-        ("  - { id: a, dns.shift: www, marks: Service Restored }", "MR0111 `Service Restored` cannot be the name of a moment"),
+        (
+            "  - { id: a, dns.shift: www, rollback: [{ id: b, notify: x }] }",
+            "MR0416 `notify` cannot be a step of a rollback",
+        ),
+        (
+            "  - { id: a, postgres.promote: orders, rollback: [{ id: b, dns.ttl: www }] }",
+            "MR0416 `postgres.promote` cannot be taken back",
+        ),
+        (
+            "  - { id: a, dns.shift: www, marks: Service Restored }",
+            "MR0111 `Service Restored` cannot be the name of a moment",
+        ),
         ("  - { id: a, dns.shift: www, confirm: false }", "MR0104 `confirm: false` says nothing"),
         ("  - { id: a, dns.shift: www, retry: 0 }", "MR0104 a step is tried again 1 to 100 times"),
         ("  - { id: a, dns.shift: www, retry: often }", "MR0104 `often` is not a number of times"),
@@ -106,12 +127,27 @@ fn every_rule_for_steps_refuses_what_it_is_for() {
         ("  - { id: a, dns.shift: www, timeout: 5 }", "MR0109"),
         ("  - { id: a, dns.shift: www, when: error_rate(to) < 2% }", "MR0418 `when` asks `error_rate(to)`"),
         ("  - { id: a, dns.shift: www, require: ' ' }", "MR0301"),
-        ("  - parallel: [{ id: a, postgres.freeze: orders }]", "MR0410 a freeze cannot stand inside `parallel`"),
-        ("  - parallel: [{ id: a, postgres.promote: orders }]", "MR0410 a promotion cannot stand inside `parallel`"),
-        ("  - parallel: [{ id: a, dns.shift: www, confirm: true }]", "MR0410 a confirmation cannot stand inside"),
+        (
+            "  - parallel: [{ id: a, postgres.freeze: orders }]",
+            "MR0410 a freeze cannot stand inside `parallel`",
+        ),
+        (
+            "  - parallel: [{ id: a, postgres.promote: orders }]",
+            "MR0410 a promotion cannot stand inside `parallel`",
+        ),
+        (
+            "  - parallel: [{ id: a, dns.shift: www, confirm: true }]",
+            "MR0410 a confirmation cannot stand inside",
+        ),
         ("  - parallel: [{ parallel: [{ id: a, dns.shift: www }] }]", "MR0410 `parallel` cannot stand here"),
-        ("  - { parallel: [{ id: a, dns.shift: www }], timeout: 5s }", "MR0410 `timeout` stands beside `parallel`"),
-        ("  - parallel: [{ id: a, dns.shift: www }, { id: b, dns.ttl: { record: www } }]", "MR0411 `b` and `a` change `www` at the same time"),
+        (
+            "  - { parallel: [{ id: a, dns.shift: www }], timeout: 5s }",
+            "MR0410 `timeout` stands beside `parallel`",
+        ),
+        (
+            "  - parallel: [{ id: a, dns.shift: www }, { id: b, dns.ttl: { record: www } }]",
+            "MR0411 `b` and `a` change `www` at the same time",
+        ),
     ] {
         assert_has(&with_steps(steps), expected);
     }
@@ -119,7 +155,9 @@ fn every_rule_for_steps_refuses_what_it_is_for() {
 
 /// A runbook with these lines above one harmless step.
 fn with_head(head: &str) -> Problems {
-    let text = format!("mrctl: 1\nname: test\n{head}\nsteps:\n  - {{ id: a, http.check: shop }}\n  - {{ id: b, http.check: shop }}\n");
+    let text = format!(
+        "mrctl: 1\nname: test\n{head}\nsteps:\n  - {{ id: a, http.check: shop }}\n  - {{ id: b, http.check: shop }}\n"
+    );
     check_text(&text, Some(&production())).1
 }
 
@@ -128,12 +166,21 @@ fn every_rule_for_the_head_refuses_what_it_is_for() {
     for (head, expected) in [
         ("watch: [{ id: w, ok: x < 1, during: c }]", "MR0406 there is no step `c`"),
         ("watch: [{ id: w, ok: x < 1, during: b..a }]", "MR0408 `b` comes after `a`"),
-        ("watch: [{ id: w, ok: x < 1, during: a }, { id: w, ok: x < 1, during: b }]", "MR0405 there are two of `w`"),
+        (
+            "watch: [{ id: w, ok: x < 1, during: a }, { id: w, ok: x < 1, during: b }]",
+            "MR0405 there are two of `w`",
+        ),
         ("watch: [{ id: w, ok: x < 1 }]", "MR0102"),
         ("watch: [{ id: w, ok: errors(to) < 2%, during: a }]", "MR0303 `errors` is not known here"),
         ("watch: [{ id: w, ok: error_rate(to) < 2s, during: a }]", "MR0304"),
-        ("watch: [{ id: w, ok: error_rate(two) < 2%, during: a }]", "MR0305 `error_rate(two)` asks for `two`"),
-        ("watch: [{ id: w, ok: error_rate(us-east) < 2%, during: a }]", "warning MR0417 `us-east` is a region's name"),
+        (
+            "watch: [{ id: w, ok: error_rate(two) < 2%, during: a }]",
+            "MR0305 `error_rate(two)` asks for `two`",
+        ),
+        (
+            "watch: [{ id: w, ok: error_rate(us-east) < 2%, during: a }]",
+            "warning MR0417 `us-east` is a region's name",
+        ),
         ("watch: [{ id: w, ok: error_rate(to), during: a }]", "MR0306"),
         ("watch: []", "MR0015"),
         ("sections: [{ title: t, steps: [{ id: c, http.check: shop }] }]", "MR0409 a runbook has either"),
@@ -149,16 +196,34 @@ fn every_rule_for_the_head_refuses_what_it_is_for() {
         ("parameters: { p: { type: integer, pattern: a } }", "MR0419 `pattern` means nothing for a integer"),
         ("parameters: { p: { pattern: 'a(' } }", "MR0419 the pattern cannot be read"),
         ("parameters: { p: { pattern: 'a)(b' } }", "MR0419 the pattern cannot be read"),
-        ("parameters: { p: { type: boolean, choices: [true] } }", "MR0419 `choices` means nothing for a boolean"),
+        (
+            "parameters: { p: { type: boolean, choices: [true] } }",
+            "MR0419 `choices` means nothing for a boolean",
+        ),
         ("parameters: { p: { type: share, choices: [half] } }", "MR0419"),
         ("parameters: { p: { required: true, default: x } }", "MR0419 `p` is required and has a default"),
         ("parameters: { p: { required: false } }", "MR0419 `p` has no value when none is given"),
-        ("parameters: { p: { type: integer, default: 0, min: 1 } }", "MR0420 the default of `p` does not fit: 0 is below"),
-        ("parameters: { p: { type: period, default: 2h, max: 1h } }", "MR0420 the default of `p` does not fit: 2h is above"),
+        (
+            "parameters: { p: { type: integer, default: 0, min: 1 } }",
+            "MR0420 the default of `p` does not fit: 0 is below",
+        ),
+        (
+            "parameters: { p: { type: period, default: 2h, max: 1h } }",
+            "MR0420 the default of `p` does not fit: 2h is above",
+        ),
         ("parameters: { p: { type: share, default: '5' } }", "MR0420 the default of `p` does not fit"),
-        ("parameters: { p: { type: boolean, default: maybe } }", "MR0420 the default of `p` does not fit: `maybe` is neither"),
-        ("parameters: { p: { type: choice, choices: [a, b], default: c } }", "MR0420 the default of `p` does not fit: `c` is none of"),
-        ("parameters: { p: { pattern: '[a-z]+', default: A1 } }", "MR0420 the default of `p` does not fit: `A1` does not match"),
+        (
+            "parameters: { p: { type: boolean, default: maybe } }",
+            "MR0420 the default of `p` does not fit: `maybe` is neither",
+        ),
+        (
+            "parameters: { p: { type: choice, choices: [a, b], default: c } }",
+            "MR0420 the default of `p` does not fit: `c` is none of",
+        ),
+        (
+            "parameters: { p: { pattern: '[a-z]+', default: A1 } }",
+            "MR0420 the default of `p` does not fit: `A1` does not match",
+        ),
         ("parameters: { p: { type: number } }", "MR0105"),
     ] {
         assert_has(&with_head(head), expected);

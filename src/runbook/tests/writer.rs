@@ -49,7 +49,10 @@ fn nobody_is_waited_for_while_writes_stand_still() {
         assert_eq!(order(&[FREEZE, CATCH_UP, PROMOTE, between]), Vec::<String>::new(), "{between}");
     }
     let asked = "postgres.promote: orders, confirm: true";
-    assert_eq!(order(&[FREEZE, CATCH_UP, asked]), ["MR0413 a confirmation stands between freeze and promotion"]);
+    assert_eq!(
+        order(&[FREEZE, CATCH_UP, asked]),
+        ["MR0413 a confirmation stands between freeze and promotion"]
+    );
     assert_eq!(order(&["postgres.freeze: orders, confirm: true", CATCH_UP, PROMOTE]), Vec::<String>::new());
 }
 
@@ -71,7 +74,11 @@ fn every_data_set_is_caught_up_before_the_first_is_promoted() {
     let billing = ["postgres.freeze: billing", "postgres.catch_up: billing", "postgres.promote: billing"];
     let [freeze, catch_up, promote] = billing;
     assert_eq!(order(&[FREEZE, freeze, CATCH_UP, catch_up, PROMOTE, promote]), Vec::<String>::new());
-    let lists = ["postgres.freeze: [orders, billing]", "postgres.catch_up: [orders, billing]", "postgres.promote: [orders, billing]"];
+    let lists = [
+        "postgres.freeze: [orders, billing]",
+        "postgres.catch_up: [orders, billing]",
+        "postgres.promote: [orders, billing]",
+    ];
     assert_eq!(order(&lists), Vec::<String>::new());
     assert_eq!(
         order(&[FREEZE, CATCH_UP, PROMOTE, freeze, catch_up, promote]),
