@@ -3,3 +3,4 @@
 mod lab;
 mod postgres;
 mod support;
+mod traffic;
