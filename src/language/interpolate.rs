@@ -66,7 +66,9 @@ pub fn interpolate(node: &Node, lookup: &dyn Lookup, problems: &mut Problems) ->
 
 /// Whether a text is one `${…}` and nothing else.
 fn whole(text: &str) -> bool {
-    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains(['{', '}', '$']))
+    text.strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|name| !name.contains(['{', '}', '$']))
 }
 
 /// Replaces every `${…}` in one text that stands at `span`.

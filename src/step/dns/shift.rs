@@ -131,10 +131,8 @@ impl Kind for Shift {
         let (stages, steady) = match (&params.shares, &params.stages) {
             (Some(_), Some(_)) => return Err(bad("give either `stages` or `shares`".into())),
             (Some(given), None) => {
-                let shares: Shares = given
-                    .iter()
-                    .map(|(region, share)| (region.clone(), share.basis_points()))
-                    .collect();
+                let shares: Shares =
+                    given.iter().map(|(region, share)| (region.clone(), share.basis_points())).collect();
                 if let Some(region) = shares.keys().find(|region| !known(region)) {
                     return Err(bad(format!("{} has no target in {region}", params.record)));
                 }
