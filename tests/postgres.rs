@@ -207,7 +207,7 @@ async fn without_rights_facts_are_unknown_and_changes_are_refused() {
     assert!(refused(&reply) && said(&reply).contains("42501"), "{reply:?}");
     let reply = weak.promote(&permit("promote", 1), &target(), &handover(&postgres(&pair)).await).await;
     assert!(refused(&reply), "{reply:?}");
-    let findings = weak.preflight(&target(), true).await;
+    let findings = weak.preflight(&target(), true, "mrctl.probe").await;
     let Known::Known(findings) = findings else { panic!("{findings:?}") };
     for name in ["monitor", "signal", "reload", "alter_system", "promote"] {
         let finding = findings.iter().find(|finding| finding.check == name).unwrap();
@@ -364,7 +364,7 @@ async fn a_recovery_target_is_found_and_refused() {
 
 /// Names of the fatal findings.
 async fn bad(port: &dyn Postgres, at: &Member) -> Vec<String> {
-    let found = port.preflight(at, *at == target()).await;
+    let found = port.preflight(at, *at == target(), "mrctl.probe").await;
     let Known::Known(found) = found else { panic!("{found:?}") };
     found.into_iter().filter(|f| f.fatal && f.fine != Known::Known(true)).map(|f| f.check).collect()
 }

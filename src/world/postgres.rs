@@ -90,6 +90,23 @@ impl ServerFacts {
         }
     }
 
+    /// Why commits on this primary wait for ever, if they do: fewer synchronous standbys stream than are asked for. A session that
+    /// waits so is ended by no timeout of the server (measured on version 15), and cancelling it commits here alone.
+    pub fn lacks_synchronous(&self) -> Known<Option<String>> {
+        let names = self.synchronous_names.trim();
+        let (Some(primary), false) = (self.primary(), names.is_empty()) else { return Known::Known(None) };
+        let wanted = synchronous_count(names);
+        primary.senders.as_ref().map(|senders| {
+            let attached = senders
+                .iter()
+                .filter(|s| s.state == "streaming" && matches!(s.sync.as_str(), "sync" | "quorum"))
+                .count();
+            (attached < wanted).then(|| {
+                format!("commits wait for {wanted} synchronous standby of ({names}), and {attached} stream")
+            })
+        })
+    }
+
     /// The facts of a standby.
     pub fn standby(&self) -> Option<&StandbyFacts> {
         match &self.role {
@@ -97,6 +114,12 @@ impl ServerFacts {
             Role::Primary(_) => None,
         }
     }
+}
+
+/// How many standbys `synchronous_standby_names` waits for: `ANY 2 (…)`, `FIRST 2 (…)`, `2 (…)`, or a plain list, which means one.
+fn synchronous_count(names: &str) -> usize {
+    let Some((head, _)) = names.split_once('(') else { return 1 };
+    head.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or(1)
 }
 
 /// Role of a server.
@@ -122,7 +145,8 @@ pub struct PrimaryFacts {
     /// The next transaction number (`pg_snapshot_xmax`): it advances with every writing transaction, unlike positions, which
     /// also move on an idle server.
     pub next_transaction: u64,
-    /// The oldest transaction still running (`pg_snapshot_xmin`); equal to `next_transaction` when none runs.
+    /// The oldest transaction still running (`pg_snapshot_xmin`). Equal to `next_transaction` when none runs, and also when the only
+    /// one that runs is the newest (measured): only [`Sessions::writing`] tells these apart.
     pub oldest_transaction: u64,
     /// Prepared transactions: they survive terminations and can still commit.
     pub prepared: Vec<String>,
@@ -295,8 +319,13 @@ pub trait Postgres {
     fn look<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<ServerFacts>>;
 
     /// Everything that a planned switch needs of this server, checked without using it.
-    /// `candidate` says whether it is the one to be promoted.
-    fn preflight<'a>(&'a self, at: &'a Member, candidate: bool) -> Answer<'a, Known<Vec<Finding>>>;
+    /// `candidate` says whether it is the one to be promoted; `table` is the probe table.
+    fn preflight<'a>(
+        &'a self,
+        at: &'a Member,
+        candidate: bool,
+        table: &'a str,
+    ) -> Answer<'a, Known<Vec<Finding>>>;
 
     /// `ALTER SYSTEM SET default_transaction_read_only = on` and reload, on a primary of this system only.
     fn freeze<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply>;
@@ -310,7 +339,8 @@ pub trait Postgres {
         prior: &'a Altered,
     ) -> Answer<'a, Reply>;
 
-    /// Ends client sessions except those of `scope.keep` and ours; the note says how many and which could not be ended.
+    /// Ends client sessions from before the configuration was loaded and those that write in spite of it, except those of
+    /// `scope.keep` and ours; the note says how many, and which could not be ended.
     fn end_sessions<'a>(
         &'a self,
         permit: &'a Permit,
@@ -373,6 +403,15 @@ mod tests {
         assert_eq!(lsn.bytes_since("1A/5BE0000".parse().unwrap()), 0x1B0);
         assert!("5BE01B0".parse::<Lsn>().is_err());
         assert!("1A/xyz".parse::<Lsn>().is_err());
+    }
+
+    #[test]
+    fn synchronous_standbys_are_counted_as_the_server_does() {
+        for (names, count) in
+            [("*", 1), ("a, b", 1), ("ANY 2 (a, b, c)", 2), ("FIRST 3 (*)", 3), ("2 (a, b)", 2)]
+        {
+            assert_eq!(synchronous_count(names), count, "{names}");
+        }
     }
 
     #[test]

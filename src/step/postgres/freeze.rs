@@ -71,6 +71,14 @@ impl Freeze {
                 primary.prepared.join(", ")
             ));
         }
+        let through: Vec<&str> =
+            source.overrides.iter().map(String::as_str).filter(|set| set.ends_with("=off")).collect();
+        if !through.is_empty() {
+            return Judgement::blocked(format!(
+                "these would write through the freeze: {}",
+                through.join(", ")
+            ));
+        }
         let clients = source.sessions.get().map_or(0, |sessions| sessions.total());
         Judgement::not_reached(format!("writable, {clients} client sessions"))
     }
@@ -98,8 +106,11 @@ impl Freeze {
         if sessions.older == 0 && sessions.writing == 0 {
             return Judgement::reached("frozen: no session from before, no writing transaction");
         }
-        let who: Vec<String> =
+        let mut who: Vec<String> =
             sessions.clients.iter().map(|(role, count)| format!("{role}: {count}")).collect();
+        if sessions.superusers > 0 {
+            who.push(format!("{} of superusers, which only a superuser can end", sessions.superusers));
+        }
         Judgement::not_reached(format!(
             "{} sessions from before, {} writing transactions ({})",
             sessions.older,
@@ -128,6 +139,9 @@ impl Freeze {
         if source.read_only.altered == before.read_only.altered && source.read_only.on == before.read_only.on
         {
             return Judgement::reached("writes are possible as before");
+        }
+        if let Known::Unknown(why) = &source.read_only.altered {
+            return Judgement::unknown(format!("what ALTER SYSTEM holds cannot be seen: {why}"));
         }
         if source.read_only.altered != Known::Known(Altered::To("on".into())) {
             return Judgement::reached(

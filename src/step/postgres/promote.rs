@@ -23,8 +23,8 @@ impl Promote {
     fn judge_source_before(&self, source: &Known<ServerFacts>, handover: &Handover) -> Option<Judgement> {
         let source = match source {
             Known::Known(source) => source,
-            // A stopped source cannot be read, and its handover says so.
-            Known::Unknown(_) if handover.by == HandoverBy::Shutdown => return None,
+            // A stopped source cannot be read, and its handover says so; that of a lost one says that a person accepted the loss.
+            Known::Unknown(_) if handover.by != HandoverBy::Soft => return None,
             Known::Unknown(why) => {
                 return Some(Judgement::unknown(format!(
                     "{}; a planned run never promotes while the source is silent",
@@ -38,9 +38,9 @@ impl Promote {
         let Some(primary) = source.primary() else {
             return Some(Judgement::blocked("the source is not a primary any more: the handover is dead"));
         };
-        if handover.by == HandoverBy::Shutdown {
+        if handover.by != HandoverBy::Soft {
             return Some(Judgement::blocked(
-                "the source was stopped for the handover and runs again: the handover is dead",
+                "the source was down when the handover was made and runs again: the handover is dead",
             ));
         }
         if source.started != handover.source_started {
@@ -94,14 +94,23 @@ impl Promote {
             ))
             .with_remark(Remark::Divergence);
         }
-        if target.read_only.on {
+        if let Some(leak) = leaked_freeze(target) {
             return Judgement::blocked(format!(
-                "promoted to timeline {}, but new transactions are read-only by default ({}): a freeze leaked",
-                primary.timeline, target.read_only.source
+                "promoted to timeline {}, but read-only: {leak}",
+                primary.timeline
             ));
         }
         Judgement::reached(format!("primary on timeline {}, writable", primary.timeline))
     }
+}
+
+/// A freeze that came along: in a copied configuration file, or replicated with `ALTER DATABASE`. A single role that is read-only
+/// (for reports) is none.
+fn leaked_freeze(server: &ServerFacts) -> Option<String> {
+    if server.read_only.on {
+        return Some(format!("default_transaction_read_only is on ({})", server.read_only.source));
+    }
+    server.overrides.iter().find(|set| !set.starts_with("role ") && set.ends_with("=on")).cloned()
 }
 
 impl Kind for Promote {
@@ -175,6 +184,9 @@ impl Kind for Promote {
         };
         if target.system != handover.system {
             return Judgement::blocked("the target is another cluster than the handover's");
+        }
+        if let Some(leak) = leaked_freeze(target) {
+            return Judgement::blocked(format!("it would come up read-only: {leak}"));
         }
         if let Some(trouble) = self.judge_source_before(&facts.source, handover) {
             return trouble;
@@ -275,6 +287,25 @@ mod tests {
         let mut wrote = examples::frozen();
         examples::primary_of(&mut wrote).next_transaction = 901;
         assert_eq!(before(Known::Known(wrote)), Standing::Blocked, "one more transaction");
+        let mut leaking = examples::standby();
+        leaking.overrides = vec!["database orders: default_transaction_read_only=on".into()];
+        assert_eq!(judge(frozen(), leaking.clone(), Some(&handover)).standing, Standing::Blocked, "leak");
+        leaking.overrides = vec!["role reports: default_transaction_read_only=on".into()];
+        assert_eq!(judge(frozen(), leaking, Some(&handover)).standing, Standing::NotReached, "reports");
+    }
+
+    #[test]
+    fn only_a_handover_of_a_lost_or_stopped_source_goes_without_it() {
+        for (by, silent, running) in [
+            (HandoverBy::Soft, Standing::Unknown, Standing::NotReached),
+            (HandoverBy::Shutdown, Standing::NotReached, Standing::Blocked),
+            (HandoverBy::LossAccepted, Standing::NotReached, Standing::Blocked),
+        ] {
+            let handover = Handover { by, ..handover() };
+            let judged = |source| judge(source, examples::standby(), Some(&handover)).standing;
+            assert_eq!(judged(Known::unknown("connection refused")), silent, "{by:?}");
+            assert_eq!(judged(Known::Known(examples::frozen())), running, "{by:?}");
+        }
     }
 
     #[test]
