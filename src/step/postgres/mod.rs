@@ -5,6 +5,8 @@ pub mod check_lag;
 pub mod freeze;
 pub mod preflight;
 pub mod promote;
+#[cfg(test)]
+mod simulated;
 pub mod verify_writable;
 
 use super::scope::{Cluster, Scope};
