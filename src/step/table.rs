@@ -181,6 +181,7 @@ step_kinds! {
     PostgresCatchUp = super::postgres::catch_up::CatchUp;
     PostgresPromote = super::postgres::promote::Promote;
     PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
+    PostgresStop = super::postgres::stop::Stop;
 }
 
 /// What the table knows of a kind.

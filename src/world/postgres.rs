@@ -189,6 +189,9 @@ pub struct StandbyFacts {
     pub received: Known<Lsn>,
     /// Replayed up to here.
     pub replayed: Known<Lsn>,
+    /// Timeline that it follows: the receiver's, else the newest that its control file knows, which may be older than the truth until
+    /// the next restart point.
+    pub timeline: Known<u32>,
     /// `not paused`, `pause requested` or `paused`.
     pub replay: String,
     /// The receiver; unknown when it is not streaming, for then lag cannot be known here.

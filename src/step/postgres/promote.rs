@@ -185,6 +185,11 @@ impl Kind for Promote {
         if target.system != handover.system {
             return Judgement::blocked("the target is another cluster than the handover's");
         }
+        if target.started != handover.target_started {
+            return Judgement::blocked(
+                "the target was restarted since the handover, which forgets a requested promotion: the handover is dead",
+            );
+        }
         if let Some(leak) = leaked_freeze(target) {
             return Judgement::blocked(format!("it would come up read-only: {leak}"));
         }

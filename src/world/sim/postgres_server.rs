@@ -99,6 +99,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
         Role::Standby(StandbyFacts {
             received: Known::Known(Lsn(server.position)),
             replayed: Known::Known(Lsn(server.position)),
+            timeline: Known::Known(server.timeline),
             replay: if server.paused { "paused" } else { "not paused" }.into(),
             receiver: if upstream_runs {
                 Known::Known(receiver)

@@ -26,6 +26,7 @@ struct Raw {
     received: Option<Lsn>,
     replayed: Option<Lsn>,
     replay: Option<String>,
+    follows: Option<u32>,
     receiver: Option<RawReceiver>,
     targets: Vec<String>,
     delay: Option<u64>,
@@ -110,6 +111,9 @@ fn read(text: &str) -> Known<ServerFacts> {
         Role::Standby(StandbyFacts {
             received: known(raw.received, "nothing was received"),
             replayed: known(raw.replayed, "nothing was replayed"),
+            timeline: raw
+                .follows
+                .map_or_else(|| Known::unknown("the control file does not say"), Known::Known),
             replay: raw.replay.unwrap_or_else(|| "unknown".into()),
             receiver,
             recovery_targets: raw.targets,
@@ -222,7 +226,7 @@ mod tests {
 
     const STANDBY: &str = r#"{"system":"7","version":150018,"started":"1","recovery":true,"timeline":null,"flushed":null,
         "inserted":null,"next":null,"oldest":null,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000",
-        "replay":"not paused","receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
+        "replay":"not paused","follows":null,"receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
         "settings":false,"stats":false,"overrides":[],"clients":[],"older":0,"supers":0,"writing":0,"workers":0,"waiting":0,
         "ours":[],"ssn":""}"#;
 

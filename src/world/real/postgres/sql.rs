@@ -158,6 +158,7 @@ pub fn look(scope: &Scope) -> String {
         'received', CASE WHEN s.recovery THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END,\
         'replayed', CASE WHEN s.recovery THEN pg_last_wal_replay_lsn() END,\
         'replay', CASE WHEN s.recovery THEN pg_get_wal_replay_pause_state() END,\
+        'follows', CASE WHEN s.recovery THEN {STANDBY_TIMELINE} END,\
         'receiver', (SELECT json_build_object('status', status, 'timeline', received_tli, \
             'silent', (extract(epoch FROM clock_timestamp() - last_msg_receipt_time) * 1000)::bigint) FROM pg_stat_wal_receiver),\
         'targets', (SELECT coalesce(json_agg(name || ' = ' || setting ORDER BY name), '[]'::json) FROM pg_settings \
