@@ -2,12 +2,16 @@
 #![forbid(unsafe_code)]
 
 pub mod engine;
+pub mod cli;
 pub mod error;
+pub mod exit_code;
 pub mod journal;
 pub mod lab;
 pub mod language;
+pub mod output;
 pub mod plan;
 pub mod redact;
 pub mod runbook;
 pub mod step;
+pub mod store;
 pub mod world;

@@ -1,5 +1,6 @@
-//! One integration binary: each extra test binary links every driver again.
+//! The one integration binary: a file per behaviour that a user can see. Each test starts real servers of its own.
 
+mod lab;
 mod postgres;
 mod postgres_switch;
 mod postgres_tls;

@@ -165,6 +165,12 @@ fn is_in_flight(task: &Task) -> bool {
     matches!(task, Task::Apply(..) | Task::Look(_, _, Purpose::After))
 }
 
+/// Steps that a run is at: the first that is not done and those that run together with it. Empty when all are done.
+pub fn current(plan: &Plan, state: &RunState) -> Vec<usize> {
+    let first = plan.steps.iter().enumerate().position(|(index, step)| !step_done(plan, state, index, step));
+    first.map_or_else(Vec::new, |first| group(plan, first))
+}
+
 /// Steps that run together with this one.
 fn group(plan: &Plan, first: usize) -> Vec<usize> {
     match plan.steps[first].parallel {
@@ -175,7 +181,8 @@ fn group(plan: &Plan, first: usize) -> Vec<usize> {
     }
 }
 
-fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bool {
+/// Whether a step needs nothing more: there, adopted, skipped, or left out with a warning.
+pub fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bool {
     let Some(progress) = state.steps.get(index) else { return true };
     if step.skipped.is_some() || progress.warned {
         return true;

@@ -2,7 +2,7 @@
 //! completion into a record that is on disk before it is believed.
 
 use super::decide::{Task, Turning, decide};
-use super::perform::{Cx, Person, Progress, perform};
+use super::perform::{Cx, Person, Progress, Times, perform};
 use super::record::{Record, Verdict};
 use super::state::{RunState, find};
 use crate::journal::chain::Line;
@@ -10,6 +10,7 @@ use crate::journal::{AppendError, IntentKey, Permit, Storage};
 use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::step::condition::Starts;
+use crate::step::{Class, Standing};
 use crate::world::clock::Moment;
 use crate::world::{Answer, World};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -83,7 +84,7 @@ pub struct Driver<S: Storage> {
     pub redactor: Redactor,
     /// Called after each append, to compare with what a reader of the file would fold. Only tests and debug builds set it.
     pub audit: Option<Box<dyn Fn(&RunState)>>,
-    frozen_at: Option<Moment>,
+    times: Times,
 }
 
 impl<S: Storage> Driver<S> {
@@ -112,7 +113,7 @@ impl<S: Storage> Driver<S> {
             reader,
             redactor,
             audit: None,
-            frozen_at: None,
+            times: Times::default(),
         };
         for line in lines {
             let record = read_record(line)?;
@@ -122,18 +123,30 @@ impl<S: Storage> Driver<S> {
     }
 
     fn fold(&mut self, line: &Line, record: &Record) {
-        if let Record::Intent { step, effect, undo: false, .. } = record
-            && self.frozen_at.is_none()
-            && let Some((s, e)) = find(&self.plan, step, effect)
-            && self.plan.steps[s].effects[e].effect.freezes.is_some()
-        {
-            self.frozen_at = Some(Moment(line.at));
-        }
-        if let Record::Opened { .. } = record {
-            // A new process: the writer stood still meanwhile, and a person has decided to go on; the clock starts again.
-            self.frozen_at = self.frozen_at.map(|_| Moment(line.at));
-        }
+        self.time(Moment(line.at), record);
         self.state.fold(&self.plan, record);
+    }
+
+    /// Notes the moments that clocks and messages refer to.
+    fn time(&mut self, at: Moment, record: &Record) {
+        self.times.began.get_or_insert(at);
+        match record {
+            Record::Intent { step, effect, undo: false, .. } => {
+                let freezes = |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.freezes.is_some();
+                if find(&self.plan, step, effect).is_some_and(freezes) {
+                    self.times.frozen.get_or_insert(at);
+                }
+            }
+            Record::Looked { step, effect, standing: Standing::Reached, .. } => {
+                let pivot = |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.class == Class::Pivot;
+                if find(&self.plan, step, effect).is_some_and(pivot) {
+                    self.times.promoted = Some(at);
+                }
+            }
+            // A new process: a person has decided to go on; the clock of the gap starts again.
+            Record::Opened { .. } => self.times.frozen = self.times.frozen.map(|_| at),
+            _ => {}
+        }
     }
 
     /// Makes a record durable, reads it back, folds it.
@@ -211,9 +224,9 @@ impl<S: Storage> Driver<S> {
                 let (handle, registration) = future::AbortHandle::new_pair();
                 let (plan, world, starts) = (&plan, &world, &starts);
                 let (person, progress) = (&person, &progress);
-                let (state, frozen_at, own) = (self.state.clone(), self.frozen_at, task.clone());
+                let (state, times, own) = (self.state.clone(), self.times, task.clone());
                 let future = async move {
-                    let cx = Cx { plan, world, starts, person: &**person, progress, frozen_at };
+                    let cx = Cx { plan, world, starts, person: &**person, progress, times: &times };
                     let record = perform(&cx, &own, &state, permit.as_deref()).await;
                     (own, record)
                 };

@@ -85,8 +85,52 @@ pub struct Cx<'a> {
     pub person: &'a dyn Person,
     /// Takes progress.
     pub progress: &'a dyn Fn(Progress),
-    /// When the first freeze of this run was intended, if it was.
-    pub frozen_at: Option<Moment>,
+    /// When things happened that clocks and messages refer to.
+    pub times: &'a Times,
+}
+
+/// Moments of a run, folded from the times of its records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The first record.
+    pub began: Option<Moment>,
+    /// The intent of the first freeze.
+    pub frozen: Option<Moment>,
+    /// The proof of the last promotion.
+    pub promoted: Option<Moment>,
+}
+
+impl Times {
+    /// What a message may name.
+    fn value(&self, name: &str, run: &str, now: Moment) -> Option<String> {
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+        match name {
+            "run.id" => Some(run.to_string()),
+            "run.elapsed" => self.began.map(|began| seconds(now.since(began))),
+            "run.write_gap" => match (self.frozen, self.promoted) {
+                (Some(frozen), Some(promoted)) => Some(seconds(promoted.since(frozen))),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Fills what is known only while running into a message; what is not known says so.
+fn fill(text: &str, cx: &Cx<'_>, run: &str) -> String {
+    struct Running<'a>(&'a Times, &'a str, Moment);
+
+    impl crate::language::interpolate::Lookup for Running<'_> {
+        fn get(&self, path: &str) -> crate::language::interpolate::Found {
+            let value = self.0.value(path, self.1, self.2);
+            crate::language::interpolate::Found::Text(value.unwrap_or_else(|| "unknown".into()))
+        }
+    }
+
+    let mut problems = crate::error::Problems::new();
+    let names = Running(cx.times, run, cx.world.clock.now());
+    crate::language::interpolate::interpolate_text(text, crate::error::Span::default(), &names, &mut problems)
+        .unwrap_or_else(|| text.to_string())
 }
 
 /// How long a change that nobody holds any more is looked for before it counts as absent. Kinds answer `moving` while a session
@@ -110,7 +154,7 @@ pub async fn perform(cx: &Cx<'_>, task: &Task, state: &RunState, permit: Option<
         }
         Task::Gap => {
             let allowed = Duration::from_millis(cx.plan.objectives.write_gap_ms);
-            let begun = cx.frozen_at.unwrap_or_else(|| cx.world.clock.now());
+            let begun = cx.times.frozen.unwrap_or_else(|| cx.world.clock.now());
             let left = allowed.saturating_sub(cx.world.clock.now().since(begun));
             cx.world.clock.sleep(left).await;
             Some(Record::Expired { allowed_ms: cx.plan.objectives.write_gap_ms })
@@ -234,7 +278,8 @@ async fn apply(
             planned.action.undo(id, permit, &intent.prior, cx.world).await
         }
         (Some(permit), Some(intent)) => {
-            planned.action.apply(id, permit, &intent.prior, handover, cursor, cx.world).await
+            let action = planned.action.filled(&|text| fill(text, cx, &state.run));
+            action.apply(id, permit, &intent.prior, handover, cursor, cx.world).await
         }
         _ => Reply::lost("this process does not hold the permit"),
     };

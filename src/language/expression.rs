@@ -152,6 +152,11 @@ fn place(span: Span, text: &str, at: usize, length: usize) -> Span {
     if span.range().len() == text.len() { span.part(at.min(text.len()), length) } else { span }
 }
 
+/// Reads a condition; a problem is added when it cannot be read.
+pub fn parse(text: &str, span: Span, problems: &mut crate::error::Problems) -> Option<Expression> {
+    Expression::parse(text, span).map_err(|problem| problems.push(problem)).ok()
+}
+
 impl Expression {
     /// Reads a condition that stands at `span`.
     pub fn parse(text: &str, span: Span) -> Result<Self, Problem> {

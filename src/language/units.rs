@@ -86,7 +86,7 @@ impl Period {
     }
 
     /// As the standard library's duration.
-    pub const fn duration(self) -> std::time::Duration {
+    pub const fn as_duration(self) -> std::time::Duration {
         std::time::Duration::from_millis(self.0)
     }
 }

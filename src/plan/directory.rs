@@ -7,6 +7,11 @@ use crate::world::exec::Command;
 /// Views of an inventory.
 pub struct InventoryDirectory<'a>(pub &'a Inventory);
 
+/// The word of the inventory for one of its choices.
+fn word(choice: &impl serde::Serialize) -> String {
+    serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(String::from)).unwrap_or_default()
+}
+
 /// A hook as the port runs it.
 pub fn command(hook: &Hook) -> Command {
     Command {
@@ -38,7 +43,7 @@ impl Directory for InventoryDirectory<'_> {
             keep: cluster.keep.clone(),
             remote_writers: cluster.writers == Writers::Remote,
             probe_table: cluster.probe_table.clone(),
-            manager: cluster.manager.as_str().to_string(),
+            manager: word(&cluster.manager),
             hooks: hooks.collect(),
         })
     }
@@ -83,7 +88,7 @@ impl Directory for InventoryDirectory<'_> {
     }
 
     fn signal(&self, name: &str) -> Option<String> {
-        self.0.signals.get(name).map(|signal| signal.unit.as_str().to_string())
+        self.0.signals.get(name).map(|signal| word(&signal.unit))
     }
 
     fn group(&self, name: &str) -> Option<Vec<String>> {

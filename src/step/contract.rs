@@ -333,8 +333,19 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
         Vec::new()
     }
 
+    /// The action with names filled in that are known only while running (`${run.write_gap}` in a message).
+    fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {
+        let _ = fill;
+        self.clone()
+    }
+
     /// Resources that it touches, as `type/name`, for locks and for the digest.
     fn resources(&self) -> Vec<String>;
+
+    /// Whether a step of this kind is `best_effort` unless the runbook says otherwise: its failure stops nothing by nature.
+    fn best_effort(&self) -> bool {
+        false
+    }
 
     /// One read-only look.
     fn observe<'a>(&'a self, effect: &'a str, sight: Sight<'a>) -> Answer<'a, Self::Facts>;

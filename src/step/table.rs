@@ -74,9 +74,19 @@ macro_rules! step_kinds {
                 match self { $(Self::$variant(kind) => kind.questions(),)* }
             }
 
+            /// See [`Kind::filled`].
+            pub fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {
+                match self { $(Self::$variant(kind) => Self::$variant(kind.filled(fill)),)* }
+            }
+
             /// See [`Kind::resources`].
             pub fn resources(&self) -> Vec<String> {
                 match self { $(Self::$variant(kind) => kind.resources(),)* }
+            }
+
+            /// See [`Kind::best_effort`].
+            pub fn best_effort(&self) -> bool {
+                match self { $(Self::$variant(kind) => kind.best_effort(),)* }
             }
 
             /// See [`Kind::observe`].
@@ -182,6 +192,23 @@ step_kinds! {
     PostgresPromote = super::postgres::promote::Promote;
     PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
     PostgresStop = super::postgres::stop::Stop;
+    DnsTtl = super::dns::ttl::Ttl;
+    DnsShift = super::dns::shift::Shift;
+    DnsRestore = super::dns::restore::Restore;
+    HttpCheck = super::http::check::Check;
+    CacheWarm = super::cache::warm::Warm;
+    Notify = super::notify::Notify;
+    Exec = super::exec::Exec;
+}
+
+impl Action {
+    /// The condition that it waits for, if it does.
+    pub fn condition(&self) -> Option<&super::condition::Condition> {
+        match self {
+            Self::Wait(wait) => Some(wait.condition()),
+            _ => None,
+        }
+    }
 }
 
 /// What the table knows of a kind.
