@@ -29,10 +29,15 @@ impl Drop for Folder {
     }
 }
 
+/// The program under test: the one that was built with the tests, or another, such as a packaged one.
+pub fn program() -> PathBuf {
+    std::env::var_os("MRCTL_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_mrctl").into(), PathBuf::from)
+}
+
 /// A lab in a folder of its own, killed and deleted at the end of the test.
 pub async fn lab() -> (Lab, Folder) {
     let folder = Folder::new();
-    let options = Options::new(folder.path()).unwrap().program(env!("CARGO_BIN_EXE_mrctl"));
+    let options = Options::new(folder.path()).unwrap().program(program());
     (Lab::up(options).await.unwrap(), folder)
 }
 
@@ -101,7 +106,7 @@ async fn dropping_the_value_kills_and_a_second_up_cleans_what_is_half_dead() {
     drop(lab);
     std::fs::rename(folder.path().with_extension("gone"), folder.path()).unwrap();
     until("everything is dead", async || all.iter().all(|process| !process.alive())).await;
-    let options = Options::new(folder.path()).unwrap().program(env!("CARGO_BIN_EXE_mrctl"));
+    let options = Options::new(folder.path()).unwrap().program(program());
     let again = Lab::up(options.clone()).await.unwrap();
     assert!(again.status().await.unwrap().processes.iter().all(|(_, running)| running.is_up()));
     // A third one must not touch a lab that is whole.
@@ -222,7 +227,7 @@ async fn a_careless_failover_loses_acknowledged_orders_and_the_report_says_so() 
 async fn a_demonstration_tells_what_users_noticed_and_cleans_up() {
     let folder = Folder::new();
     let options = DemoOptions {
-        lab: Options::new(folder.path()).unwrap().program(env!("CARGO_BIN_EXE_mrctl")),
+        lab: Options::new(folder.path()).unwrap().program(program()),
         load: LoadOptions::default(),
         keep: false,
     };
@@ -376,14 +381,14 @@ async fn a_plain_user_can_run_a_lab() {
         return;
     }
     let folder = Folder::new();
-    let program = folder.0.join("mrctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_mrctl"), &program).unwrap();
+    let copy = folder.0.join("mrctl");
+    std::fs::copy(program(), &copy).unwrap();
     let dir = folder.0.join("home");
     std::fs::create_dir(&dir).unwrap();
     std::os::unix::fs::chown(&dir, Some(65534), Some(65534)).unwrap();
     let run = async |verb: &str| {
         let mut command = tokio::process::Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
         command.args(["lab", verb, "--dir"]).arg(dir.join("lab")).current_dir("/");
         let output = command.output().await.unwrap();
         assert!(output.status.success(), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
@@ -431,7 +436,8 @@ async fn notifications_are_kept_in_order() {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = std::fs::read_to_string(lab.layout().secrets().join("receiver-url")).unwrap();
     for text in ["frozen", "promoted"] {
-        let sent = client.post(&url).header("Idempotency-Key", text).json(&serde_json::json!({ "text": text }));
+        let sent =
+            client.post(&url).header("Idempotency-Key", text).json(&serde_json::json!({ "text": text }));
         assert!(sent.send().await.unwrap().status().is_success());
     }
     let got = lab.notifications().unwrap();

@@ -15,7 +15,9 @@ use crate::output::ndjson::Ndjson;
 use crate::output::plain::Plain;
 use crate::output::prompt::AtTerminal;
 use crate::output::summary::ByHand;
-use crate::output::terminal::{Canvas, Live, Now};
+use crate::output::canvas::Canvas;
+use crate::output::terminal::Live;
+use crate::output::terminal::Now;
 use crate::plan::Plan;
 use crate::step::condition::Starts;
 use crate::world::{Answer, World};
@@ -131,8 +133,8 @@ impl Drive<'_> {
             readers.push(Rc::new(Ndjson::new(&plan, records(), short, &setup.output, Arc::clone(&clock))));
         }
         if setup.output.interactive {
-            let canvas = Canvas::stderr();
-            let live = Live::new(&plan, records(), frame, by_hand, &setup.output, canvas, clock).ticking();
+            let canvas = Canvas::stderr(setup.output.stderr.clone());
+            let live = Live::new(&plan, records(), frame, by_hand, setup.output.style, canvas, clock).ticking();
             let live = Rc::new(live);
             match Input::stdin() {
                 Ok(input) => {

@@ -1,6 +1,6 @@
 //! The command line: definition and dispatch.
 
-use super::setup::{Format, Setup, now};
+use super::setup::{Format, Setup};
 use super::{describe, failover, history, lab, resume, status, wire};
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
@@ -110,17 +110,24 @@ pub fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     crate::world::real::tls::install_provider();
     let setup = setup(cli.global);
-    let code = match cli.command {
+    let code = run(&setup, cli.command);
+    // Streams are written by threads of their own, so that a stalled terminal cannot stall a failover.
+    setup.output.drain(std::time::Duration::from_secs(2));
+    std::process::ExitCode::from(code.number())
+}
+
+fn run(setup: &Setup, command: Command) -> ExitCode {
+    match command {
         // These need no runtime: they answer at once.
-        Command::Check(args) => describe::check(&setup, args),
-        Command::Kinds(args) => describe::kinds(&setup, &args),
-        Command::Explain(args) => describe::explain(&setup, &args),
-        Command::Schema(args) => describe::schema(&setup, &args),
-        Command::Init(args) => describe::init(&setup, &args, INIT),
-        Command::Runs => history::runs(&setup),
-        Command::Audit(args) => history::audit(&setup, args),
-        Command::Export(args) => history::export(&setup, args),
-        Command::Import(args) => history::import(&setup, args),
+        Command::Check(args) => describe::check(setup, args),
+        Command::Kinds(args) => describe::kinds(setup, &args),
+        Command::Explain(args) => describe::explain(setup, &args),
+        Command::Schema(args) => describe::schema(setup, &args),
+        Command::Init(args) => describe::init(setup, &args, INIT),
+        Command::Runs => history::runs(setup),
+        Command::Audit(args) => history::audit(setup, args),
+        Command::Export(args) => history::export(setup, args),
+        Command::Import(args) => history::import(setup, args),
         Command::Completions { shell } => {
             setup.data(completions(shell).trim_end());
             ExitCode::Completed
@@ -133,7 +140,7 @@ pub fn main() -> std::process::ExitCode {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             match runtime {
                 Ok(runtime) => {
-                    let code = runtime.block_on(connected(&setup, command));
+                    let code = runtime.block_on(connected(setup, command));
                     // Connections that never answered must not keep the process.
                     runtime.shutdown_background();
                     code
@@ -141,8 +148,7 @@ pub fn main() -> std::process::ExitCode {
                 Err(error) => setup.fail(&format!("the runtime cannot start: {error}")),
             }
         }
-    };
-    std::process::ExitCode::from(code.number())
+    }
 }
 
 async fn connected(setup: &Setup, command: Command) -> ExitCode {
@@ -208,7 +214,6 @@ fn setup(global: Global) -> Setup {
     if let Some(width) = columns.or_else(|| stderr.then(|| usize::from(console::Term::stderr().size().1))) {
         output.width = width;
     }
-    let _ = now;
     Setup {
         output,
         format: global.output,
