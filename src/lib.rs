@@ -1,8 +1,8 @@
 //! mrctl executes regional failovers from a YAML runbook that reads like a pilot's checklist.
 #![forbid(unsafe_code)]
 
-pub mod engine;
 pub mod cli;
+pub mod engine;
 pub mod error;
 pub mod exit_code;
 pub mod journal;

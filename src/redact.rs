@@ -148,7 +148,7 @@ fn forms(secret: &str) -> Vec<String> {
 /// basic authentication) and anything may follow.
 fn inner_piece(text: &str, start: usize, length: usize) -> Option<&str> {
     let from = [0, 2, 3].get(start).copied()?;
-    let to = text.len() - usize::from((start + length) % 3 != 0);
+    let to = text.len() - usize::from(!(start + length).is_multiple_of(3));
     text.get(from..to)
 }
 

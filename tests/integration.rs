@@ -5,3 +5,4 @@ mod postgres;
 mod postgres_switch;
 mod postgres_tls;
 mod support;
+mod traffic;

@@ -25,7 +25,8 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
     let first = args.files.first().map(PathBuf::as_path);
     let inventory = setup.load_inventory(first, &mut sources, &mut problems);
     for file in &args.files {
-        let Some(runbook) = open_runbook(file, inventory.as_ref(), &wire::KINDS, &mut sources, &mut problems) else {
+        let Some(runbook) = open_runbook(file, inventory.as_ref(), &wire::KINDS, &mut sources, &mut problems)
+        else {
             continue;
         };
         let Some(loaded) = &inventory else { continue };
@@ -37,7 +38,8 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
             .filter(|(_, parameter)| parameter.is_required())
             .filter_map(|(name, parameter)| Some((name.clone(), parameter.choices.first()?.value.clone())))
             .collect();
-        let unknown = runbook.parameters.iter().any(|(name, p)| p.is_required() && !parameters.contains_key(name));
+        let unknown =
+            runbook.parameters.iter().any(|(name, p)| p.is_required() && !parameters.contains_key(name));
         if unknown {
             continue;
         }
@@ -64,7 +66,10 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
             setup.problems(&problems, &sources);
             let (errors, all) = (problems.errors(), problems.len());
             let files = args.files.len();
-            setup.say(&format!("{files} runbooks and the inventory: {errors} errors, {} warnings", all - errors));
+            setup.say(&format!(
+                "{files} runbooks and the inventory: {errors} errors, {} warnings",
+                all - errors
+            ));
         }
     }
     if problems.has_errors() { ExitCode::Invalid } else { ExitCode::Completed }
@@ -122,7 +127,8 @@ pub fn kinds(setup: &Setup, args: &KindsArgs) -> ExitCode {
     };
     let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
         let close = suggest::closest(name, KINDS.iter().map(|kind| kind.name));
-        let help = close.map_or_else(|| "see `mrctl kinds`".to_string(), |close| format!("did you mean `{close}`?"));
+        let help =
+            close.map_or_else(|| "see `mrctl kinds`".to_string(), |close| format!("did you mean `{close}`?"));
         return setup.usage(format!("there is no kind `{name}`"), help);
     };
     match setup.format {

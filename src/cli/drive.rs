@@ -1,13 +1,14 @@
 //! Drives a run with a person, readers and signals, and turns its end into an exit code.
 
 use super::setup::{Format, Setup, host, now, operator};
-use crate::engine::driver::{Driver, DriveError, Reader, Signals};
+use crate::engine::driver::{DriveError, Driver, Reader, Signals};
 use crate::engine::perform::{Person, Progress};
 use crate::engine::record::{Choice, Record};
 use crate::engine::state::RunState;
 use crate::exit_code::ExitCode;
 use crate::journal::chain::Line;
 use crate::journal::file::{Journal, read_lines};
+use crate::output::canvas::Canvas;
 use crate::output::checklist::Frame;
 use crate::output::given::{Approvals, Given};
 use crate::output::input::Input;
@@ -15,7 +16,6 @@ use crate::output::ndjson::Ndjson;
 use crate::output::plain::Plain;
 use crate::output::prompt::AtTerminal;
 use crate::output::summary::ByHand;
-use crate::output::canvas::Canvas;
 use crate::output::terminal::Live;
 use crate::output::terminal::Now;
 use crate::plan::Plan;
@@ -134,7 +134,8 @@ impl Drive<'_> {
         }
         if setup.output.interactive {
             let canvas = Canvas::stderr(setup.output.stderr.clone());
-            let live = Live::new(&plan, records(), frame, by_hand, setup.output.style, canvas, clock).ticking();
+            let live =
+                Live::new(&plan, records(), frame, by_hand, setup.output.style, canvas, clock).ticking();
             let live = Rc::new(live);
             match Input::stdin() {
                 Ok(input) => {
@@ -174,7 +175,9 @@ impl Drive<'_> {
         match result {
             Ok(verdict) => ExitCode::from(verdict),
             Err(DriveError::Journal(error)) => {
-                setup.say(&format!("mrctl: {error}; stopped before the next effect. What could not be written:"));
+                setup.say(&format!(
+                    "mrctl: {error}; stopped before the next effect. What could not be written:"
+                ));
                 setup.say(&error.line);
                 ExitCode::JournalFailed
             }
@@ -195,7 +198,11 @@ fn audit(driver: &mut Driver<Journal>, path: &Path) {
             let records: Vec<Record> =
                 read.iter().filter_map(|line| crate::engine::driver::read_record(line).ok()).collect();
             let folded = RunState::of(&plan, &records);
-            debug_assert!(folded == *live, "the state folded from {} differs from the live one", path.display());
+            debug_assert!(
+                folded == *live,
+                "the state folded from {} differs from the live one",
+                path.display()
+            );
         }));
     }
 }

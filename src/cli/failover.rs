@@ -196,12 +196,16 @@ async fn discover(setup: &Setup, files: &Files, world: &World) -> Result<String,
     match (found.len(), only) {
         (1, Some(region)) if doubts.is_empty() => Ok(region),
         (1, Some(region)) => {
-            setup.say(&format!("mrctl: refused: {region} looks like the source, but not every member could be seen:"));
+            setup.say(&format!(
+                "mrctl: refused: {region} looks like the source, but not every member could be seen:"
+            ));
             doubts.iter().for_each(|doubt| setup.say(&format!("  {doubt}")));
             setup.say("  if you know better, give --from and --to");
             Err(ExitCode::Refused)
         }
-        (0, _) if inventory.postgres.is_empty() => Err(setup.usage("the source region is not decided", "give --from")),
+        (0, _) if inventory.postgres.is_empty() => {
+            Err(setup.usage("the source region is not decided", "give --from"))
+        }
         (0, _) => {
             setup.say("mrctl: refused: no primary was seen.");
             doubts.iter().for_each(|doubt| setup.say(&format!("  {doubt}")));
@@ -285,7 +289,8 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
     let mut approvals = Approvals { yes: args.yes, digest: args.plan_digest.clone(), ..Approvals::default() };
     for text in &args.approve {
         if let Err(error) = approvals.add(text) {
-            return setup.usage(error.to_string(), "write --approve role:commander or --approve step:promote");
+            return setup
+                .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
         }
     }
     let prepared = match prepare(setup, &args.plan, Drill::Real).await {
@@ -298,7 +303,8 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
     let plan = &prepared.plan;
     let strangers = approvals.strangers(plan);
     if !strangers.is_empty() {
-        return setup.usage(format!("nothing in the plan is called {}", strangers.join(", ")), "check the --approve");
+        return setup
+            .usage(format!("nothing in the plan is called {}", strangers.join(", ")), "check the --approve");
     }
     if let Some(digest) = &approvals.digest
         && !approvals.approves_plan(plan)
@@ -406,7 +412,9 @@ pub async fn lock(
                     setup.say(&format!("mrctl: locked: another mrctl holds the advisory lock of {member}"));
                     return Err(ExitCode::Locked);
                 }
-                Known::Unknown(why) => setup.say(&format!("warning: the advisory lock of {member} was not taken: {why}")),
+                Known::Unknown(why) => {
+                    setup.say(&format!("warning: the advisory lock of {member} was not taken: {why}"))
+                }
             }
         }
     }

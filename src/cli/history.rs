@@ -180,15 +180,18 @@ pub fn export(setup: &Setup, args: ExportArgs) -> ExitCode {
         let fail = |error: StoreError| setup.fail(&error.to_string());
         let id = store.find(&args.run).map_err(fail)?;
         let run = store.read(&id).map_err(fail)?;
-        let read = |name: &str| fs::read_to_string(run.folder.join(name)).map_err(|error| setup.fail(&error.to_string()));
+        let read = |name: &str| {
+            fs::read_to_string(run.folder.join(name)).map_err(|error| setup.fail(&error.to_string()))
+        };
         let document = serde_json::json!({
             "mrctl_export": 1, "run": id, "plan": read("plan.json")?, "journal": read("journal.jsonl")?,
         });
-        let written = fs::OpenOptions::new().write(true).create_new(true).open(&args.to).and_then(|mut file| {
-            use std::io::Write;
-            file.write_all(document.to_string().as_bytes())?;
-            file.sync_all()
-        });
+        let written =
+            fs::OpenOptions::new().write(true).create_new(true).open(&args.to).and_then(|mut file| {
+                use std::io::Write;
+                file.write_all(document.to_string().as_bytes())?;
+                file.sync_all()
+            });
         written.map_err(|error| setup.fail(&format!("{}: {error}", args.to.display())))?;
         setup.say(&format!("run {} is in {}", store.short(&id), args.to.display()));
         Ok(())
@@ -213,7 +216,9 @@ fn take(setup: &Setup, store: &Store, file: &Path) -> Result<(), ExitCode> {
         return Err(bad("it is not an export of mrctl".into()));
     };
     // The name becomes a folder: nothing but an identity may stand there.
-    let id = uuid::Uuid::parse_str(&id).map_err(|error| bad(format!("its run is no identity: {error}")))?.to_string();
+    let id = uuid::Uuid::parse_str(&id)
+        .map_err(|error| bad(format!("its run is no identity: {error}")))?
+        .to_string();
     let folder = store.runs_folder().join(&id);
     let io = |error: std::io::Error| setup.fail(&format!("{}: {error}", folder.display()));
     if folder.exists() {

@@ -82,7 +82,13 @@ async fn world(setup: &Setup) -> Result<World, ExitCode> {
     world.ok_or(ExitCode::Invalid)
 }
 
-async fn go_on(setup: &Setup, text: Option<&str>, choice: Choice, reason: &str, approvals: Approvals) -> ExitCode {
+async fn go_on(
+    setup: &Setup,
+    text: Option<&str>,
+    choice: Choice,
+    reason: &str,
+    approvals: Approvals,
+) -> ExitCode {
     let store = match setup.store() {
         Ok(store) => store,
         Err(error) => return setup.fail(&error.to_string()),
@@ -102,7 +108,9 @@ async fn go_on(setup: &Setup, text: Option<&str>, choice: Choice, reason: &str, 
     let state = &before.state;
     if choice == Choice::RollBack && (state.armed(&before.plan) || state.passed(&before.plan)) {
         setup.say(&format!("mrctl: refused: run {short} has promoted, or may have: there is no way back."));
-        setup.say(&format!("  go on with `mrctl resume {short}`; the way back is a failover in the other direction"));
+        setup.say(&format!(
+            "  go on with `mrctl resume {short}`; the way back is a failover in the other direction"
+        ));
         return ExitCode::Refused;
     }
     let world = match world(setup).await {
@@ -127,7 +135,8 @@ async fn go_on(setup: &Setup, text: Option<&str>, choice: Choice, reason: &str, 
         // Killed before the first record: the run is begun here.
         let digest = run.plan.digest();
         let format = run.plan.format;
-        opening.insert(0, Record::Created { run: id.clone(), plan: digest, format, starts: Default::default() });
+        opening
+            .insert(0, Record::Created { run: id.clone(), plan: digest, format, starts: Default::default() });
     }
     let drive = Drive {
         setup,
@@ -148,7 +157,8 @@ pub async fn resume(setup: &Setup, args: ResumeArgs) -> ExitCode {
     let mut approvals = Approvals { yes: args.yes, digest: args.plan_digest.clone(), ..Approvals::default() };
     for text in &args.approve {
         if let Err(error) = approvals.add(text) {
-            return setup.usage(error.to_string(), "write --approve role:commander or --approve step:promote");
+            return setup
+                .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
         }
     }
     go_on(setup, args.run.as_deref(), Choice::Continue, &args.reason, approvals).await

@@ -20,7 +20,10 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
 /// What `mrctl init` writes.
 const INIT: &[(&str, &str)] = &[
     ("mrctl.yaml", include_str!("../../runbooks/mrctl.yaml")),
-    ("runbooks/postgres-planned-failover.yaml", include_str!("../../runbooks/postgres-planned-failover.yaml")),
+    (
+        "runbooks/postgres-planned-failover.yaml",
+        include_str!("../../runbooks/postgres-planned-failover.yaml"),
+    ),
     ("runbooks/dns-drain.yaml", include_str!("../../runbooks/dns-drain.yaml")),
     ("runbooks/template.yaml", include_str!("../../runbooks/template.yaml")),
 ];
@@ -207,7 +210,9 @@ fn setup(global: Global) -> Setup {
     let mut output = Output::process();
     output.style.colour = choice.decide(stderr, no_color);
     output.colour_data = choice.decide(stdout, no_color);
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| wire::variable(name).filter(|v| !v.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| wire::variable(name).filter(|v| !v.is_empty()));
     output.style.unicode = reads_utf8(locale.as_deref());
     output.interactive = stdin && stderr;
     let columns = wire::variable("COLUMNS").and_then(|columns| columns.parse().ok());

@@ -90,8 +90,12 @@ impl Setup {
     ) -> Option<Loaded> {
         let working = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let variable = wire::variable("MRCTL_INVENTORY").map(PathBuf::from);
-        let search =
-            Search { flag: self.inventory.as_deref(), variable: variable.as_deref(), runbook, working: &working };
+        let search = Search {
+            flag: self.inventory.as_deref(),
+            variable: variable.as_deref(),
+            runbook,
+            working: &working,
+        };
         match find(&search) {
             Ok(path) => open_inventory(&path, None, sources, problems),
             Err(problem) => {

@@ -54,7 +54,9 @@ pub async fn status(setup: &Setup) -> ExitCode {
         for (region, facts) in &now.members {
             let line = server(facts);
             let _ = writeln!(text, "  {region:<12} {line}");
-            resources.push(serde_json::json!({"resource": format!("postgres/{name}"), "region": region, "is": line}));
+            resources.push(
+                serde_json::json!({"resource": format!("postgres/{name}"), "region": region, "is": line}),
+            );
         }
         if now.frozen() {
             alarms.push(format!("FROZEN: nobody can write to {name}"));
@@ -63,7 +65,9 @@ pub async fn status(setup: &Setup) -> ExitCode {
             alarms.push(format!("SPLIT BRAIN: {name} can be written in {}", now.writable().join(" and ")));
         }
         match now.unprotected() {
-            Known::Known(true) => alarms.push(format!("UNPROTECTED: no standby follows the primary of {name}")),
+            Known::Known(true) => {
+                alarms.push(format!("UNPROTECTED: no standby follows the primary of {name}"))
+            }
             Known::Known(false) => {}
             Known::Unknown(why) => alarms.push(format!("whether {name} is protected is unknown: {why}")),
         }
@@ -77,7 +81,8 @@ pub async fn status(setup: &Setup) -> ExitCode {
                 Known::Unknown(why) => format!("unknown: {why}"),
             };
             let _ = writeln!(text, "  {server:<12} {line}");
-            resources.push(serde_json::json!({"resource": format!("dns/{name}"), "server": server, "is": line}));
+            resources
+                .push(serde_json::json!({"resource": format!("dns/{name}"), "server": server, "is": line}));
         }
         let mut seen: Vec<_> = shares.values().filter_map(Known::get).collect();
         seen.dedup();
@@ -90,10 +95,21 @@ pub async fn status(setup: &Setup) -> ExitCode {
         Ok((store, (runs, broken))) => {
             for run in runs.iter().filter(|run| run.open()) {
                 let short = store.short(&run.id);
-                let _ = writeln!(text, "open run {short}: {} {} → {}, {}", run.plan.runbook, run.plan.from, run.plan.to, run.word());
-                open.push(serde_json::json!({"run": run.id, "runbook": run.plan.runbook, "state": run.word()}));
+                let _ = writeln!(
+                    text,
+                    "open run {short}: {} {} → {}, {}",
+                    run.plan.runbook,
+                    run.plan.from,
+                    run.plan.to,
+                    run.word()
+                );
+                open.push(
+                    serde_json::json!({"run": run.id, "runbook": run.plan.runbook, "state": run.word()}),
+                );
             }
-            alarms.extend(broken.iter().map(|(path, error)| format!("{} cannot be read: {error}", path.display())));
+            alarms.extend(
+                broken.iter().map(|(path, error)| format!("{} cannot be read: {error}", path.display())),
+            );
         }
         Err(error) => alarms.push(format!("runs on this host cannot be read: {error}")),
     }

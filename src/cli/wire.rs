@@ -125,16 +125,19 @@ impl Wiring<'_> {
 
     /// A TLS configuration for HTTP, where plain `http` addresses simply do not use it.
     fn web(&mut self, tls: &Tls, path: &[&str]) -> Arc<ClientConfig> {
-        self.tls(tls, path).or_else(|| tls::client(tls::Verify::Full, None).ok().flatten()).unwrap_or_else(|| {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let roots = rustls::RootCertStore::empty();
-            let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-            // Trusts nobody: reached only after a problem was reported.
-            Arc::new(match builder {
-                Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
-                Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
-            })
-        })
+        self.tls(tls, path).or_else(|| tls::client(tls::Verify::Full, None).ok().flatten()).unwrap_or_else(
+            || {
+                let provider = Arc::new(rustls::crypto::ring::default_provider());
+                let roots = rustls::RootCertStore::empty();
+                let builder =
+                    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+                // Trusts nobody: reached only after a problem was reported.
+                Arc::new(match builder {
+                    Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
+                    Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
+                })
+            },
+        )
     }
 
     async fn postgres(&mut self) -> postgres::Settings {
@@ -143,7 +146,8 @@ impl Wiring<'_> {
             let path = ["postgres", name.as_str()];
             let password = self.optional(cluster.password.as_ref(), &[path[0], path[1], "password"]).await;
             let tls = self.tls(&cluster.tls, &[path[0], path[1], "tls"]);
-            let members = cluster.members.iter().map(|(region, m)| (region.clone(), (m.host.clone(), m.port)));
+            let members =
+                cluster.members.iter().map(|(region, m)| (region.clone(), (m.host.clone(), m.port)));
             let settings = postgres::ClusterSettings {
                 database: cluster.database.clone(),
                 user: cluster.user.clone(),
@@ -166,7 +170,10 @@ impl Wiring<'_> {
             let tls = self.web(&powerdns.tls, &["dns_servers", &name, "powerdns", "tls"]);
             let query = server.query.clone().unwrap_or_else(|| host_of(&powerdns.url));
             let (url, id) = (powerdns.url.clone(), powerdns.server.clone());
-            servers.insert(name, dns::Server { url, key, id, query, timeout: server.timeout.as_duration(), tls });
+            servers.insert(
+                name,
+                dns::Server { url, key, id, query, timeout: server.timeout.as_duration(), tls },
+            );
         }
         let records = self.inventory().dns_records.iter().map(|(name, record)| {
             let spec = RecordSpec {
@@ -191,7 +198,12 @@ impl Wiring<'_> {
                 let target = http::Target {
                     address: fill(address),
                     body: endpoint.expect.body.as_ref().map(fill),
-                    headers: endpoint.expect.header.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
+                    headers: endpoint
+                        .expect
+                        .header
+                        .iter()
+                        .map(|(name, value)| (name.clone(), fill(value)))
+                        .collect(),
                 };
                 (region.clone(), target)
             });
@@ -212,7 +224,8 @@ impl Wiring<'_> {
         let mut caches = BTreeMap::new();
         for (name, cache) in self.inventory().caches.clone() {
             let inventory::CacheBackend::Redis(redis) = &cache.backend;
-            let password = self.optional(redis.password.as_ref(), &["caches", &name, "redis", "password"]).await;
+            let password =
+                self.optional(redis.password.as_ref(), &["caches", &name, "redis", "password"]).await;
             let tls = redis.tls.as_ref().and_then(|tls| self.tls(tls, &["caches", &name, "redis", "tls"]));
             let members = cache.members.iter().map(|(region, m)| (region.clone(), (m.host.clone(), m.port)));
             let settings = cache::Redis {
@@ -235,7 +248,9 @@ impl Wiring<'_> {
                 inventory::ChannelBackend::Webhook(webhook) => {
                     (&webhook.url, &webhook.tls, notify::Form::Webhook, "webhook")
                 }
-                inventory::ChannelBackend::Slack(slack) => (&slack.webhook, &slack.tls, notify::Form::Slack, "slack"),
+                inventory::ChannelBackend::Slack(slack) => {
+                    (&slack.webhook, &slack.tls, notify::Form::Slack, "slack")
+                }
             };
             let url = self.secret(secret, &["channels", &name, key]).await;
             let tls = self.web(tls, &["channels", &name, key, "tls"]);
@@ -250,7 +265,9 @@ impl Wiring<'_> {
         for (name, entry) in self.inventory().signals.clone() {
             let source = match &entry.backend {
                 inventory::SignalBackend::Prometheus(query) => {
-                    let Some(server) = self.inventory().metrics_servers.get(&query.server).cloned() else { continue };
+                    let Some(server) = self.inventory().metrics_servers.get(&query.server).cloned() else {
+                        continue;
+                    };
                     let inventory::MetricsBackend::Prometheus(prometheus) = &server.backend;
                     let path = ["metrics_servers", query.server.as_str(), "prometheus"];
                     let login = match (&prometheus.token, &prometheus.user, &prometheus.password) {
@@ -300,8 +317,12 @@ impl Wiring<'_> {
 
     /// The text for each region; for a call without argument only if it names no region.
     fn by_region(&self, text: &str) -> BTreeMap<String, String> {
-        let mut texts: BTreeMap<String, String> =
-            self.inventory().regions.keys().map(|region| (region.clone(), self.in_region(text, region))).collect();
+        let mut texts: BTreeMap<String, String> = self
+            .inventory()
+            .regions
+            .keys()
+            .map(|region| (region.clone(), self.in_region(text, region)))
+            .collect();
         if !text.contains("${region") {
             texts.insert(String::new(), text.to_string());
         }

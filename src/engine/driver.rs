@@ -138,7 +138,8 @@ impl<S: Storage> Driver<S> {
                 }
             }
             Record::Looked { step, effect, standing: Standing::Reached, .. } => {
-                let pivot = |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.class == Class::Pivot;
+                let pivot =
+                    |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.class == Class::Pivot;
                 if find(&self.plan, step, effect).is_some_and(pivot) {
                     self.times.promoted = Some(at);
                 }

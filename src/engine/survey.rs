@@ -217,7 +217,8 @@ pub async fn preview(plan: &Plan, world: &World, starts: &Starts) -> BTreeMap<(u
 /// Why the button would not work now; empty when it would. From the first freeze on, a step may depend on the ones before it, so
 /// only what cannot be seen at all counts there.
 pub fn obstacles(plan: &Plan, seen: &BTreeMap<(usize, usize), Preview>) -> Vec<String> {
-    let freeze = plan.effects().find(|(_, _, planned)| planned.effect.freezes.is_some()).map(|(s, e, _)| (s, e));
+    let freeze =
+        plan.effects().find(|(_, _, planned)| planned.effect.freezes.is_some()).map(|(s, e, _)| (s, e));
     let mut obstacles = Vec::new();
     for ((s, e), preview) in seen {
         let step = &plan.steps[*s];
@@ -241,7 +242,9 @@ pub async fn starts(plan: &Plan, world: &World) -> Starts {
     let conditions = plan
         .steps
         .iter()
-        .flat_map(|step| step.require.iter().chain(step.effects.iter().filter_map(|planned| planned.action.condition())))
+        .flat_map(|step| {
+            step.require.iter().chain(step.effects.iter().filter_map(|planned| planned.action.condition()))
+        })
         .chain(plan.watches.iter().map(|watch| &watch.ok));
     let calls: std::collections::BTreeSet<_> = conditions.flat_map(|condition| condition.starts()).collect();
     let mut starts = Starts::new();

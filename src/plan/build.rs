@@ -46,7 +46,8 @@ const RETRIES: u32 = 5;
 pub fn build(request: &Request<'_>, problems: &mut Problems) -> Option<Plan> {
     let before = problems.errors();
     let values = values(request, problems);
-    let builder = Builder { request, values: &values, directory: InventoryDirectory(&request.inventory.inventory) };
+    let builder =
+        Builder { request, values: &values, directory: InventoryDirectory(&request.inventory.inventory) };
     let plan = builder.plan(problems);
     (problems.errors() == before).then_some(plan)
 }
@@ -58,7 +59,8 @@ fn values(request: &Request<'_>, problems: &mut Problems) -> BTreeMap<String, St
     for (name, value) in request.parameters {
         match declared.get(name) {
             None => {
-                let problem = Problem::error(Code::UnknownChoice, format!("the runbook has no parameter `{name}`"));
+                let problem =
+                    Problem::error(Code::UnknownChoice, format!("the runbook has no parameter `{name}`"));
                 problems.push(match suggest::closest(name, declared.keys().map(String::as_str)) {
                     Some(close) => problem.help(format!("did you mean `{close}`?")),
                     None => problem,
@@ -128,9 +130,16 @@ impl Builder<'_> {
             .unwrap_or_else(|| template.value.clone())
     }
 
-    fn condition(&self, condition: &model::Condition, region: &str, problems: &mut Problems) -> Option<Condition> {
+    fn condition(
+        &self,
+        condition: &model::Condition,
+        region: &str,
+        problems: &mut Problems,
+    ) -> Option<Condition> {
         let text = &condition.text;
-        Condition::resolve(&text.value, &self.scope(region), text.span).map_err(|problem| problems.push(problem)).ok()
+        Condition::resolve(&text.value, &self.scope(region), text.span)
+            .map_err(|problem| problems.push(problem))
+            .ok()
     }
 
     fn plan(&self, problems: &mut Problems) -> Plan {
@@ -140,7 +149,8 @@ impl Builder<'_> {
         let mut steps = Vec::new();
         let mut parallel = 0;
         for (index, section) in runbook.sections.iter().enumerate() {
-            sections.push(section.title.as_ref().map_or_else(String::new, |title| self.text(title, problems)));
+            sections
+                .push(section.title.as_ref().map_or_else(String::new, |title| self.text(title, problems)));
             let first = steps.len();
             for item in &section.items {
                 let together = match item {
@@ -176,8 +186,11 @@ impl Builder<'_> {
         }
         let named = |kind: &str| {
             let prefix = format!("{kind}/");
-            let names: Vec<String> =
-                resources.iter().filter_map(|resource| resource.strip_prefix(&prefix)).map(String::from).collect();
+            let names: Vec<String> = resources
+                .iter()
+                .filter_map(|resource| resource.strip_prefix(&prefix))
+                .map(String::from)
+                .collect();
             names
         };
         let clusters = named("postgres")
@@ -199,7 +212,12 @@ impl Builder<'_> {
             to: request.to.to_string(),
             mode: request.mode,
             drill: request.drill,
-            parameters: self.values.iter().filter(|(name, _)| runbook.parameters.contains_key(*name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
+            parameters: self
+                .values
+                .iter()
+                .filter(|(name, _)| runbook.parameters.contains_key(*name))
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
             objectives: Objectives {
                 rto_ms: runbook.objectives.rto.map(|rto| rto.millis()),
                 rpo_ms: runbook.objectives.rpo.map(|rpo| rpo.millis()),
@@ -322,7 +340,8 @@ impl Builder<'_> {
             // Message text may name what is known only while running; the kind fills it in when it sends.
             let names = self.names(region, info.name == "notify");
             let body = interpolate(&step.body, &names, problems);
-            let found = table::resolve(info, &body, std::slice::from_ref(region), &self.scope(region), problems);
+            let found =
+                table::resolve(info, &body, std::slice::from_ref(region), &self.scope(region), problems);
             let prefix = if regions.len() > 1 { format!("{region}/") } else { String::new() };
             actions.extend(found.into_iter().map(|(name, action)| (format!("{name}{prefix}"), action)));
         }
@@ -344,7 +363,11 @@ impl Builder<'_> {
                 if let Some(timeout) = &policy.timeout {
                     effect.pace.within_ms = timeout.value.millis();
                 }
-                effects.push(PlannedEffect { name: format!("{prefix}{}", effect.id), action: action.clone(), effect });
+                effects.push(PlannedEffect {
+                    name: format!("{prefix}{}", effect.id),
+                    action: action.clone(),
+                    effect,
+                });
             }
             questions.extend(action.questions().into_iter().map(|question| Ask::item(&id, question)));
         }
@@ -377,7 +400,10 @@ impl Builder<'_> {
             kind: step.kind.value.clone(),
             parallel,
             skipped,
-            require: policy.require.as_ref().and_then(|require| self.condition(require, self.request.to, problems)),
+            require: policy
+                .require
+                .as_ref()
+                .and_then(|require| self.condition(require, self.request.to, problems)),
             questions,
             effects,
             on_failure,

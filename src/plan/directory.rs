@@ -57,7 +57,11 @@ impl Directory for InventoryDirectory<'_> {
             ttl: u32::try_from(record.ttl.millis() / 1000).unwrap_or(u32::MAX),
             servers: record.servers.clone(),
             targets: record.targets.clone(),
-            normal: record.normal.iter().map(|(region, share)| (region.clone(), share.basis_points())).collect(),
+            normal: record
+                .normal
+                .iter()
+                .map(|(region, share)| (region.clone(), share.basis_points()))
+                .collect(),
         })
     }
 

@@ -116,7 +116,8 @@ impl Store {
         let folder = self.runs_folder().join(id);
         fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io(&folder))?;
         let path = folder.join("plan.json");
-        let text = serde_json::to_string_pretty(plan).map_err(|e| StoreError::Plan { path: path.clone(), why: e.to_string() })?;
+        let text = serde_json::to_string_pretty(plan)
+            .map_err(|e| StoreError::Plan { path: path.clone(), why: e.to_string() })?;
         write_durably(&path, text.as_bytes())?;
         let journal = Journal::create(&folder.join("journal.jsonl"), now)?;
         let parent = self.runs_folder();
@@ -163,7 +164,9 @@ impl Store {
         match found.as_slice() {
             [only] => Ok(only.clone()),
             [] => Err(StoreError::NoSuchRun(format!("there is no run `{text}` in {}", parent.display()))),
-            several => Err(StoreError::NoSuchRun(format!("several runs match `{text}`: {}", several.join(", ")))),
+            several => {
+                Err(StoreError::NoSuchRun(format!("several runs match `{text}`: {}", several.join(", "))))
+            }
         }
     }
 
@@ -201,12 +204,18 @@ impl Store {
         let mut state = RunState::new(&plan);
         let mut read = Vec::with_capacity(lines.len());
         for line in lines {
-            let record = read_record(&line)
-                .map_err(|error| StoreError::Plan { path: folder.join("journal.jsonl"), why: error.to_string() })?;
+            let record = read_record(&line).map_err(|error| StoreError::Plan {
+                path: folder.join("journal.jsonl"),
+                why: error.to_string(),
+            })?;
             if let Record::Created { plan: recorded, .. } = &record
                 && *recorded != plan.digest()
             {
-                return Err(StoreError::Changed { run: id.into(), found: plan.digest(), recorded: recorded.clone() });
+                return Err(StoreError::Changed {
+                    run: id.into(),
+                    found: plan.digest(),
+                    recorded: recorded.clone(),
+                });
             }
             state.fold(&plan, &record);
             read.push((line, record));
@@ -221,7 +230,8 @@ impl Store {
         sorted
             .iter()
             .map(|resource| {
-                let name: String = resource.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+                let name: String =
+                    resource.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
                 FileLock::take(&self.root.join("locks").join(format!("{name}.lock")), resource, holder)
             })
             .collect()

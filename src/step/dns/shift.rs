@@ -131,10 +131,8 @@ impl Kind for Shift {
         let (stages, steady) = match (&params.shares, &params.stages) {
             (Some(_), Some(_)) => return Err(bad("give either `stages` or `shares`".into())),
             (Some(given), None) => {
-                let shares: Shares = given
-                    .iter()
-                    .map(|(region, share)| (region.clone(), u32::from(share.basis_points())))
-                    .collect();
+                let shares: Shares =
+                    given.iter().map(|(region, share)| (region.clone(), share.basis_points())).collect();
                 if let Some(region) = shares.keys().find(|region| !known(region)) {
                     return Err(bad(format!("{} has no target in {region}", params.record)));
                 }
@@ -145,7 +143,7 @@ impl Kind for Shift {
             }
             (None, given) => {
                 let points: Vec<u32> = match given {
-                    Some(list) => list.iter().map(|share| u32::from(share.basis_points())).collect(),
+                    Some(list) => list.iter().map(|share| share.basis_points()).collect(),
                     None => vec![WHOLE],
                 };
                 let stages = stages(&points, away, &toward, &record.normal).map_err(bad)?;

@@ -13,10 +13,13 @@ use std::time::Duration;
 /// `EX_TEMPFAIL` of `sysexits.h`: the command says that it did nothing.
 const NOTHING_DONE: i32 = 75;
 
+/// Reads a variable of the operator's environment by name.
+pub type Variables = Rc<dyn Fn(&str) -> Option<String>>;
+
 /// What the port needs.
 pub struct Settings {
     /// Variables of the operator's environment, by name.
-    pub variables: Rc<dyn Fn(&str) -> Option<String>>,
+    pub variables: Variables,
     /// Scrubs what commands print.
     pub redactor: Redactor,
     /// Name of the environment, given to commands as `MRCTL_ENVIRONMENT`.
@@ -120,7 +123,7 @@ mod tests {
     fn port() -> RealExec {
         let redactor = Redactor::default();
         redactor.add(&SecretString::from("hunter22"));
-        let variables: Rc<dyn Fn(&str) -> Option<String>> = Rc::new(|name| match name {
+        let variables: Variables = Rc::new(|name| match name {
             "PATH" => Some("/usr/bin:/bin".into()),
             "ALLOWED" => Some("yes".into()),
             "FORBIDDEN" => Some("no".into()),

@@ -196,20 +196,16 @@ impl Pinned {
 
 /// What the handshake stumbled over, if it was the handshake.
 fn tls_reason(error: &reqwest::Error) -> Option<String> {
-    let mut inner = error.source();
-    while let Some(source) = inner {
-        let found = source.downcast_ref::<rustls::Error>().or_else(|| {
-            source
-                .downcast_ref::<std::io::Error>()
-                .and_then(|io| io.get_ref())
-                .and_then(|inner| inner.downcast_ref())
-        });
-        if let Some(tls) = found {
-            return Some(tls_words(tls));
-        }
-        inner = source.source();
-    }
-    None
+    error.source().and_then(tls_error).map(tls_words)
+}
+
+/// An I/O error shows the source of what it wraps, but not what it wraps: both are looked into.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = || {
+        let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+        tls_error(inner as &'a (dyn std::error::Error + 'static))
+    };
+    error.downcast_ref().or_else(wrapped).or_else(|| error.source().and_then(tls_error))
 }
 
 fn tls_words(error: &rustls::Error) -> String {
@@ -222,6 +218,7 @@ fn tls_words(error: &rustls::Error) -> String {
                 "the certificate is for another name".into()
             }
             C::UnknownIssuer => "the certificate's issuer is not trusted".into(),
+            C::BadSignature => "the certificate is not signed by the issuer that it names".into(),
             C::Revoked => "the certificate was revoked".into(),
             other => format!("the certificate is not valid: {other}"),
         },
