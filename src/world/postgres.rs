@@ -148,10 +148,49 @@ pub struct PrimaryFacts {
     /// The oldest transaction still running (`pg_snapshot_xmin`). Equal to `next_transaction` when none runs, and also when the only
     /// one that runs is the newest (measured): only [`Sessions::writing`] tells these apart.
     pub oldest_transaction: u64,
+    /// What its statistics have counted.
+    pub activity: Activity,
     /// Prepared transactions: they survive terminations and can still commit.
     pub prepared: Vec<String>,
     /// Standbys as the primary sees them. Unknown without the rights of `pg_monitor`.
     pub senders: Known<Vec<Sender>>,
+}
+
+/// What the statistics of the database have counted since they began. Autovacuum goes on under a freeze and uses transaction numbers
+/// like a client (measured on version 15); these tell them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Activity {
+    /// Rows of user tables inserted, updated and deleted.
+    pub rows: u64,
+    /// Runs of autovacuum and autoanalyze.
+    pub upkeep: u64,
+}
+
+/// Transactions that ended on a source after its handover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Commits {
+    /// None.
+    None,
+    /// This many, while autovacuum ran and no row of a user table was counted.
+    Upkeep(u64),
+    /// This many, and a client may have written: rows were counted, or nothing else explains them.
+    Writes(u64),
+}
+
+impl Handover {
+    /// What ended on the source since. Sessions report their rows up to ten seconds late, so `Upkeep` is an explanation and no proof.
+    pub fn commits_since(&self, source: &PrimaryFacts) -> Commits {
+        match source.next_transaction.saturating_sub(self.next_transaction) {
+            0 => Commits::None,
+            ended
+                if source.activity.rows == self.activity.rows
+                    && source.activity.upkeep > self.activity.upkeep =>
+            {
+                Commits::Upkeep(ended)
+            }
+            ended => Commits::Writes(ended),
+        }
+    }
 }
 
 impl PrimaryFacts {
@@ -269,6 +308,8 @@ pub struct Handover {
     pub position: Lsn,
     /// The source's next transaction number at that time: one more means that somebody wrote.
     pub next_transaction: u64,
+    /// What the source's statistics had counted at that time.
+    pub activity: Activity,
     /// When each server started; a restart ends the handover.
     pub source_started: String,
     /// See `source_started`.
@@ -425,6 +466,7 @@ mod tests {
             inserted: inserted.parse().unwrap(),
             next_transaction: 1,
             oldest_transaction: 1,
+            activity: Activity::default(),
             prepared: vec![],
             senders: Known::Known(vec![]),
         };

@@ -102,6 +102,7 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
             timeline: primary.timeline,
             position: primary.flushed,
             next_transaction: primary.next_transaction,
+            activity: primary.activity,
             source_started: source.started.clone(),
             target_started: target.started.clone(),
             by: HandoverBy::Soft,

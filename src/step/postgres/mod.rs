@@ -152,7 +152,7 @@ pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
 pub(super) mod examples {
     use super::*;
     use crate::world::postgres::{
-        Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, Sessions, StandbyFacts,
+        Activity, Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, Sessions, StandbyFacts,
     };
 
     pub fn pair() -> Pair {
@@ -196,6 +196,7 @@ pub(super) mod examples {
             inserted: "0/5000100".parse().unwrap(),
             next_transaction: 900,
             oldest_transaction: 900,
+            activity: Activity { rows: 5000, upkeep: 3 },
             prepared: vec![],
             senders: Known::Known(vec![Sender {
                 name: "us_east".into(),

@@ -7,7 +7,7 @@ use crate::step::contract::{
     Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
 };
 use crate::step::scope::Scope;
-use crate::world::postgres::{Change, Handover, HandoverBy, ServerFacts};
+use crate::world::postgres::{Change, Commits, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Reply, World, ready};
 use serde::{Deserialize, Serialize};
 
@@ -84,23 +84,28 @@ impl Promote {
                 primary.timeline, handover.timeline
             ));
         }
-        if let Some(source) = facts.source.get().and_then(ServerFacts::primary)
-            && source.next_transaction > handover.next_transaction
-        {
-            return Judgement::blocked(format!(
-                "divergence: {} promoted, and the old primary took {} transactions after the handover",
-                self.pair.target,
-                source.next_transaction - handover.next_transaction
-            ))
-            .with_remark(Remark::Divergence);
-        }
+        let commits =
+            facts.source.get().and_then(ServerFacts::primary).map(|source| handover.commits_since(source));
+        let upkeep = match commits {
+            Some(Commits::Writes(ended)) => {
+                return Judgement::blocked(format!(
+                    "divergence: {} promoted, and the old primary took {ended} transactions after the handover",
+                    self.pair.target
+                ))
+                .with_remark(Remark::Divergence);
+            }
+            Some(Commits::Upkeep(ended)) => {
+                format!("; {ended} transactions of autovacuum ended on the old primary")
+            }
+            Some(Commits::None) | None => String::new(),
+        };
         if let Some(leak) = leaked_freeze(target) {
             return Judgement::blocked(format!(
                 "promoted to timeline {}, but read-only: {leak}",
                 primary.timeline
             ));
         }
-        Judgement::reached(format!("primary on timeline {}, writable", primary.timeline))
+        Judgement::reached(format!("primary on timeline {}, writable{upkeep}", primary.timeline))
     }
 }
 
@@ -254,6 +259,7 @@ mod tests {
     use super::super::examples;
     use super::*;
     use crate::step::Standing;
+    use crate::world::postgres::Activity;
 
     fn handover() -> Handover {
         Handover {
@@ -261,6 +267,7 @@ mod tests {
             timeline: 1,
             position: "0/5000100".parse().unwrap(),
             next_transaction: 900,
+            activity: Activity { rows: 5000, upkeep: 3 },
             source_started: "100".into(),
             target_started: "100".into(),
             by: HandoverBy::Soft,
@@ -341,5 +348,18 @@ mod tests {
         let judged = judge(Known::Known(wrote), promoted(), Some(&handover()));
         assert_eq!((judged.standing, judged.remark), (Standing::Blocked, Some(Remark::Divergence)));
         assert!(judged.evidence.contains("took 2 transactions"), "{}", judged.evidence);
+    }
+
+    #[test]
+    fn autovacuum_on_the_old_primary_is_told_and_is_no_divergence() {
+        for (rows, upkeep, standing) in
+            [(5000, 4, Standing::Reached), (5001, 4, Standing::Blocked), (5000, 3, Standing::Blocked)]
+        {
+            let mut source = examples::frozen();
+            let primary = examples::primary_of(&mut source);
+            (primary.next_transaction, primary.activity) = (902, Activity { rows, upkeep });
+            let judged = judge(Known::Known(source), promoted(), Some(&handover()));
+            assert_eq!(judged.standing, standing, "{rows} {upkeep}: {}", judged.evidence);
+        }
     }
 }

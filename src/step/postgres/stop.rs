@@ -156,6 +156,8 @@ impl Stop {
                 timeline: control.timeline,
                 position: control.checkpoint,
                 next_transaction: control.next_transaction,
+                // A stopped server counts nothing; should it come back, everything new counts as a write.
+                activity: Default::default(),
                 source_started: String::new(),
                 target_started: target.started.clone(),
                 by: HandoverBy::Shutdown,

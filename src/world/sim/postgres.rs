@@ -90,6 +90,7 @@ impl SimPostgres {
                 position: 0x0500_0000,
                 unflushed: 0,
                 next_transaction: 700,
+                upkeep: 0,
                 altered: Altered::Unset,
                 loaded: Altered::Unset,
                 sessions: if index == 0 { vec![Session::app()] } else { vec![] },

@@ -3,8 +3,8 @@
 use crate::world::Known;
 use crate::world::Reply;
 use crate::world::postgres::{
-    Altered, Finding, Handover, HandoverBy, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender,
-    ServerFacts, Sessions, StandbyFacts,
+    Activity, Altered, Finding, Handover, HandoverBy, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope,
+    Sender, ServerFacts, Sessions, StandbyFacts,
 };
 use std::collections::BTreeMap;
 
@@ -51,6 +51,8 @@ pub struct Server {
     pub unflushed: u64,
     /// Next transaction number.
     pub next_transaction: u64,
+    /// Runs of autovacuum.
+    pub upkeep: u64,
     /// What stands in the file of `ALTER SYSTEM`.
     pub altered: Altered,
     /// What was loaded of it.
@@ -116,6 +118,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             inserted: Lsn(server.position + server.unflushed),
             next_transaction: server.next_transaction,
             oldest_transaction: server.next_transaction,
+            activity: Activity { rows: server.log.len() as u64, upkeep: server.upkeep },
             prepared: server.prepared.clone(),
             senders: Known::Known(senders),
         })
