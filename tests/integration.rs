@@ -3,5 +3,7 @@
 mod failover;
 mod lab;
 mod postgres;
+mod postgres_switch;
+mod postgres_tls;
 mod support;
 mod traffic;
