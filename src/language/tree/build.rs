@@ -51,8 +51,7 @@ pub(super) fn parse(file: FileId, text: &str, limits: Limits) -> (Option<Node>, 
         nodes: 0,
         plain_end: None,
     };
-    let mut parser = Parser::new_from_str(text);
-    while let Some(next) = parser.next() {
+    for next in Parser::new_from_str(text) {
         let (event, span) = match next {
             Ok(next) => next,
             Err(error) => {
