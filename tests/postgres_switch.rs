@@ -144,9 +144,10 @@ async fn a_planned_switch_under_load_loses_nothing() {
             let there: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
             let lost: Vec<_> = told.borrow().difference(&there).cloned().collect();
             assert!(lost.is_empty(), "lost {} of {}: {lost:?}", lost.len(), told.borrow().len());
+            let told = told.borrow().len();
             assert!(
                 gap < Duration::from_secs(15),
-                "frozen {frozen:?}, caught up {caught_up:?}, promoted {gap:?}"
+                "{told} writes; frozen {frozen:?}, caught up {caught_up:?}, promoted {gap:?}"
             );
         })
         .await;
