@@ -207,7 +207,12 @@ async fn long_transaction_in_flight(lab: &Lab) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_careless_failover_loses_acknowledged_orders_and_the_report_says_so() {
     let (lab, _folder) = lab().await;
-    let load = Load::start(&lab, &LoadOptions { long_writers: 3, ..LoadOptions::default() }).unwrap();
+    // Long enough that the careless script is through before they commit, also on a busy machine.
+    let load = Load::start(
+        &lab,
+        &LoadOptions { long_writers: 3, hold: Duration::from_secs(6), ..LoadOptions::default() },
+    )
+    .unwrap();
     load.wait_for(50, Duration::from_secs(30)).await.unwrap();
     long_transaction_in_flight(&lab).await;
     // What many scripts do: read-only, then promote, without ending the transactions that are open.
