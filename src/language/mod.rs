@@ -7,10 +7,12 @@ pub mod file;
 pub mod interpolate;
 pub mod name;
 pub mod read;
+pub mod rejected;
 pub mod tree;
 pub mod units;
 
 pub use name::{Label, Name};
 pub use read::{Spanned, from_node};
+pub use rejected::Rejected;
 pub use tree::{Key, Limits, Node, Style, Value};
 pub use units::{Period, Rate, Share, Size};
