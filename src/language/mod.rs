@@ -6,6 +6,8 @@ pub mod expression;
 pub mod file;
 pub mod interpolate;
 pub mod name;
+#[cfg(test)]
+pub(crate) mod naughty;
 pub mod read;
 pub mod rejected;
 pub mod tree;

@@ -155,19 +155,19 @@ mod tests {
         assert!(Label::new("eu-west-1").is_ok());
         assert!(Name::new(&"a".repeat(64)).is_ok());
         let error = Name::new("catch-up").unwrap_err();
-        insta::assert_snapshot!(error, @"");
-        insta::assert_snapshot!(error.help, @"");
+        insta::assert_snapshot!(error, @"`catch-up` is not a name: it contains `-`");
+        insta::assert_snapshot!(error.help, @"write `catch_up`: a name begins with a lowercase letter; then lowercase letters, digits and `_` may follow");
     }
 
     #[test]
     fn bad_names_say_why() {
         let text = |name: &str| Label::new(name).unwrap_err().to_string();
-        insta::assert_snapshot!(text(""), @"");
-        insta::assert_snapshot!(text("Orders"), @"");
-        insta::assert_snapshot!(text("9lives"), @"");
-        insta::assert_snapshot!(text("a\u{1b}[31mb"), @"");
-        insta::assert_snapshot!(text("us.еast"), @"");
-        insta::assert_snapshot!(text(&"a".repeat(65)), @"");
+        insta::assert_snapshot!(text(""), @"the name is empty");
+        insta::assert_snapshot!(text("Orders"), @"`Orders` is not a name: it contains `O`");
+        insta::assert_snapshot!(text("9lives"), @"`9lives` is not a name: it begins with `9`");
+        insta::assert_snapshot!(text("a\u{1b}[31mb"), @r#"`a\u{1b}[31mb` is not a name: it contains `\u{1b}`"#);
+        insta::assert_snapshot!(text("us.еast"), @"`us.еast` is not a name: it contains `.`");
+        insta::assert_snapshot!(text(&"a".repeat(65)), @"`aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is too long for a name: 65 characters");
     }
 
     #[test]

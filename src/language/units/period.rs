@@ -152,18 +152,18 @@ mod tests {
     #[test]
     fn other_texts_say_what_is_wrong() {
         let text = |text: &str| text.parse::<Period>().unwrap_err().to_string();
-        insta::assert_snapshot!(text("30"), @"");
-        insta::assert_snapshot!(text("1.5"), @"");
-        insta::assert_snapshot!(text("-3s"), @"");
-        insta::assert_snapshot!(text("1.5h"), @"");
-        insta::assert_snapshot!(text("30 s"), @"");
-        insta::assert_snapshot!(text("5min"), @"");
-        insta::assert_snapshot!(text("5parsecs"), @"");
-        insta::assert_snapshot!(text("30s1m"), @"");
-        insta::assert_snapshot!(text("1m30"), @"");
-        insta::assert_snapshot!(text("forever"), @"");
-        insta::assert_snapshot!(text(""), @"");
-        insta::assert_snapshot!(text("99999999999999999999d"), @"");
-        insta::assert_snapshot!(text("٣s"), @"");
+        insta::assert_snapshot!(text("30"), @"`30` needs a unit to be a time");
+        insta::assert_snapshot!(text("1.5"), @"`1.5` needs a unit to be a time");
+        insta::assert_snapshot!(text("-3s"), @"`-3s` is not a time: it is negative");
+        insta::assert_snapshot!(text("1.5h"), @"`1.5h` is not a time: it has a fraction; use a smaller unit");
+        insta::assert_snapshot!(text("30 s"), @"`30 s` is not a time: it contains a blank");
+        insta::assert_snapshot!(text("5min"), @"`5min` is not a time: the unit `min` is written `m`");
+        insta::assert_snapshot!(text("5parsecs"), @"`5parsecs` is not a time: `parsecs` is not a unit");
+        insta::assert_snapshot!(text("30s1m"), @"`30s1m` is not a time: units go from large to small, each once");
+        insta::assert_snapshot!(text("1m30"), @"`1m30` is not a time: `30` has no unit");
+        insta::assert_snapshot!(text("forever"), @"`forever` is not a time: it does not begin with a digit");
+        insta::assert_snapshot!(text(""), @"`` is not a time: it is empty");
+        insta::assert_snapshot!(text("99999999999999999999d"), @"`99999999999999999999d` is not a time: it is more than 100 years");
+        insta::assert_snapshot!(text("٣s"), @"`٣s` is not a time: it does not begin with a digit");
     }
 }

@@ -82,9 +82,9 @@ mod tests {
     #[test]
     fn other_texts_say_what_is_wrong() {
         let text = |text: &str| text.parse::<Rate>().unwrap_err().to_string();
-        insta::assert_snapshot!(text("500"), @"");
-        insta::assert_snapshot!(text("500/d"), @"");
-        insta::assert_snapshot!(text("1.5/s"), @"");
-        insta::assert_snapshot!(text("99999999999999999999/s"), @"");
+        insta::assert_snapshot!(text("500"), @"`500` needs a unit to be a rate");
+        insta::assert_snapshot!(text("500/d"), @"`500/d` is not a rate: it is no whole number followed by `/s`, `/m` or `/h`");
+        insta::assert_snapshot!(text("1.5/s"), @"`1.5/s` is not a rate: it is no whole number followed by `/s`, `/m` or `/h`");
+        insta::assert_snapshot!(text("99999999999999999999/s"), @"`99999999999999999999/s` is not a rate: it is too large");
     }
 }

@@ -94,14 +94,14 @@ mod tests {
     #[test]
     fn other_texts_say_what_is_wrong() {
         let text = |text: &str| text.parse::<Share>().unwrap_err().to_string();
-        insta::assert_snapshot!(text("50"), @"");
-        insta::assert_snapshot!(text("0.5"), @"");
-        insta::assert_snapshot!(text("101%"), @"");
-        insta::assert_snapshot!(text("100.01%"), @"");
-        insta::assert_snapshot!(text("1.234%"), @"");
-        insta::assert_snapshot!(text("1.%"), @"");
-        insta::assert_snapshot!(text("-1%"), @"");
-        insta::assert_snapshot!(text("5%%"), @"");
-        insta::assert_snapshot!(text("99999999%"), @"");
+        insta::assert_snapshot!(text("50"), @"`50` needs a unit to be a share");
+        insta::assert_snapshot!(text("0.5"), @"`0.5` needs a unit to be a share");
+        insta::assert_snapshot!(text("101%"), @"`101%` is not a share: it is more than the whole");
+        insta::assert_snapshot!(text("100.01%"), @"`100.01%` is not a share: it is more than the whole");
+        insta::assert_snapshot!(text("1.234%"), @"`1.234%` is not a share: it has more than two decimals");
+        insta::assert_snapshot!(text("1.%"), @"`1.%` is not a share: it is no number followed by `%`");
+        insta::assert_snapshot!(text("-1%"), @"`-1%` is not a share: it is negative");
+        insta::assert_snapshot!(text("5%%"), @"`5%%` is not a share: it is no number followed by `%`");
+        insta::assert_snapshot!(text("99999999%"), @"`99999999%` is not a share: it is more than the whole");
     }
 }

@@ -103,11 +103,11 @@ mod tests {
     #[test]
     fn other_texts_say_what_is_wrong() {
         let text = |text: &str| text.parse::<Size>().unwrap_err().to_string();
-        insta::assert_snapshot!(text("64"), @"");
-        insta::assert_snapshot!(text("64mib"), @"");
-        insta::assert_snapshot!(text("5M"), @"");
-        insta::assert_snapshot!(text("1.5GiB"), @"");
-        insta::assert_snapshot!(text("99999999TiB"), @"");
-        insta::assert_snapshot!(text("-1B"), @"");
+        insta::assert_snapshot!(text("64"), @"`64` needs a unit to be a size");
+        insta::assert_snapshot!(text("64mib"), @"`64mib` is not a size: the unit `mib` is written `MiB`");
+        insta::assert_snapshot!(text("5M"), @"`5M` is not a size: its unit is none of B, kB, KiB, MB, MiB, GB, GiB, TB, TiB");
+        insta::assert_snapshot!(text("1.5GiB"), @"`1.5GiB` is not a size: it has a fraction; use a smaller unit");
+        insta::assert_snapshot!(text("99999999TiB"), @"`99999999TiB` is not a size: it is too large");
+        insta::assert_snapshot!(text("-1B"), @"`-1B` is not a size: it is negative");
     }
 }
