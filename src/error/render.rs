@@ -1,16 +1,416 @@
 //! Problems as text and as JSON.
 
-use super::problem::Problems;
-use super::source::Sources;
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::{Value, json};
 
-/// As text for a terminal of `width` columns.
+use super::escape::{is_unsafe, outside};
+use super::problem::{Problem, Problems, Severity};
+use super::source::{Place, Sources, Span};
+
+/// Most characters of a message, label or help.
+const WORDS: usize = 600;
+/// Characters of a source line that are shown around what is marked.
+const WINDOW: usize = 160;
+
+/// As text, like a compiler's: title, place, the line with what is marked, other places, help. Everything that came from a
+/// file is escaped. `width` is the terminal's, in columns.
 #[must_use]
-pub fn text(_problems: &Problems, _sources: &Sources, _colour: bool, _width: usize) -> String {
-    String::new()
+pub fn text(problems: &Problems, sources: &Sources, colour: bool, width: usize) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width.clamp(40, 400));
+    let mut shown: Vec<String> = problems.iter().map(|problem| one(problem, sources, &renderer)).collect();
+    if problems.omitted() > 0 {
+        shown.push(format!("and {} more", problems.omitted()));
+    }
+    let mut whole = shown.join("\n\n");
+    if !whole.is_empty() {
+        whole.push('\n');
+    }
+    whole
 }
 
-/// As a list for programs.
+fn one(problem: &Problem, sources: &Sources, renderer: &Renderer) -> String {
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(outside(&problem.message, WORDS)).id(problem.code.as_str());
+    let mut group = Group::with_title(title);
+    let mut marks: Vec<Mark<'_>> = Vec::new();
+    if let Some(span) = problem.span {
+        marks.extend(Mark::new(sources, span, problem.label.as_deref(), AnnotationKind::Primary));
+    }
+    for (span, label) in problem.related.iter().take(8) {
+        marks.extend(Mark::new(sources, *span, Some(label), AnnotationKind::Context));
+    }
+    group = match together(&marks, sources) {
+        Some(snippet) => group.element(snippet),
+        None => apart(group, &marks, sources),
+    };
+    group = group.element(Level::HELP.message(outside(problem.remedy(), WORDS)));
+    renderer.render(&[group])
+}
+
+/// A place to show.
+struct Mark<'a> {
+    span: Span,
+    place: Place,
+    label: Option<&'a str>,
+    kind: AnnotationKind,
+    cut: Cut,
+}
+
+impl<'a> Mark<'a> {
+    fn new(sources: &Sources, span: Span, label: Option<&'a str>, kind: AnnotationKind) -> Option<Mark<'a>> {
+        let place = sources.line_column(span)?;
+        let cut = Cut::new(sources, span, place)?;
+        Some(Mark { span, place, label, kind, cut })
+    }
+
+    fn annotation(&self, offset: usize) -> annotate_snippets::Annotation<'a> {
+        let label = self.label.map(|label| outside(label, 80));
+        self.kind.clone().span(offset + self.cut.start..offset + self.cut.end).label(label)
+    }
+}
+
+/// All marks in one snippet: if they lie in one file, not far from each other, in lines that are shown as they are.
+fn together<'a>(
+    marks: &[Mark<'a>],
+    sources: &Sources,
+) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let file = marks.first()?.span.file;
+    let first = marks.iter().map(|mark| mark.place.line).min()?;
+    let last = marks.iter().map(|mark| mark.place.line).max()?;
+    if last - first > 2_000 || marks.iter().any(|mark| mark.span.file != file || mark.cut.changed) {
+        return None;
+    }
+    let mut text = String::new();
+    let mut annotations = Vec::new();
+    for line in first..=last {
+        annotations.extend(
+            marks.iter().filter(|mark| mark.place.line == line).map(|mark| mark.annotation(text.len())),
+        );
+        // Lines between marks are shown when there are few of them, else folded away.
+        if marks.iter().any(|mark| mark.place.line.abs_diff(line) <= 4) {
+            let start = u32::try_from(sources.line(file, line)?.1).ok()?;
+            let span = Span { file, start, end: start };
+            text.push_str(&Cut::new(sources, span, sources.line_column(span)?)?.text);
+        }
+        text.push('\n');
+    }
+    let snippet = Snippet::source(text).line_start(first).path(outside(sources.path(file), 300));
+    Some(snippet.annotations(annotations))
+}
+
+/// Each mark in a snippet of its own. It is a piece of a line, so the place in the file is told apart from it.
+fn apart<'a>(mut group: Group<'a>, marks: &[Mark<'a>], sources: &Sources) -> Group<'a> {
+    for mark in marks {
+        let path = outside(sources.path(mark.span.file), 300);
+        let origin = Origin::path(path).line(mark.place.line).char_column(mark.place.column);
+        let snippet = Snippet::source(mark.cut.text.clone()).line_start(mark.place.line);
+        group = group.element(origin).element(snippet.annotation(mark.annotation(0)));
+    }
+    group
+}
+
+/// One source line, made safe and short, with the marked part in it.
+struct Cut {
+    text: String,
+    start: usize,
+    end: usize,
+    /// The text differs from the file's, so that its columns mean nothing.
+    changed: bool,
+}
+
+impl Cut {
+    /// The first line of the span; a span over several lines is marked to the end of the first.
+    fn new(sources: &Sources, span: Span, place: Place) -> Option<Cut> {
+        let (line, offset) = sources.line(span.file, place.line)?;
+        let from = (span.start as usize).saturating_sub(offset);
+        let to = (span.end as usize).saturating_sub(offset);
+        let mut cut = Cut { text: String::new(), start: 0, end: 0, changed: false };
+        // Long lines are shown from a little before the mark.
+        let long = line.len() > WINDOW;
+        let before = if long { line.char_indices().take_while(|(at, _)| *at < from).count() } else { 0 };
+        let skip = before.saturating_sub(WINDOW / 4);
+        if skip > 0 {
+            cut.changed = true;
+            cut.text.push('…');
+        }
+        let (mut begun, mut ended) = (false, false);
+        for (number, (at, c)) in line.char_indices().skip(skip).enumerate() {
+            if number >= WINDOW {
+                cut.changed = true;
+                cut.text.push('…');
+                break;
+            }
+            if at >= from && !begun {
+                (cut.start, begun) = (cut.text.len(), true);
+            }
+            if at >= to && !ended {
+                (cut.end, ended) = (cut.text.len(), true);
+            }
+            match c {
+                // The renderer makes blanks of tabs, and moves the mark with them.
+                '\t' => cut.text.push(c),
+                c if is_unsafe(c) => {
+                    cut.changed = true;
+                    cut.text.push_str(&outside(&c.to_string(), 20));
+                }
+                c => cut.text.push(c),
+            }
+        }
+        if !begun {
+            cut.start = cut.text.len();
+        }
+        if !ended {
+            cut.end = cut.text.len();
+        }
+        cut.end = cut.end.max(cut.start);
+        Some(cut)
+    }
+}
+
+/// As a list for programs: `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `help`, `explain`,
+/// `related`. Lines and columns count from 1, columns in characters; they are null where there is no place.
 #[must_use]
-pub fn json(_problems: &Problems, _sources: &Sources) -> serde_json::Value {
-    serde_json::Value::Array(Vec::new())
+pub fn json(problems: &Problems, sources: &Sources) -> Value {
+    Value::Array(problems.iter().map(|problem| json_one(problem, sources)).collect())
+}
+
+fn json_one(problem: &Problem, sources: &Sources) -> Value {
+    let place = problem.span.and_then(|span| Some((span, sources.line_column(span)?)));
+    let number = |pick: fn(&Place) -> usize| place.as_ref().map(|(_, place)| pick(place));
+    let related: Vec<Value> = problem
+        .related
+        .iter()
+        .filter_map(|(span, label)| {
+            let place = sources.line_column(*span)?;
+            Some(json!({ "file": sources.path(span.file), "line": place.line, "column": place.column, "label": label }))
+        })
+        .collect();
+    json!({
+        "code": problem.code.as_str(),
+        "severity": problem.severity,
+        "message": problem.message,
+        "file": place.as_ref().map(|(span, _)| sources.path(span.file)),
+        "line": number(|place| place.line),
+        "column": number(|place| place.column),
+        "end_line": number(|place| place.end_line),
+        "end_column": number(|place| place.end_column),
+        "help": problem.remedy(),
+        "explain": format!("mrctl explain {}", problem.code),
+        "related": related,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Code, FileId};
+
+    fn shown(text_of_file: &str, problem: Problem) -> String {
+        let mut sources = Sources::new();
+        sources.add("runbook.yaml", text_of_file);
+        let mut problems = Problems::new();
+        problems.push(problem);
+        text(&problems, &sources, false, 80)
+    }
+
+    fn at(start: usize, end: usize) -> Span {
+        Span::new(FileId(0), start..end)
+    }
+
+    #[test]
+    fn problems_look_like_those_of_a_compiler() {
+        let problem = Problem::error(Code::UnknownKey, "unknown key `timout`")
+            .at(at(8, 14))
+            .help("did you mean `timeout`?");
+        insta::assert_snapshot!(shown("id: x\n\n timout: 1\nb: 2\n", problem), @r#"
+        error[MR0101]: unknown key `timout`
+         --> runbook.yaml:3:2
+          |
+        3 |  timout: 1
+          |  ^^^^^^
+          |
+          = help: did you mean `timeout`?
+        "#);
+        let problem = Problem::error(Code::DuplicateKey, "`a` is given twice")
+            .at(at(15, 16))
+            .label("again here")
+            .related(at(0, 1), "first here");
+        insta::assert_snapshot!(shown("a: 1\nb: 2\nc: 3\na: 4\n", problem), @r#"
+        error[MR0014]: `a` is given twice
+         --> runbook.yaml:4:1
+          |
+        1 | a: 1
+          | - first here
+        ...
+        4 | a: 4
+          | ^ again here
+          |
+          = help: keep one of the two
+        "#);
+        insta::assert_snapshot!(shown("", Problem::error(Code::EmptyFile, "the file has no content").at(at(0, 0))), @r#"
+        error[MR0021]: the file has no content
+         --> runbook.yaml:1:1
+          |
+        1 |
+          | ^
+          |
+          = help: begin with `mrctl: 1`
+        "#);
+        insta::assert_snapshot!(shown("", Problem::warning(Code::FileNotFound, "`x` does not exist")), @r#"
+        warning[MR0001]: `x` does not exist
+         |
+         = help: check the path
+        "#);
+    }
+
+    #[test]
+    fn several_lines_tabs_and_the_end_of_a_file_have_their_marks() {
+        insta::assert_snapshot!(shown("a:\n  b: 1\n  c: 2\n", Problem::error(Code::BadValue, "several lines").at(at(5, 16))), @r#"
+        error[MR0104]: several lines
+         --> runbook.yaml:2:3
+          |
+        2 |   b: 1
+          |   ^^^^
+          |
+          = help: see what is expected at this place
+        "#);
+        insta::assert_snapshot!(shown("a:\n\tb: 1\n", Problem::error(Code::Tab, "a tab").at(at(3, 4))), @r#"
+        error[MR0009]: a tab
+         --> runbook.yaml:2:1
+          |
+        2 |     b: 1
+          | ^^^^
+          |
+          = help: indent with spaces
+        "#);
+        insta::assert_snapshot!(shown("a: 1", Problem::error(Code::Syntax, "the end").at(at(4, 4))), @r#"
+        error[MR0008]: the end
+         --> runbook.yaml:1:5
+          |
+        1 | a: 1
+          |     ^
+          |
+          = help: check indentation, quotes and brackets at this place
+        "#);
+        insta::assert_snapshot!(shown("größe: 日本 x\n", Problem::error(Code::BadValue, "wide").at(at(16, 17))), @r#"
+        error[MR0104]: wide
+         --> runbook.yaml:1:11
+          |
+        1 | größe: 日本 x
+          |             ^
+          |
+          = help: see what is expected at this place
+        "#);
+    }
+
+    #[test]
+    fn long_and_hostile_lines_stay_short_and_safe() {
+        let long = format!("{}MARK{}", "x".repeat(100_000), "y".repeat(100_000));
+        let text = shown(&long, Problem::error(Code::BadValue, "a".repeat(5_000)).at(at(100_000, 100_004)));
+        assert!(text.len() < 3_000, "{}", text.len());
+        assert!(text.contains("MARK"));
+        let hostile = "a: \u{1b}[2J\u{202e}x\u{9b}\u{200b}\u{2028}z\n";
+        let problem = Problem::error(Code::ControlCharacter, "\u{1b}]52;c;x\u{7}")
+            .at(at(3, 4))
+            .label("\u{1b}")
+            .help("\r\u{8}");
+        insta::assert_snapshot!(shown(hostile, problem), @r#"
+        error[MR0006]: \u{1b}]52;c;x\u{7}
+         --> runbook.yaml:1:4
+          |
+         ::: 
+        1 | a: \u{1b}[2J\u{202e}x\u{9b}\u{200b}\u{2028}z
+          |    ^^^^^^ \u{1b}
+          |
+          = help: \r\u{8}
+        "#);
+    }
+
+    #[test]
+    fn naughty_texts_and_every_place_in_them_are_rendered_safely() {
+        for naughty in crate::language::naughty::TEXTS {
+            let file = format!("a: {naughty}\nb: {naughty}");
+            for start in 0..=file.len() + 1 {
+                let problem = Problem::error(Code::BadValue, *naughty)
+                    .at(at(start, start + 2))
+                    .label(*naughty)
+                    .help(*naughty);
+                let text = shown(&file, problem.related(at(0, start), *naughty));
+                let bad = text.chars().find(|c| *c != '\n' && is_unsafe(*c));
+                assert_eq!(bad, None, "{naughty:?} at {start}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn json_has_places_from_one_in_characters() {
+        let mut sources = Sources::new();
+        sources.add("größe.yaml", "ä: 1\nä: 2\n");
+        let mut problems = Problems::new();
+        problems.push(
+            Problem::error(Code::DuplicateKey, "`ä` is given twice")
+                .at(at(6, 8))
+                .related(at(0, 2), "first here"),
+        );
+        problems.push(Problem::warning(Code::FileNotFound, "`x` does not exist"));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&problems, &sources)).unwrap(), @r#"
+        [
+          {
+            "code": "MR0001",
+            "column": null,
+            "end_column": null,
+            "end_line": null,
+            "explain": "mrctl explain MR0001",
+            "file": null,
+            "help": "check the path",
+            "line": null,
+            "message": "`x` does not exist",
+            "related": [],
+            "severity": "warning"
+          },
+          {
+            "code": "MR0014",
+            "column": 1,
+            "end_column": 2,
+            "end_line": 2,
+            "explain": "mrctl explain MR0014",
+            "file": "größe.yaml",
+            "help": "keep one of the two",
+            "line": 2,
+            "message": "`ä` is given twice",
+            "related": [
+              {
+                "column": 1,
+                "file": "größe.yaml",
+                "label": "first here",
+                "line": 1
+              }
+            ],
+            "severity": "error"
+          }
+        ]
+        "#);
+    }
+
+    #[test]
+    fn what_was_not_kept_is_counted() {
+        let mut problems = Problems::new();
+        for number in 0..Problems::LIMIT + 7 {
+            problems.push(Problem::error(Code::BadValue, format!("number {number}")));
+        }
+        assert!(text(&problems, &Sources::new(), false, 80).ends_with("\n\nand 7 more\n"));
+    }
+
+    #[test]
+    fn colour_is_only_there_when_asked_for() {
+        let mut problems = Problems::new();
+        problems.push(Problem::error(Code::BadValue, "x"));
+        assert!(!text(&problems, &Sources::new(), false, 80).contains('\u{1b}'));
+        assert!(text(&problems, &Sources::new(), true, 80).contains('\u{1b}'));
+    }
 }

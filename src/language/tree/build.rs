@@ -85,7 +85,16 @@ impl<'a> Builder<'a> {
             let (event, place) = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    self.problems.push(syntax::problem(self.file, self.text, &error));
+                    let problem = syntax::problem(self.file, self.text, &error);
+                    // A text cut by a comment is reported with all others of its kind.
+                    let at = problem.span.map_or(0, |span| span.start);
+                    let cut = self
+                        .comments
+                        .iter()
+                        .any(|comment| comment.start == at && meant_as_text(&self.text[comment.range()]));
+                    if problem.code != Code::TextCut || !cut {
+                        self.report(self.with_bracket(problem));
+                    }
                     return false;
                 }
             };
@@ -107,7 +116,10 @@ impl<'a> Builder<'a> {
                 }
                 Event::Anchor(..) => {
                     let name = self.shown(span);
-                    self.report(Problem::error(Code::Anchor, format!("the anchor `{name}`")).at(span));
+                    let help = format!("remove `{name}`; a text that begins with `&` needs quotes");
+                    self.report(
+                        Problem::error(Code::Anchor, format!("the anchor `{name}`")).at(span).help(help),
+                    );
                     true
                 }
                 Event::Alias(_) | Event::UnresolvedAlias(_) => {
@@ -173,9 +185,10 @@ impl<'a> Builder<'a> {
             Style::Quoted => scan::escaped(&text, span, &mut self.problems),
             Style::Block => {}
         }
-        let null = style == Style::Plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL");
-        if null {
-            return self.null(span, &text, marked);
+        if style == Style::Plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
+            // Where nothing is written the parser says `~`.
+            let written = if span.start == span.end { "" } else { text.as_str() };
+            return self.null(span, written, marked);
         }
         self.node(Node::scalar(span, text, style), false)
     }
@@ -204,13 +217,16 @@ impl<'a> Builder<'a> {
             }
             // A file with nothing but comments is reported as empty.
             None if text.is_empty() => return true,
-            None => Some(Problem::error(Code::EmptyFile, "the file has no content").at(span)),
+            None => {
+                self.report(Problem::error(Code::EmptyFile, "the file has no content").at(span));
+                return true;
+            }
         };
         if let Some(mut problem) = problem.filter(|_| !marked) {
             if !text.is_empty() {
                 let help = format!("give it a value or remove it; for the text `{text}` write `\"{text}\"`");
                 problem = problem.help(help);
-            } else if self.text[at.min(end)..].trim_start_matches([' ', '\t']).starts_with('#') {
+            } else if problem.span.is_some_and(|span| self.comment_follows(span)) {
                 problem = problem
                     .help("text after a blank and `#` is a comment: put it in quotes if it is the value");
             }
@@ -279,9 +295,7 @@ impl<'a> Builder<'a> {
             let start = span.start as usize;
             let before = self.text[..start].trim_end_matches([' ', '\t']);
             let word: String = self.text[span.range()].chars().take_while(|c| !c.is_whitespace()).collect();
-            // Rulers (`#-----`, `##`) and comments proper (`# words`) cut nothing.
-            let meant = word.chars().nth(1).is_some_and(|c| c.is_alphanumeric() || "_$&@<({\"'%".contains(c));
-            if !meant || before.len() == start || !self.plain_ends.contains(&before.len()) {
+            if !meant_as_text(&word) || before.len() == start || !self.plain_ends.contains(&before.len()) {
                 continue;
             }
             let shown = outside(&word, 40);
@@ -295,11 +309,31 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// After a key or dash there is nothing but a comment on the line.
+    fn comment_follows(&self, span: Span) -> bool {
+        let rest = self.text.get(span.end as usize..).unwrap_or_default();
+        rest.trim_start_matches([' ', '\t', ':']).starts_with('#')
+    }
+
     fn tag(&mut self, place: &granit_parser::Span) {
         let span = self.span(place);
         let shown = self.shown(span);
         let help = "remove it, or put the text in quotes if it begins with `!`; types come from the key";
         self.report(Problem::error(Code::Tag, format!("the tag `{shown}`")).at(span).help(help));
+    }
+
+    /// A bracket that was never closed is found only where something no longer fits: shows where it was opened.
+    fn with_bracket(&self, problem: Problem) -> Problem {
+        let Some(frame) = self.frames.last().filter(|frame| frame.flow) else { return problem };
+        let open = Span::new(self.file, frame.start..frame.start + 1);
+        if problem.span == Some(open) {
+            return problem;
+        }
+        let help = format!(
+            "close the `{}`, or put text that contains brackets, `,` or `: ` in quotes",
+            self.shown(open)
+        );
+        problem.related(open, "inside this bracket").help(help)
     }
 
     fn report(&mut self, problem: Problem) {
@@ -314,6 +348,11 @@ impl<'a> Builder<'a> {
     fn span(&self, place: &granit_parser::Span) -> Span {
         Span::new(self.file, place.byte_range().unwrap_or(0..0))
     }
+}
+
+/// What begins with `#` was hardly meant as a comment: rulers (`#-----`, `##`) and comments proper (`# words`) are.
+fn meant_as_text(comment: &str) -> bool {
+    comment.chars().nth(1).is_some_and(|c| c.is_alphanumeric() || "_$&@<({\"'%".contains(c))
 }
 
 /// A node as a key, or nothing after reporting why it cannot be one.

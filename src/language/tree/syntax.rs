@@ -11,6 +11,7 @@ pub(super) fn problem(file: FileId, text: &str, error: &ScanError) -> Problem {
     // A place behind the last character points at nothing: point at the end of the last line instead.
     let span = if at == text.len() { last_character(file, text) } else { Span::new(file, at..end) };
     let (code, message, help) = words(error.kind());
+    let span = if code == Code::Tab { tab(file, text, at).unwrap_or(span) } else { span };
     let problem = Problem::error(code, message).at(span);
     match help {
         Some(help) => problem.help(help),
@@ -24,6 +25,14 @@ fn offset(text: &str, error: &ScanError) -> usize {
         .byte_offset()
         .unwrap_or_else(|| text.char_indices().nth(marker.index()).map_or(text.len(), |(at, _)| at));
     if text.is_char_boundary(at) { at } else { text.len() }
+}
+
+/// The tab itself: the parser stops a little before or behind it.
+fn tab(file: FileId, text: &str, at: usize) -> Option<Span> {
+    let line = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    let before = text[line..at].rfind('\t').map(|found| line + found);
+    let start = before.or_else(|| text[at..].find('\t').map(|found| at + found))?;
+    Some(Span::new(file, start..start + 1))
 }
 
 fn last_character(file: FileId, text: &str) -> Span {
@@ -93,8 +102,8 @@ fn words(kind: &ErrorKind) -> Words {
             Some("put the text in quotes"),
         ),
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => syntax(
-            "a second `: ` in one line",
-            "a text that contains `: ` needs quotes; a map begins on a new, indented line",
+            "a `: ` inside a text",
+            "put a text that contains `: ` in quotes; if this is a key, check its indentation",
         ),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => syntax(
             "a line without `:` is where a key is expected",
