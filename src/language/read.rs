@@ -1,20 +1,99 @@
 //! Typed values out of a tree, with every problem at its place.
+//!
+//! A serde deserializer over [`Node`]. Serde stops at the first error of a value; to report all of them, a value that
+//! failed is read again with what failed moved to the end, until nothing new is found (at most [`MOST_RUNS`] times).
+//!
+//! `flatten`, `untagged` and internally tagged enums lose places and are not for user input.
+
+mod access;
+mod error;
+mod node;
+mod spanned;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 
+pub use self::error::Error;
+pub use self::spanned::Spanned;
+
 use super::tree::Node;
-use crate::error::{Problems, Span};
+use crate::error::{Problem, Problems};
 
-/// Reads a node as `T`; every problem found is added, and `None` means that at least one is an error.
-pub fn from_node<T: DeserializeOwned>(_node: &Node, _problems: &mut Problems) -> Option<T> {
-    None
+/// How often one value is read in search of more problems.
+const MOST_RUNS: usize = 64;
+
+/// Reads a node as `T` and adds every problem found: wrong types and values, unknown and missing keys. Quoted text never
+/// becomes a number or boolean. `None` means that at least one error was added; unknown keys are errors, but are skipped
+/// and do not prevent a value, so that later checks can find more (`problems.has_errors()` decides).
+pub fn from_node<T: DeserializeOwned>(node: &Node, problems: &mut Problems) -> Option<T> {
+    from_named_node(node, None, problems)
 }
 
-/// A value with its place; works inside derived structs that are read by [`from_node`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Spanned<T> {
-    /// The value.
-    pub value: T,
-    /// Where it was written.
-    pub span: Span,
+/// [`from_node`] for the value of a key, whose name then stands in messages ("`retry` needs `times`").
+pub fn from_named_node<T: DeserializeOwned>(
+    node: &Node,
+    name: Option<&str>,
+    problems: &mut Problems,
+) -> Option<T> {
+    if node.is_refused() {
+        return None;
+    }
+    let context = Context::default();
+    let mut value = None;
+    for run in 0..MOST_RUNS {
+        let before = context.count();
+        match T::deserialize(node::Reader { node, name, context: &context }) {
+            Ok(read) if run == 0 => value = Some(read),
+            Ok(_) => {}
+            // An error of this very value was recorded by the reader.
+            Err(_) if context.count() != before && !context.is_full() => continue,
+            Err(_) => {}
+        }
+        break;
+    }
+    problems.append(context.problems.into_inner());
+    value
 }
+
+/// What is known across the runs over one value.
+#[derive(Default)]
+struct Context {
+    problems: RefCell<Problems>,
+    /// Nodes that failed, by address, and whether their last run found nothing new.
+    failed: RefCell<HashMap<usize, bool>>,
+}
+
+impl Context {
+    fn count(&self) -> usize {
+        let problems = self.problems.borrow();
+        problems.len() + problems.omitted()
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.borrow().omitted() > 0
+    }
+
+    fn report(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Notes that a node failed; `before` is the count of problems before it was read.
+    fn fail(&self, node: &Node, before: usize) {
+        let exhausted = self.count() == before;
+        self.failed.borrow_mut().insert(std::ptr::from_ref(node) as usize, exhausted);
+    }
+
+    /// When to read a node among its siblings: good ones first, then those that may have more to tell.
+    fn turn(&self, node: &Node) -> u8 {
+        match self.failed.borrow().get(&(std::ptr::from_ref(node) as usize)) {
+            None => 0,
+            Some(false) => 1,
+            Some(true) => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
