@@ -10,7 +10,7 @@ mod error;
 mod node;
 mod spanned;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
@@ -18,11 +18,11 @@ use serde::de::DeserializeOwned;
 pub use self::error::Error;
 pub use self::spanned::Spanned;
 
-use super::tree::Node;
+use super::tree::{Node, Value};
 use crate::error::{Problem, Problems};
 
 /// How often one value is read in search of more problems.
-const MOST_RUNS: usize = 64;
+const MOST_RUNS: usize = 128;
 
 /// Reads a node as `T` and adds every problem found: wrong types and values, unknown and missing keys. Quoted text never
 /// becomes a number or boolean. `None` means that at least one error was added; unknown keys are errors, but are skipped
@@ -43,12 +43,11 @@ pub fn from_named_node<T: DeserializeOwned>(
     let context = Context::default();
     let mut value = None;
     for run in 0..MOST_RUNS {
-        let before = context.count();
+        let before = context.progress.get();
         match T::deserialize(node::Reader { node, name, context: &context }) {
             Ok(read) if run == 0 => value = Some(read),
             Ok(_) => {}
-            // An error of this very value was recorded by the reader.
-            Err(_) if context.count() != before && !context.is_full() => continue,
+            Err(_) if context.progress.get() != before && !context.is_full() => continue,
             Err(_) => {}
         }
         break;
@@ -61,28 +60,34 @@ pub fn from_named_node<T: DeserializeOwned>(
 #[derive(Default)]
 struct Context {
     problems: RefCell<Problems>,
-    /// Nodes that failed, by address, and whether their last run found nothing new.
+    /// Nodes that failed, by address, and whether their last run told nothing new.
     failed: RefCell<HashMap<usize, bool>>,
+    /// Counts problems found and nodes that have no more to tell: a run that moves it not is the last.
+    progress: Cell<usize>,
 }
 
 impl Context {
-    fn count(&self) -> usize {
-        let problems = self.problems.borrow();
-        problems.len() + problems.omitted()
-    }
-
     fn is_full(&self) -> bool {
         self.problems.borrow().omitted() > 0
     }
 
     fn report(&self, problem: Problem) {
-        self.problems.borrow_mut().push(problem);
+        let mut problems = self.problems.borrow_mut();
+        let before = problems.len();
+        problems.push(problem);
+        if problems.len() > before {
+            self.progress.set(self.progress.get() + 1);
+        }
     }
 
-    /// Notes that a node failed; `before` is the count of problems before it was read.
+    /// Notes that a node failed; `before` is the progress before it was read.
     fn fail(&self, node: &Node, before: usize) {
-        let exhausted = self.count() == before;
-        self.failed.borrow_mut().insert(std::ptr::from_ref(node) as usize, exhausted);
+        let leaf = matches!(node.value, Value::Scalar { .. } | Value::Refused);
+        let exhausted = leaf || self.progress.get() == before;
+        let earlier = self.failed.borrow_mut().insert(std::ptr::from_ref(node) as usize, exhausted);
+        if exhausted && earlier != Some(true) {
+            self.progress.set(self.progress.get() + 1);
+        }
     }
 
     /// When to read a node among its siblings: good ones first, then those that may have more to tell.

@@ -23,7 +23,7 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     /// Runs a visitor; an error that has no place yet gets this node's and is recorded.
     fn located<T>(self, visit: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let before = self.context.count();
+        let before = self.context.progress.get();
         visit().map_err(|error| {
             if let Some(problem) = error.0 {
                 self.context.report(self.complete(*problem));
