@@ -1,5 +1,5 @@
 //! The `mrctl` program: everything is in the library, so that tests and rehearsal use the same code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    mrctl::cli::main()
 }

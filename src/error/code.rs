@@ -78,7 +78,7 @@ codes! {
     MR0019 TooDeep "the file is nested too deeply", "flatten the structure";
     MR0020 TooManyNodes "the file has too many entries", "split the file";
     MR0021 EmptyFile "the file has no content", "begin with `mrctl: 1`";
-    MR0022 Directive "YAML directives are not part of the language", "remove the line that begins with `%`";
+    MR0022 Directive "directives are not part of the language", "remove the line that begins with `%`";
 
     MR0101 UnknownKey "the key is not known here", "check the spelling";
     MR0102 MissingKey "a required key is missing", "add the key";
@@ -105,6 +105,48 @@ codes! {
     MR0304 ConditionTypes "the condition mixes things that do not compare", "give both sides the same unit";
     MR0305 ConditionArguments "a signal is called with the wrong arguments", "see what the signal takes";
     MR0306 ConditionNotBoolean "the condition is not true or false", "compare it with something, such as `< 2%`";
+
+    MR0401 UnsupportedVersion "the version of the format is not known", "write `mrctl: 1`, or use a newer mrctl";
+    MR0402 NoAction "the step does nothing", "add a key that says what it does, such as `postgres.promote: orders`";
+    MR0403 SeveralActions "the step does several things", "make each of them a step of its own";
+    MR0404 UnknownKind "there is no such kind of step", "see `mrctl kinds`";
+    MR0405 DuplicateId "an id is used twice", "give each its own id";
+    MR0406 UnknownStep "there is no such step", "use the id of a step of this runbook";
+    MR0407 UnknownRole "there is no such role", "declare it under `roles` with what it is for";
+    MR0408 WatchRange "the watch ends before it begins", "swap the two ids";
+    MR0409 StepsOrSections "the runbook has no steps, or has them twice", "use either `steps` or `sections`";
+    MR0410 ParallelContent "this cannot run together with other steps", "make it a line of its own";
+    MR0411 ParallelResource "two steps change one resource at the same time", "put them one after the other";
+    MR0412 WriterOrder "freeze, catch up and promote are not in order", "write them in this order for each data set";
+    MR0413 PauseWhileFrozen "something waits while writes are frozen", "move it before the freeze or behind the promotion";
+    MR0414 SeveralWriters "a data set is not ready when another is promoted", "freeze and catch up every data set before the first promotion";
+    MR0415 TrafficBeforeWriter "users are moved before the writer", "move traffic behind the promotion";
+    MR0416 RollbackForm "the rollback is not possible like this", "write `auto`, steps of undoable kinds, or `{ none: { because: … } }`";
+    MR0417 LiteralRegion "a region's name is in the runbook", "write `from`, `to` or `${to}`, so that the runbook serves every direction";
+    MR0418 PolicyMisplaced "the key is not possible for this kind", "remove the key";
+    MR0419 ParameterDefinition "the parameter's definition makes no sense", "see what its type allows";
+    MR0420 ParameterValue "the value does not fit the parameter", "give a value that fits its type, bounds, pattern and choices";
+    MR0421 ParameterUnguarded "any text can reach a query, a URL or an argument", "give the parameter a `pattern` or `choices`";
+
+    MR0501 UnknownRegion "there is no such region", "add it under `regions`, or correct the name";
+    MR0502 SharesSum "the shares do not make a whole", "let them sum to 100%, each for a region with a target";
+    MR0503 UnknownReference "there is no such resource", "add it to the inventory, or correct the name";
+    MR0504 PlainSecret "a secret stands in the inventory as plain text", "refer to it: `{ env: NAME }`, `{ file: PATH }` or `{ command: [program, argument] }`";
+    MR0505 BadDomain "this is not a full DNS name", "write the whole name with a dot at the end, inside its zone";
+    MR0506 BadTarget "the target does not suit the record", "give each region its own answer of the record's type";
+    MR0507 BadTtl "the time to live is not possible", "write whole seconds, such as `60s`";
+    MR0508 InsecureTls "the connection is open to others", "use `verify: full`, or say `insecure: true`";
+    MR0509 BadGroup "the group does not resolve", "name resources of one type";
+    MR0510 DuplicateResource "a resource is defined twice", "keep one of the two";
+    MR0511 IncludeRefused "the file is not included", "include files of this folder by relative path, each once";
+    MR0512 IncludeCycle "the files include each other", "remove one of the includes";
+    MR0513 InventoryNotFound "there is no inventory", "add `mrctl.yaml`, or give `--inventory PATH`";
+    MR0514 BadAddress "this is not an address that can be used", "write a plain host, address or URL";
+    MR0515 TooFewRegions "there is nowhere to fail over to", "declare at least two regions";
+    MR0516 TooFewMembers "the resource stands in one region only", "add a member in another region";
+    MR0517 DependencyInRegion "a run may need something in the region that it leaves", "run it outside, or have one in every region";
+    MR0518 SeveralDefaults "several channels are the default", "keep `default: true` on one of them";
+    MR0519 BadCommand "the command cannot be run", "write program and arguments as a list";
 }
 
 impl fmt::Display for Code {

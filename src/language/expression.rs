@@ -1,1 +1,310 @@
-//! Conditions.
+//! Conditions: a small language of our own, with units, types and three truth values.
+//!
+//! ```text
+//! or      = and { "or" and }            and   = not { "and" not }        not = "not" not | compare
+//! compare = sum [ ("=="|"!="|"<="|"<"|">="|">") sum ]
+//! sum     = term { ("+"|"-") term }     term  = factor { ("*"|"/") factor }
+//! factor  = quantity | "true" | "false" | "'" text "'" | name [ "(" [ name { "," name } ] ")" ]
+//!         | "at_start" "(" name "(" … ")" ")" | "(" or ")"
+//! ```
+
+mod evaluate;
+mod grammar;
+
+pub use evaluate::{Evaluated, Values};
+
+use crate::error::{Code, Problem, Span, suggest};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// True or false.
+    Boolean,
+    /// A plain number.
+    Number,
+    /// A share of a whole; `2%` is 0.02.
+    Ratio,
+    /// Time, in seconds.
+    Seconds,
+    /// Data, in bytes.
+    Bytes,
+    /// Text.
+    Text,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boolean => "true or false",
+            Self::Number => "a number",
+            Self::Ratio => "a percentage",
+            Self::Seconds => "a time",
+            Self::Bytes => "an amount of data",
+            Self::Text => "a text",
+        })
+    }
+}
+
+/// A call of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Call {
+    /// The signal.
+    pub name: String,
+    /// Its arguments, names such as `to`.
+    pub arguments: Vec<String>,
+    /// Whether the value from the start of the run is meant.
+    pub at_start: bool,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = format!("{}({})", self.name, self.arguments.join(", "));
+        if self.at_start { write!(f, "at_start({inner})") } else { f.write_str(&inner) }
+    }
+}
+
+/// What names mean, for the check before the run.
+pub trait Environment {
+    /// Unit of a signal, and how many arguments it takes at most.
+    fn signal(&self, name: &str) -> Option<(Unit, usize)>;
+    /// Unit of a bare name that is known when the plan is made.
+    fn name(&self, name: &str) -> Option<Unit>;
+    /// All names of both sorts, for suggestions.
+    fn names(&self) -> Vec<String>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+    Plus,
+    Minus,
+    Times,
+    Over,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Expr {
+    Quantity { value: f64, unit: Unit, text: String },
+    Boolean(bool),
+    Text(String),
+    Name { name: String, at: usize },
+    Call { call: Call, at: usize },
+    Not(Box<Expr>),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+    Binary { operator: Operator, left: Box<Expr>, right: Box<Expr>, at: usize },
+}
+
+/// Longest condition, in bytes.
+const LENGTH: usize = 2_000;
+/// Deepest nesting of parentheses and `not`.
+const DEPTH: usize = 40;
+
+/// A condition that was read. Compares, hashes and is stored as its text.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    text: String,
+    root: Expr,
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Expression {}
+
+impl std::hash::Hash for Expression {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Expression {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Expression {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text, Span::default()).map_err(|problem| serde::de::Error::custom(problem.message))
+    }
+}
+
+/// The part of a span at an offset of the condition's text, where the two agree in length.
+fn place(span: Span, text: &str, at: usize, length: usize) -> Span {
+    if span.range().len() == text.len() { span.part(at.min(text.len()), length) } else { span }
+}
+
+/// Reads a condition; a problem is added when it cannot be read.
+pub fn parse(text: &str, span: Span, problems: &mut crate::error::Problems) -> Option<Expression> {
+    Expression::parse(text, span).map_err(|problem| problems.push(problem)).ok()
+}
+
+impl Expression {
+    /// Reads a condition that stands at `span`.
+    pub fn parse(text: &str, span: Span) -> Result<Self, Problem> {
+        let nots = text.split_whitespace().filter(|word| *word == "not").count();
+        let mut depth = 0_usize;
+        let mut deepest = 0;
+        for character in text.chars() {
+            match character {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        if text.len() > LENGTH || deepest > DEPTH || nots > DEPTH {
+            return Err(
+                Problem::error(Code::ConditionTooLarge, "the condition is too long or too deep").at(span)
+            );
+        }
+        match grammar::parse(text) {
+            Ok(root) => Ok(Self { text: text.trim().to_string(), root }),
+            Err((at, expected)) => {
+                let rest: String = text.get(at..).unwrap_or_default().chars().take(20).collect();
+                let found = if rest.trim().is_empty() {
+                    "the condition ends here".to_string()
+                } else {
+                    format!("found `{}`", crate::error::escape::outside(rest.trim(), 20))
+                };
+                Err(Problem::error(Code::ConditionSyntax, format!("expected {expected}, {found}"))
+                    .at(place(span, text, at, 1)))
+            }
+        }
+    }
+
+    /// Checks names and units; the whole must be true or false.
+    pub fn check(&self, environment: &dyn Environment, span: Span) -> Result<(), Problem> {
+        match unit_of(&self.root, environment, span, &self.text)? {
+            Unit::Boolean => Ok(()),
+            other => Err(Problem::error(
+                Code::ConditionNotBoolean,
+                format!("the condition is {other}, not true or false"),
+            )
+            .at(span)),
+        }
+    }
+
+    /// The signals that an evaluation needs.
+    pub fn calls(&self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        collect(&self.root, &mut calls);
+        calls.sort();
+        calls.dedup();
+        calls
+    }
+}
+
+fn collect(expr: &Expr, calls: &mut Vec<Call>) {
+    match expr {
+        Expr::Call { call, .. } => calls.push(call.clone()),
+        Expr::Not(inner) => collect(inner, calls),
+        Expr::And(left, right) | Expr::Or(left, right) | Expr::Binary { left, right, .. } => {
+            collect(left, calls);
+            collect(right, calls);
+        }
+        Expr::Quantity { .. } | Expr::Boolean(_) | Expr::Text(_) | Expr::Name { .. } => {}
+    }
+}
+
+fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -> Result<Unit, Problem> {
+    let unit = |expr: &Expr| unit_of(expr, environment, span, text);
+    let unknown = |name: &str, at: usize| {
+        let problem = Problem::error(Code::ConditionName, format!("`{name}` is not known here"));
+        let names = environment.names();
+        let problem = match suggest::closest(name, names.iter().map(String::as_str)) {
+            Some(close) => problem.help(format!("did you mean `{close}`?")),
+            None => problem,
+        };
+        problem.at(place(span, text, at, name.len()))
+    };
+    match expr {
+        Expr::Quantity { unit, .. } => Ok(*unit),
+        Expr::Boolean(_) => Ok(Unit::Boolean),
+        Expr::Text(_) => Ok(Unit::Text),
+        Expr::Name { name, at } => environment.name(name).ok_or_else(|| unknown(name, *at)),
+        Expr::Call { call, at } => {
+            let (unit, most) = environment.signal(&call.name).ok_or_else(|| unknown(&call.name, *at))?;
+            if call.arguments.len() > most {
+                let why = format!("`{}` takes at most {most} arguments", call.name);
+                return Err(Problem::error(Code::ConditionArguments, why).at(place(
+                    span,
+                    text,
+                    *at,
+                    call.name.len(),
+                )));
+            }
+            Ok(unit)
+        }
+        Expr::Not(inner) => boolean(unit(inner)?, "not", span),
+        Expr::And(left, right) => boolean(unit(left)?, "and", span).and(boolean(unit(right)?, "and", span)),
+        Expr::Or(left, right) => boolean(unit(left)?, "or", span).and(boolean(unit(right)?, "or", span)),
+        Expr::Binary { operator, left, right, at } => {
+            let (a, b) = (unit(left)?, unit(right)?);
+            let mixed = |what: &str| {
+                Err(Problem::error(Code::ConditionTypes, format!("{what} {a} and {b}"))
+                    .at(place(span, text, *at, 1)))
+            };
+            match operator {
+                Operator::Equal | Operator::NotEqual if a == b => Ok(Unit::Boolean),
+                Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast
+                    if a == b && !matches!(a, Unit::Boolean | Unit::Text) =>
+                {
+                    Ok(Unit::Boolean)
+                }
+                Operator::Equal
+                | Operator::NotEqual
+                | Operator::Less
+                | Operator::AtMost
+                | Operator::Greater
+                | Operator::AtLeast => mixed("cannot compare"),
+                Operator::Plus | Operator::Minus if a == b && !matches!(a, Unit::Boolean | Unit::Text) => {
+                    Ok(a)
+                }
+                Operator::Times | Operator::Over if matches!(a, Unit::Boolean | Unit::Text) => {
+                    mixed("cannot calculate with")
+                }
+                Operator::Times | Operator::Over if b == Unit::Number => Ok(a),
+                Operator::Times if a == Unit::Number && !matches!(b, Unit::Boolean | Unit::Text) => Ok(b),
+                Operator::Times if b == Unit::Ratio || a == Unit::Ratio => {
+                    Ok(if a == Unit::Ratio { b } else { a })
+                }
+                Operator::Over if a == b => Ok(Unit::Number),
+                Operator::Plus | Operator::Minus | Operator::Times | Operator::Over => {
+                    mixed("cannot calculate with")
+                }
+            }
+        }
+    }
+}
+
+fn boolean(unit: Unit, word: &str, span: Span) -> Result<Unit, Problem> {
+    match unit {
+        Unit::Boolean => Ok(unit),
+        other => {
+            Err(Problem::error(Code::ConditionTypes, format!("`{word}` needs true or false, not {other}"))
+                .at(span))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

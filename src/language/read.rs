@@ -12,14 +12,16 @@ mod spanned;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
 pub use self::error::Error;
 pub use self::spanned::Spanned;
 
-use super::tree::{Node, Value};
-use crate::error::{Problem, Problems};
+use super::tree::{Key, Node, Value};
+use crate::error::escape::outside;
+use crate::error::{Code, Problem, Problems, suggest};
 
 /// How often one value is read in search of more problems.
 const MOST_RUNS: usize = 128;
@@ -44,7 +46,7 @@ pub fn from_named_node<T: DeserializeOwned>(
     let mut value = None;
     for run in 0..MOST_RUNS {
         let before = context.progress.get();
-        match T::deserialize(node::Reader { node, name, context: &context }) {
+        match (node::Reader { node, name, context: &context }).seed(PhantomData::<T>) {
             Ok(read) if run == 0 => value = Some(read),
             Ok(_) => {}
             Err(_) if context.progress.get() != before && !context.is_full() => continue,
@@ -54,6 +56,17 @@ pub fn from_named_node<T: DeserializeOwned>(
     }
     problems.append(context.problems.into_inner());
     value
+}
+
+/// The problem of a key that is none of those known, for what is read by hand.
+#[must_use]
+pub fn unknown_key(key: &Key, known: &[&str]) -> Problem {
+    let message = format!("unknown key `{}`", outside(&key.name, 60));
+    let help = match suggest::closest(&key.name, known.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("known keys: {}", access::list(known)),
+    };
+    Problem::error(Code::UnknownKey, message).at(key.span).help(help)
 }
 
 /// What is known across the runs over one value.

@@ -91,9 +91,9 @@ mod tests {
             prop_assert_eq!(period.to_string().parse::<Period>(), Ok(period));
             let size = Size::from_bytes(number);
             prop_assert_eq!(size.to_string().parse::<Size>(), Ok(size));
-            let rate = Rate::per_hour(number);
+            let rate = Rate::from_per_hour(number);
             prop_assert_eq!(rate.to_string().parse::<Rate>(), Ok(rate));
-            let share = Share::from_basis_points((number % 10_001) as u16).unwrap();
+            let share = Share::from_basis_points((number % 10_001) as u16);
             prop_assert_eq!(share.to_string().parse::<Share>(), Ok(share));
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn choices(word: &str, known: &[&str], what: &str) -> String {
     format!("{what}: {}", list(known))
 }
 
-fn list(known: &[&str]) -> String {
+pub(super) fn list(known: &[&str]) -> String {
     match known {
         [] => "none".to_owned(),
         _ => known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
@@ -81,7 +81,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let Some((key, node)) = self.current.take() else { return Err(Error::REPORTED) };
-        seed.deserialize(Reader { node, name: Some(&key.name), context: self.context })
+        Reader { node, name: Some(&key.name), context: self.context }.seed(seed)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -172,7 +172,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some(node) = self.rest.next() else { return Ok(None) };
-        seed.deserialize(Reader { node, name: None, context: self.context }).map(Some)
+        Reader { node, name: None, context: self.context }.seed(seed).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -254,7 +254,7 @@ impl<'de> VariantAccess<'de> for Choice<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.reader()?)
+        self.reader()?.seed(seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Error> {
@@ -295,7 +295,7 @@ impl<'de> MapAccess<'de> for PlaceParts<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let span = self.reader.node.span;
         let number: U32Deserializer<Error> = match self.next {
-            1 => return seed.deserialize(self.reader),
+            1 => return self.reader.seed(seed),
             2 => span.file.0,
             3 => span.start,
             _ => span.end,

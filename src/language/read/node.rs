@@ -1,7 +1,7 @@
 //! The deserializer of one node.
 
 use serde::Deserializer;
-use serde::de::{Expected, Visitor};
+use serde::de::{DeserializeSeed, Expected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::access::{Choice, Entries, Items, PlaceParts};
@@ -21,6 +21,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Reads it as what the seed wants; also an error made after the reading (`try_from`) gets its place.
+    pub(super) fn seed<'de, S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
+        self.located(|| seed.deserialize(self))
+    }
+
     /// Runs a visitor; an error that has no place yet gets this node's and is recorded.
     fn located<T>(self, visit: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let before = self.context.progress.get();

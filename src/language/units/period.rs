@@ -35,13 +35,13 @@ impl Period {
 
     /// In milliseconds.
     #[must_use]
-    pub const fn as_millis(self) -> u64 {
+    pub const fn millis(self) -> u64 {
         self.0
     }
 
     /// As the standard library's type.
     #[must_use]
-    pub const fn duration(self) -> Duration {
+    pub const fn as_duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
 
@@ -145,7 +145,7 @@ mod tests {
             ("0ms", 0, "0s"),
         ] {
             let period: Period = text.parse().unwrap();
-            assert_eq!((period.as_millis(), period.to_string().as_str()), (milliseconds, shown), "{text}");
+            assert_eq!((period.millis(), period.to_string().as_str()), (milliseconds, shown), "{text}");
         }
     }
 

@@ -20,19 +20,19 @@ const UNITS: [(&str, u64); 3] = [("/s", 3_600), ("/m", 60), ("/h", 1)];
 impl Rate {
     /// From things in an hour.
     #[must_use]
-    pub const fn per_hour(things: u64) -> Rate {
+    pub const fn from_per_hour(things: u64) -> Rate {
         Rate(things)
     }
 
     /// From things in a second; saturates.
     #[must_use]
-    pub const fn per_second(things: u64) -> Rate {
+    pub const fn from_per_second(things: u64) -> Rate {
         Rate(things.saturating_mul(3_600))
     }
 
     /// Things in an hour.
     #[must_use]
-    pub const fn in_an_hour(self) -> u64 {
+    pub const fn per_hour(self) -> u64 {
         self.0
     }
 }

@@ -19,16 +19,16 @@ impl Share {
     /// `100%`
     pub const ALL: Share = Share(10_000);
 
-    /// From basis points; `None` for more than 10 000.
+    /// From basis points; more than 10 000 becomes the whole.
     #[must_use]
-    pub const fn from_basis_points(points: u16) -> Option<Share> {
-        if points <= 10_000 { Some(Share(points)) } else { None }
+    pub const fn from_basis_points(points: u16) -> Share {
+        if points > 10_000 { Share::ALL } else { Share(points) }
     }
 
     /// In hundredths of a percent.
     #[must_use]
-    pub const fn basis_points(self) -> u16 {
-        self.0
+    pub const fn basis_points(self) -> u32 {
+        self.0 as u32
     }
 }
 
@@ -50,7 +50,8 @@ impl FromStr for Share {
         let hundredths = format!("{fraction:0<2}");
         let points = whole.parse::<u16>().ok().zip(hundredths.parse::<u16>().ok());
         let points = points.and_then(|(whole, part)| whole.checked_mul(100)?.checked_add(part));
-        points.and_then(Share::from_basis_points).ok_or_else(|| FORM.bad(text, "it is more than the whole"))
+        let points = points.filter(|points| *points <= 10_000);
+        points.map(Share).ok_or_else(|| FORM.bad(text, "it is more than the whole"))
     }
 }
 

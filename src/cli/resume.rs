@@ -1,0 +1,221 @@
+//! `mrctl resume`, `mrctl rollback`, `mrctl abandon`: what a person decides about an open run.
+
+use super::drive::{Drive, opened};
+use super::failover::lock;
+use super::setup::{Setup, now, operator};
+use super::wire;
+use crate::engine::record::{Choice, Record};
+use crate::engine::survey;
+use crate::error::{Problems, Sources};
+use crate::exit_code::ExitCode;
+use crate::journal::Storage;
+use crate::output::given::Approvals;
+use crate::store::{Run, Store};
+use crate::world::World;
+use clap::Args;
+
+/// Goes on with an open run: looks at everything that was in flight first.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The run; the only open one if not given.
+    run: Option<String>,
+    /// Why, for the journal.
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// An approval given beforehand: role:NAME or step:ID.
+    #[arg(long, value_name = "WHAT")]
+    approve: Vec<String>,
+    /// Answer checklists and confirmations with yes; never the consent to a promotion.
+    #[arg(long)]
+    yes: bool,
+    /// Digest of the plan that was approved.
+    #[arg(long, value_name = "DIGEST")]
+    plan_digest: Option<String>,
+}
+
+/// Takes back everything that an open run changed; only before a promotion.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The run; the only open one if not given.
+    run: Option<String>,
+    /// Why, for the journal.
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Closes an open run as it is: looks at everything and records it, changes nothing.
+#[derive(Debug, Args)]
+pub struct AbandonArgs {
+    /// The run; the only open one if not given.
+    run: Option<String>,
+    /// Why: whoever reads the journal will want to know.
+    #[arg(long)]
+    reason: String,
+}
+
+/// Finds the run that is meant.
+fn find(setup: &Setup, store: &Store, text: Option<&str>) -> Result<String, ExitCode> {
+    if let Some(text) = text {
+        return store.find(text).map_err(|error| setup.fail(&error.to_string()));
+    }
+    let (runs, _) = store.runs().map_err(|error| setup.fail(&error.to_string()))?;
+    let open: Vec<&Run> = runs.iter().filter(|run| run.open()).collect();
+    match open.as_slice() {
+        [only] => Ok(only.id.clone()),
+        [] => Err(setup.fail("there is no open run")),
+        several => {
+            let names: Vec<String> = several.iter().map(|run| store.short(&run.id)).collect();
+            Err(setup.fail(&format!("several runs are open, name one: {}", names.join(", "))))
+        }
+    }
+}
+
+/// The ports for the inventory as it is now.
+async fn world(setup: &Setup) -> Result<World, ExitCode> {
+    let (mut sources, mut problems) = (Sources::new(), Problems::new());
+    let loaded = setup.load_inventory(None, &mut sources, &mut problems);
+    let world = match &loaded {
+        Some(loaded) => wire::world(loaded, &setup.redactor, &mut problems).await,
+        None => None,
+    };
+    setup.problems(&problems, &sources);
+    world.ok_or(ExitCode::Invalid)
+}
+
+async fn go_on(
+    setup: &Setup,
+    text: Option<&str>,
+    choice: Choice,
+    reason: &str,
+    approvals: Approvals,
+) -> ExitCode {
+    let store = match setup.store() {
+        Ok(store) => store,
+        Err(error) => return setup.fail(&error.to_string()),
+    };
+    let id = match find(setup, &store, text) {
+        Ok(id) => id,
+        Err(code) => return code,
+    };
+    let before = match store.read(&id) {
+        Ok(run) => run,
+        Err(error) => return setup.fail(&error.to_string()),
+    };
+    let short = store.short(&id);
+    if !before.open() {
+        return setup.fail(&format!("run {short} is closed: {}", before.word()));
+    }
+    let state = &before.state;
+    if choice == Choice::RollBack && (state.armed(&before.plan) || state.passed(&before.plan)) {
+        setup.say(&format!("mrctl: refused: run {short} has promoted, or may have: there is no way back."));
+        setup.say(&format!(
+            "  go on with `mrctl resume {short}`; the way back is a failover in the other direction"
+        ));
+        return ExitCode::Refused;
+    }
+    let world = match world(setup).await {
+        Ok(world) => world,
+        Err(code) => return code,
+    };
+    let _locks = match lock(setup, &store, &before.plan, &world, Some(&id)).await {
+        Ok(locks) => locks,
+        Err(code) => return code,
+    };
+    // Only now, under the lock: opening cuts a torn last line.
+    let (run, journal, torn) = match store.open(&id, now) {
+        Ok(opened) => opened,
+        Err(error) => return setup.fail(&error.to_string()),
+    };
+    let starts = run.lines.iter().find_map(|(_, record)| match record {
+        Record::Created { starts, .. } => Some(survey::starts_from_words(starts)),
+        _ => None,
+    });
+    let mut opening = vec![opened(setup, choice, reason, torn)];
+    if starts.is_none() {
+        // Killed before the first record: the run is begun here.
+        let digest = run.plan.digest();
+        let format = run.plan.format;
+        opening
+            .insert(0, Record::Created { run: id.clone(), plan: digest, format, starts: Default::default() });
+    }
+    let drive = Drive {
+        setup,
+        plan: run.plan,
+        world,
+        journal,
+        past: run.lines,
+        starts: starts.unwrap_or_default(),
+        approvals,
+        short,
+        opening,
+    };
+    drive.run().await
+}
+
+/// `mrctl resume`.
+pub async fn resume(setup: &Setup, args: ResumeArgs) -> ExitCode {
+    let mut approvals = Approvals { yes: args.yes, digest: args.plan_digest.clone(), ..Approvals::default() };
+    for text in &args.approve {
+        if let Err(error) = approvals.add(text) {
+            return setup
+                .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
+        }
+    }
+    go_on(setup, args.run.as_deref(), Choice::Continue, &args.reason, approvals).await
+}
+
+/// `mrctl rollback`.
+pub async fn rollback(setup: &Setup, args: RollbackArgs) -> ExitCode {
+    go_on(setup, args.run.as_deref(), Choice::RollBack, &args.reason, Approvals::default()).await
+}
+
+/// `mrctl abandon`.
+pub async fn abandon(setup: &Setup, args: AbandonArgs) -> ExitCode {
+    let store = match setup.store() {
+        Ok(store) => store,
+        Err(error) => return setup.fail(&error.to_string()),
+    };
+    if args.reason.trim().is_empty() {
+        return setup.usage("abandon needs a reason", "say why with --reason");
+    }
+    let id = match find(setup, &store, args.run.as_deref()) {
+        Ok(id) => id,
+        Err(code) => return code,
+    };
+    let (run, mut journal, _) = match store.open(&id, now) {
+        Ok(opened) => opened,
+        Err(error) => return setup.fail(&error.to_string()),
+    };
+    let short = store.short(&id);
+    if !run.open() {
+        return setup.fail(&format!("run {short} is closed already: {}", run.word()));
+    }
+    let surveyed = match world(setup).await {
+        Ok(world) => survey::survey(&run.plan, &world, &run.state).await,
+        Err(_) => Record::Surveyed {
+            world: "could not be looked at".into(),
+            notes: Vec::new(),
+            frozen: Vec::new(),
+            diverged: Vec::new(),
+            unknown: true,
+        },
+    };
+    let (world, notes) = match &surveyed {
+        Record::Surveyed { world, notes, .. } => (world.clone(), notes.clone()),
+        _ => (String::new(), Vec::new()),
+    };
+    let abandoned = Record::Abandoned { operator: operator(), reason: args.reason, world: world.clone() };
+    for record in [&surveyed, &abandoned] {
+        let mut value = serde_json::to_value(record).unwrap_or_default();
+        setup.redactor.scrub_json(&mut value);
+        let serde_json::Value::Object(body) = value else { continue };
+        if let Err(error) = journal.append(body, true) {
+            setup.say(&format!("mrctl: {error}"));
+            return ExitCode::JournalFailed;
+        }
+    }
+    setup.say(&format!("run {short} is closed as it is"));
+    setup.say(&world);
+    notes.iter().for_each(|note| setup.say(&format!("  {note}")));
+    ExitCode::Failed
+}

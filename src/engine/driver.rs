@@ -1,0 +1,314 @@
+//! The loop around the core: starts what should be in flight and is not, drops what should not be and is, and turns every
+//! completion into a record that is on disk before it is believed.
+
+use super::decide::{Task, Turning, decide};
+use super::perform::{Cx, Person, Progress, Times, perform};
+use super::record::{Record, Verdict};
+use super::state::{RunState, find};
+use crate::journal::chain::Line;
+use crate::journal::{AppendError, IntentKey, Permit, Storage};
+use crate::plan::Plan;
+use crate::redact::Redactor;
+use crate::step::condition::Starts;
+use crate::step::{Class, Standing};
+use crate::world::clock::Moment;
+use crate::world::{Answer, World};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{FutureExt, future};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Why driving stopped without a verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The journal could not be written: nothing may be changed any more.
+    #[error(transparent)]
+    Journal(#[from] AppendError),
+    /// A line of the journal is of a type or form that this version does not know.
+    #[error("line {seq} of the journal cannot be understood: {why}")]
+    Record {
+        /// Sequence number.
+        seq: u64,
+        /// The reader's reason.
+        why: String,
+    },
+    /// The core wanted nothing although the run has not ended: a bug of ours, reported and never guessed around.
+    #[error("nothing is left to do, but the run has not ended; this is a bug in mrctl: {state}")]
+    Stuck {
+        /// Where it stood.
+        state: String,
+    },
+}
+
+/// Readers of a run: terminal, NDJSON, samples.
+pub trait Reader {
+    /// A record was made durable and folded.
+    fn record(&self, line: &Line, record: &Record, state: &RunState);
+    /// Something moved that is not journalled.
+    fn progress(&self, progress: &Progress);
+}
+
+/// Requests to stop, one at a time.
+pub trait Signals {
+    /// The next one, by name.
+    fn next(&self) -> Answer<'_, String>;
+}
+
+/// No signals: rehearsal and tests.
+pub struct NoSignals;
+
+impl Signals for NoSignals {
+    fn next(&self) -> Answer<'_, String> {
+        Box::pin(future::pending())
+    }
+}
+
+/// Drives one run.
+pub struct Driver<S: Storage> {
+    /// The plan.
+    pub plan: Rc<Plan>,
+    /// The ports.
+    pub world: World,
+    /// Where records go.
+    pub journal: S,
+    /// What was folded so far.
+    pub state: RunState,
+    /// What `at_start(…)` refers to.
+    pub starts: Rc<Starts>,
+    /// Whoever answers.
+    pub person: Rc<dyn Person>,
+    /// Whoever listens.
+    pub reader: Rc<dyn Reader>,
+    /// Scrubs secrets from everything that is written.
+    pub redactor: Redactor,
+    /// Called after each append, to compare with what a reader of the file would fold. Only tests and debug builds set it.
+    pub audit: Option<Box<dyn Fn(&RunState)>>,
+    times: Times,
+}
+
+impl<S: Storage> Driver<S> {
+    /// A driver over a journal whose lines so far are given.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a collaborator of its own; a builder would only rename them"
+    )]
+    pub fn new(
+        plan: Rc<Plan>,
+        world: World,
+        journal: S,
+        lines: &[Line],
+        starts: Rc<Starts>,
+        person: Rc<dyn Person>,
+        reader: Rc<dyn Reader>,
+        redactor: Redactor,
+    ) -> Result<Self, DriveError> {
+        let mut driver = Self {
+            state: RunState::new(&plan),
+            plan,
+            world,
+            journal,
+            starts,
+            person,
+            reader,
+            redactor,
+            audit: None,
+            times: Times::default(),
+        };
+        for line in lines {
+            let record = read_record(line)?;
+            driver.fold(line, &record);
+        }
+        Ok(driver)
+    }
+
+    fn fold(&mut self, line: &Line, record: &Record) {
+        self.time(Moment(line.at), record);
+        self.state.fold(&self.plan, record);
+    }
+
+    /// Notes the moments that clocks and messages refer to.
+    fn time(&mut self, at: Moment, record: &Record) {
+        self.times.began.get_or_insert(at);
+        match record {
+            Record::Intent { step, effect, undo: false, .. } => {
+                let freezes = |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.freezes.is_some();
+                if find(&self.plan, step, effect).is_some_and(freezes) {
+                    self.times.frozen.get_or_insert(at);
+                }
+            }
+            Record::Looked { step, effect, standing: Standing::Reached, .. } => {
+                let pivot =
+                    |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.class == Class::Pivot;
+                if find(&self.plan, step, effect).is_some_and(pivot) {
+                    self.times.promoted = Some(at);
+                }
+            }
+            // A new process: a person has decided to go on; the clock of the gap starts again.
+            Record::Opened { .. } => self.times.frozen = self.times.frozen.map(|_| at),
+            _ => {}
+        }
+    }
+
+    /// Makes a record durable, reads it back, folds it.
+    pub fn append(&mut self, record: &Record) -> Result<(), DriveError> {
+        let body = self.body(record);
+        let line = self.journal.append(body, record.durable())?;
+        self.take(&line)
+    }
+
+    fn append_intent(&mut self, key: IntentKey, record: &Record) -> Result<Permit, DriveError> {
+        let body = self.body(record);
+        let (line, permit) = self.journal.append_intent(key, body)?;
+        self.take(&line)?;
+        Ok(permit)
+    }
+
+    fn body(&self, record: &Record) -> serde_json::Map<String, serde_json::Value> {
+        let mut value = serde_json::to_value(record).unwrap_or_default();
+        self.redactor.scrub_json(&mut value);
+        match value {
+            serde_json::Value::Object(map) => map,
+            _ => serde_json::Map::new(),
+        }
+    }
+
+    fn take(&mut self, line: &Line) -> Result<(), DriveError> {
+        let record = read_record(line)?;
+        self.fold(line, &record);
+        self.reader.record(line, &record, &self.state);
+        if let Some(audit) = &self.audit {
+            audit(&self.state);
+        }
+        Ok(())
+    }
+
+    /// Runs until a verdict.
+    pub async fn drive(&mut self, signals: &dyn Signals) -> Result<Verdict, DriveError> {
+        type Flight<'f> = future::LocalBoxFuture<'f, (Task, Option<Record>)>;
+        let plan = Rc::clone(&self.plan);
+        let world = self.world.clone();
+        let starts = Rc::clone(&self.starts);
+        let person = Rc::clone(&self.person);
+        let reader = Rc::clone(&self.reader);
+        let progress = move |progress: Progress| reader.progress(&progress);
+        // Permits that this process holds. An orphaned intent has none here, which is why it is looked at and never re-sent.
+        let permits: RefCell<BTreeMap<(usize, usize, bool), Rc<Permit>>> = RefCell::default();
+        let mut flights: FuturesUnordered<Flight<'_>> = FuturesUnordered::new();
+        let mut flying: BTreeMap<Task, future::AbortHandle> = BTreeMap::new();
+        loop {
+            if let Some(verdict) = self.state.verdict {
+                return Ok(verdict);
+            }
+            let wanted = decide(&plan, &self.state);
+            if wanted.is_empty() {
+                return Err(DriveError::Stuck { state: format!("{:?}", self.state.stage) });
+            }
+            flying.retain(|task, handle| {
+                let keep = wanted.contains(task);
+                if !keep {
+                    handle.abort();
+                }
+                keep
+            });
+            if self.at_once(&plan, &wanted, &permits)? {
+                continue;
+            }
+            for task in wanted {
+                if flying.contains_key(&task) {
+                    continue;
+                }
+                let permit = match &task {
+                    Task::Apply(s, e, undo, _) => permits.borrow().get(&(*s, *e, *undo)).map(Rc::clone),
+                    _ => None,
+                };
+                let (handle, registration) = future::AbortHandle::new_pair();
+                let (plan, world, starts) = (&plan, &world, &starts);
+                let (person, progress) = (&person, &progress);
+                let (state, times, own) = (self.state.clone(), self.times, task.clone());
+                let future = async move {
+                    let cx = Cx { plan, world, starts, person: &**person, progress, times: &times };
+                    let record = perform(&cx, &own, &state, permit.as_deref()).await;
+                    (own, record)
+                };
+                let aborted = task.clone();
+                let future = future::Abortable::new(future, registration)
+                    .map(move |done| done.unwrap_or((aborted, None)))
+                    .boxed_local();
+                flights.push(future);
+                flying.insert(task, handle);
+            }
+            match future::select(flights.next(), signals.next()).await {
+                future::Either::Left((Some((task, record)), _)) => {
+                    // An aborted flight also ends here, with nothing; its task may be wanted again, so only what is current counts.
+                    if let Some(record) = record
+                        && flying.remove(&task).is_some()
+                    {
+                        self.append(&record)?;
+                    }
+                }
+                future::Either::Left((None, _)) => {}
+                future::Either::Right((signal, _)) => self.append(&Record::Signalled { signal })?,
+            }
+        }
+    }
+
+    /// What needs no waiting: turns, intents, endings. One at a time, so that each is decided on what was recorded before it.
+    fn at_once(
+        &mut self,
+        plan: &Plan,
+        wanted: &BTreeSet<Task>,
+        permits: &RefCell<BTreeMap<(usize, usize, bool), Rc<Permit>>>,
+    ) -> Result<bool, DriveError> {
+        for task in wanted {
+            match task {
+                Task::Turn(Turning { to, step, unknown, why }) => {
+                    let (to, step, unknown, why) = (*to, step.clone(), *unknown, why.clone());
+                    self.append(&Record::Turned { to, step, unknown, why })?;
+                    return Ok(true);
+                }
+                Task::End(verdict, why) => {
+                    let world =
+                        self.state.survey.as_ref().map_or_else(String::new, |survey| survey.world.clone());
+                    self.append(&Record::Ended { verdict: *verdict, why: why.clone(), world })?;
+                    return Ok(true);
+                }
+                Task::Intend(s, e, undo) => {
+                    let Some(record) = intent(plan, &self.state, *s, *e, *undo) else { continue };
+                    let Record::Intent { step, effect, attempt, .. } = &record else { continue };
+                    let key = IntentKey {
+                        run: self.state.run.clone(),
+                        step: step.clone(),
+                        effect: effect.clone(),
+                        attempt: *attempt,
+                        undo: *undo,
+                    };
+                    let permit = self.append_intent(key, &record)?;
+                    permits.borrow_mut().insert((*s, *e, *undo), Rc::new(permit));
+                    return Ok(true);
+                }
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The intent for an effect: prior are the facts of the last look; an undo's are those of the intent that it takes back.
+fn intent(plan: &Plan, state: &RunState, s: usize, e: usize, undo: bool) -> Option<Record> {
+    let effect = state.steps.get(s)?.effects.get(e)?;
+    let prior = if undo { &effect.intent.as_ref()?.prior } else { &effect.seen.as_ref()?.facts };
+    Some(Record::Intent {
+        step: plan.steps.get(s)?.id.clone(),
+        effect: plan.steps[s].effects.get(e)?.name.clone(),
+        attempt: effect.attempts + 1,
+        undo,
+        prior: prior.clone(),
+    })
+}
+
+/// A line's record.
+pub fn read_record(line: &Line) -> Result<Record, DriveError> {
+    serde_json::from_value(serde_json::Value::Object(line.body.clone()))
+        .map_err(|error| DriveError::Record { seq: line.seq, why: error.to_string() })
+}

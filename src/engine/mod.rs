@@ -1,0 +1,15 @@
+//! The engine: a pure core (`record`, `state`, `decide`), `perform` that turns one task into one record, and the driver.
+
+pub mod decide;
+pub mod driver;
+pub mod perform;
+pub mod record;
+mod rollback;
+pub mod state;
+pub mod survey;
+
+pub use decide::{Question, Task, decide};
+pub use driver::{DriveError, Driver};
+pub use perform::{Answered, Asked, Person, Progress};
+pub use record::{Choice, Record, Verdict};
+pub use state::RunState;

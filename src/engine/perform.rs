@@ -1,0 +1,414 @@
+//! Turns one task into one record. The only place that waits; `failover` and `rehearse` share it.
+
+use super::decide::{Question, Task, substance};
+use super::record::{Choice, Purpose, Record};
+use super::state::{Flight, RunState};
+use super::survey;
+use crate::journal::Permit;
+use crate::plan::{Ask, AskKind, Plan};
+use crate::step::condition::Starts;
+use crate::step::{Aim, Class, Facts, Judgement, Sight, Standing};
+use crate::world::clock::Moment;
+use crate::world::{Answer, Reply, World};
+use std::time::Duration;
+
+/// A notice for readers that is never journalled and may be dropped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Step.
+    pub step: String,
+    /// Effect.
+    pub effect: String,
+    /// What is seen now.
+    pub evidence: String,
+}
+
+/// A question as it is put to a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Identity; an approval given beforehand names it.
+    pub id: String,
+    /// The step that asks; empty for the run itself.
+    pub step: String,
+    /// Role that should answer.
+    pub role: String,
+    /// The text.
+    pub text: String,
+    /// Facts read now, a line each.
+    pub facts: Vec<String>,
+    /// What kind of answer it takes.
+    pub kind: AskedKind,
+}
+
+/// What kind of answer a question takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AskedKind {
+    /// As planned.
+    Planned(AskKind),
+    /// Adopt what was found, or stop.
+    Adopt,
+    /// Go on, roll back (if possible), or leave.
+    Paused {
+        /// Whether a rollback is possible.
+        can_roll_back: bool,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// Whether it is a yes.
+    pub yes: bool,
+    /// Who.
+    pub by: String,
+    /// How: `terminal`, `approve`, `yes`, `absent`.
+    pub how: String,
+    /// For a pause: what was chosen.
+    pub choice: Choice,
+}
+
+/// Whoever answers questions: a terminal, approvals given beforehand, a script of a rehearsal.
+pub trait Person {
+    /// Asks. Dropping the future withdraws the question.
+    fn ask<'a>(&'a self, asked: &'a Asked) -> Answer<'a, Answered>;
+}
+
+/// What a task needs besides itself.
+pub struct Cx<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The ports.
+    pub world: &'a World,
+    /// What `at_start(…)` refers to.
+    pub starts: &'a Starts,
+    /// Whoever answers.
+    pub person: &'a dyn Person,
+    /// Takes progress.
+    pub progress: &'a dyn Fn(Progress),
+    /// When things happened that clocks and messages refer to.
+    pub times: &'a Times,
+}
+
+/// Moments of a run, folded from the times of its records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The first record.
+    pub began: Option<Moment>,
+    /// The intent of the first freeze.
+    pub frozen: Option<Moment>,
+    /// The proof of the last promotion.
+    pub promoted: Option<Moment>,
+}
+
+impl Times {
+    /// What a message may name.
+    fn value(&self, name: &str, run: &str, now: Moment) -> Option<String> {
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+        match name {
+            "run.id" => Some(run.to_string()),
+            "run.elapsed" => self.began.map(|began| seconds(now.since(began))),
+            "run.write_gap" => match (self.frozen, self.promoted) {
+                (Some(frozen), Some(promoted)) => Some(seconds(promoted.since(frozen))),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Fills what is known only while running into a message; what is not known says so.
+fn fill(text: &str, cx: &Cx<'_>, run: &str) -> String {
+    struct Running<'a>(&'a Times, &'a str, Moment);
+
+    impl crate::language::interpolate::Lookup for Running<'_> {
+        fn get(&self, path: &str) -> crate::language::interpolate::Found {
+            let value = self.0.value(path, self.1, self.2);
+            crate::language::interpolate::Found::Text(value.unwrap_or_else(|| "unknown".into()))
+        }
+    }
+
+    let mut problems = crate::error::Problems::new();
+    let names = Running(cx.times, run, cx.world.clock.now());
+    crate::language::interpolate::interpolate_text(text, crate::error::Span::default(), &names, &mut problems)
+        .unwrap_or_else(|| text.to_string())
+}
+
+/// How long a change that nobody holds any more is looked for before it counts as absent. Kinds answer `moving` while a session
+/// of ours is still at the target, so this only covers a request on the wire.
+const SETTLE: Duration = Duration::from_millis(1500);
+/// How long a look before a change may stay unknown.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Turns a task into its record. `state` is as it was when the task began. Tasks that the driver does itself (intents, turns,
+/// endings) give none.
+pub async fn perform(cx: &Cx<'_>, task: &Task, state: &RunState, permit: Option<&Permit>) -> Option<Record> {
+    match task {
+        Task::Require(s) => Some(require(cx, *s, state).await),
+        Task::Look(s, e, purpose) => Some(look(cx, *s, *e, *purpose, state).await),
+        Task::Ask(question) => Some(ask(cx, question, state).await),
+        Task::Apply(s, e, undo, cursor) => Some(apply(cx, *s, *e, *undo, cursor, state, permit).await),
+        Task::Backoff(s) => {
+            let step = &cx.plan.steps[*s];
+            cx.world.clock.sleep(Duration::from_millis(step.retry_every_ms)).await;
+            Some(Record::Retrying { step: step.id.clone(), try_number: state.steps[*s].tries.max(1) + 1 })
+        }
+        Task::Gap => {
+            let allowed = Duration::from_millis(cx.plan.objectives.write_gap_ms);
+            let begun = cx.times.frozen.unwrap_or_else(|| cx.world.clock.now());
+            let left = allowed.saturating_sub(cx.world.clock.now().since(begun));
+            cx.world.clock.sleep(left).await;
+            Some(Record::Expired { allowed_ms: cx.plan.objectives.write_gap_ms })
+        }
+        Task::Watch(index) => Some(watch(cx, *index, state).await),
+        Task::Survey => Some(survey::survey(cx.plan, cx.world, state).await),
+        Task::Intend(..) | Task::Turn(_) | Task::End(..) => None,
+    }
+}
+
+fn sight<'a>(cx: &'a Cx<'_>, state: &'a RunState) -> Sight<'a> {
+    Sight { world: cx.world, run: &state.run, starts: cx.starts }
+}
+
+async fn require(cx: &Cx<'_>, s: usize, state: &RunState) -> Record {
+    let step = &cx.plan.steps[s];
+    let (holds, evidence) = match &step.require {
+        Some(condition) => {
+            let seen = condition.observe(sight(cx, state)).await;
+            (seen.truth, seen.evidence)
+        }
+        None => (Some(true), String::new()),
+    };
+    Record::Required { step: step.id.clone(), holds, evidence }
+}
+
+/// Looks until the standing settles: reached (and held), blocked, or the budget ends.
+async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunState) -> Record {
+    let step = &cx.plan.steps[s];
+    let planned = &step.effects[e];
+    let effect = &state.steps[s].effects[e];
+    let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
+    let prior = match purpose {
+        Purpose::Undo | Purpose::Undone => effect.intent.as_ref().map(|intent| intent.prior.clone()),
+        Purpose::Before | Purpose::After => None,
+    };
+    let orphaned =
+        effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { orphaned: true }));
+    let changes = planned.effect.class != Class::Looks;
+    let pace = planned.effect.pace;
+    let within = Duration::from_millis(pace.within_ms);
+    let every = Duration::from_millis(pace.every_ms.max(1));
+    let hold = Duration::from_millis(pace.hold_ms);
+    let begun = cx.world.clock.now();
+    let mut reached_since: Option<Moment> = None;
+    let mut told = String::new();
+    loop {
+        let facts = planned.action.observe(&planned.effect.id, sight(cx, state)).await;
+        let aim = prior.as_ref().map_or(Aim::Applied, Aim::Restored);
+        let judged = planned.action.judge(&planned.effect.id, &facts, aim, handover);
+        let now = cx.world.clock.now();
+        if judged.evidence != told {
+            told.clone_from(&judged.evidence);
+            (cx.progress)(Progress {
+                step: step.id.clone(),
+                effect: planned.name.clone(),
+                evidence: judged.evidence.clone(),
+            });
+        }
+        let spent = now.since(begun);
+        let settled = match judged.standing {
+            Standing::Reached => {
+                let since = *reached_since.get_or_insert(now);
+                now.since(since) >= hold
+            }
+            Standing::Blocked => true,
+            Standing::NotReached => {
+                reached_since = None;
+                match purpose {
+                    Purpose::Undo => true,
+                    Purpose::Before if changes => true,
+                    Purpose::After if orphaned => spent >= SETTLE.min(within),
+                    Purpose::Before | Purpose::After | Purpose::Undone => spent >= within,
+                }
+            }
+            Standing::Moving | Standing::Unknown => {
+                reached_since = None;
+                let patience =
+                    if purpose == Purpose::Before && changes { PATIENCE.min(within) } else { within };
+                spent >= patience
+            }
+        };
+        if settled {
+            return looked(cx, s, e, purpose, judged, facts);
+        }
+        cx.world.clock.sleep(every).await;
+    }
+}
+
+fn looked(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, judged: Judgement, facts: Facts) -> Record {
+    let step = &cx.plan.steps[s];
+    Record::Looked {
+        step: step.id.clone(),
+        effect: step.effects[e].name.clone(),
+        purpose,
+        standing: judged.standing,
+        evidence: judged.evidence,
+        facts,
+        handover: judged.handover,
+        remark: judged.remark,
+    }
+}
+
+async fn apply(
+    cx: &Cx<'_>,
+    s: usize,
+    e: usize,
+    undo: bool,
+    cursor: &str,
+    state: &RunState,
+    permit: Option<&Permit>,
+) -> Record {
+    let step = &cx.plan.steps[s];
+    let planned = &step.effects[e];
+    let effect = &state.steps[s].effects[e];
+    let intent = if undo { effect.undo.as_ref() } else { effect.intent.as_ref() };
+    let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
+    let id = planned.effect.id.as_str();
+    let reply = match (permit, intent) {
+        (Some(permit), Some(intent)) if undo => {
+            planned.action.undo(id, permit, &intent.prior, cx.world).await
+        }
+        (Some(permit), Some(intent)) => {
+            let action = planned.action.filled(&|text| fill(text, cx, &state.run));
+            action.apply(id, permit, &intent.prior, handover, cursor, cx.world).await
+        }
+        _ => Reply::lost("this process does not hold the permit"),
+    };
+    if let Reply::More { progress, .. } = &reply {
+        (cx.progress)(Progress {
+            step: step.id.clone(),
+            effect: planned.name.clone(),
+            evidence: progress.clone(),
+        });
+    }
+    Record::Replied {
+        step: step.id.clone(),
+        effect: planned.name.clone(),
+        attempt: intent.map_or(0, |intent| intent.attempt),
+        undo,
+        reply,
+    }
+}
+
+async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> Record {
+    let (asked, within, covers) = asked(cx.plan, question, state);
+    let answer = cx.person.ask(&asked);
+    let answered = if within.is_zero() {
+        answer.await
+    } else {
+        let expiry = cx.world.clock.sleep(within);
+        match futures_util::future::select(answer, expiry).await {
+            futures_util::future::Either::Left((answered, _)) => answered,
+            futures_util::future::Either::Right(_) => {
+                Answered { yes: false, by: String::new(), how: "absent".into(), choice: Choice::Leave }
+            }
+        }
+    };
+    let substance = match question {
+        Question::Paused => match answered.choice {
+            Choice::Continue => "continue",
+            Choice::RollBack => "roll_back",
+            Choice::Leave | Choice::Abandon => "leave",
+        }
+        .to_string(),
+        Question::Planned(..) | Question::Adopt(..) => covers,
+    };
+    Record::Answered { question: asked.id, yes: answered.yes, by: answered.by, how: answered.how, substance }
+}
+
+/// A question as it is put, how long it waits, and what a yes covers.
+fn asked(plan: &Plan, question: &Question, state: &RunState) -> (Asked, Duration, String) {
+    let facts_of = |s: usize| {
+        state.steps[s]
+            .effects
+            .iter()
+            .filter_map(|effect| effect.seen.as_ref())
+            .map(|seen| seen.evidence.clone())
+            .collect()
+    };
+    match question {
+        Question::Planned(s, q) => {
+            let step = &plan.steps[*s];
+            let Ask { id, kind, role, text, within_ms } = step.questions[*q].clone();
+            let asked = Asked {
+                id,
+                step: step.id.clone(),
+                role,
+                text,
+                facts: facts_of(*s),
+                kind: AskedKind::Planned(kind),
+            };
+            (asked, Duration::from_millis(within_ms), substance(plan, state, *s))
+        }
+        Question::Adopt(s, e) => {
+            let step = &plan.steps[*s];
+            let asked = Asked {
+                id: format!("adopt:{}/{}", step.id, step.effects[*e].name),
+                step: step.id.clone(),
+                role: String::new(),
+                text: format!(
+                    "{} is already so, and not by this run. Go on with it as it is? It will not be undone.",
+                    step.title
+                ),
+                facts: facts_of(*s),
+                kind: AskedKind::Adopt,
+            };
+            (asked, Duration::ZERO, String::new())
+        }
+        Question::Paused => {
+            let can_roll_back = !state.armed(plan) && !state.passed(plan) && state.changed();
+            let why = match &state.stage {
+                super::state::Stage::Paused { why, .. } => why.clone(),
+                _ => String::new(),
+            };
+            let asked = Asked {
+                id: format!("paused:{}", state.answers.len()),
+                step: String::new(),
+                role: String::new(),
+                text: format!("Paused: {why}. Go on, roll back, or leave it?"),
+                facts: Vec::new(),
+                kind: AskedKind::Paused { can_roll_back },
+            };
+            (asked, Duration::ZERO, String::new())
+        }
+    }
+}
+
+/// How often a watched condition is sampled.
+const SAMPLE: Duration = Duration::from_secs(2);
+
+async fn watch(cx: &Cx<'_>, index: usize, state: &RunState) -> Record {
+    let watch = &cx.plan.watches[index];
+    let allowed = Duration::from_millis(watch.for_ms);
+    let (mut untrue_since, mut silent_since) = (None, None);
+    loop {
+        let seen = watch.ok.observe(sight(cx, state)).await;
+        let now = cx.world.clock.now();
+        match seen.truth {
+            Some(true) => (untrue_since, silent_since) = (None, None),
+            Some(false) => {
+                silent_since = None;
+                untrue_since.get_or_insert(now);
+            }
+            None => {
+                untrue_since = None;
+                silent_since.get_or_insert(now);
+            }
+        }
+        for (since, silent) in [(untrue_since, false), (silent_since, true)] {
+            if since.is_some_and(|since| now.since(since) >= allowed) {
+                return Record::Breached { watch: watch.id.clone(), silent, evidence: seen.evidence };
+            }
+        }
+        cx.world.clock.sleep(SAMPLE.min(allowed.max(Duration::from_millis(100)))).await;
+    }
+}

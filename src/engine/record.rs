@@ -1,0 +1,293 @@
+//! The records of a run: the only inputs that change a decision. Types only grow.
+
+use crate::step::{Facts, Remark, Standing};
+use crate::world::Reply;
+use crate::world::postgres::Handover;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Why a look was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Before anything was intended, or for a check: is it so?
+    Before,
+    /// After our intent: did it come about?
+    After,
+    /// Before taking back: is there something of ours to take back?
+    Undo,
+    /// After taking back: is the prior value there?
+    Undone,
+}
+
+/// How a person or a rule ended a pause or began a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Go on where it stands.
+    Continue,
+    /// Take back everything that this run changed.
+    RollBack,
+    /// Leave it as it is; the run stays open.
+    Leave,
+    /// Close the run as it is, with a reason.
+    Abandon,
+}
+
+/// Where the run turns to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// Undo everything that this run changed, newest first.
+    RollBack,
+    /// Wait for a person.
+    Pause,
+    /// All steps are done: put temporary changes back and end.
+    Finish,
+    /// Nothing was changed: end as refused.
+    Refuse,
+    /// The step's failure becomes a warning; the run goes on without it.
+    Warn,
+}
+
+/// How a run, or one process of it, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All done and verified.
+    Completed,
+    /// Nothing changed or a person left it; or something temporary was not put back.
+    Failed,
+    /// Failed before the pivot, every change undone and observed.
+    RolledBack,
+    /// Waits for a person.
+    Paused,
+    /// A precondition said no; nothing changed.
+    Refused,
+    /// Paused because something could not be established.
+    Unknown,
+    /// What remains is listed.
+    RollbackFailed,
+}
+
+impl Verdict {
+    /// Whether the run is closed by it.
+    pub fn closes(self) -> bool {
+        match self {
+            Self::Completed | Self::Failed | Self::RolledBack | Self::Refused => true,
+            Self::Paused | Self::Unknown | Self::RollbackFailed => false,
+        }
+    }
+
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled_back",
+            Self::Paused => "paused",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::RollbackFailed => "rollback_failed",
+        }
+    }
+}
+
+/// One line of the journal, without what the chain adds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Record {
+    /// The run exists.
+    Created {
+        /// Identity (UUID version 7).
+        run: String,
+        /// Digest of the plan beside it.
+        plan: String,
+        /// Format of plan and journal.
+        format: u32,
+        /// Values that `at_start(…)` refers to: the signal and its value as decimal text, or why it is unknown.
+        starts: BTreeMap<String, String>,
+    },
+    /// A process begins to drive the run: everything in flight is in doubt from here.
+    Opened {
+        /// Version of mrctl.
+        version: String,
+        /// Who runs it.
+        operator: String,
+        /// On which host.
+        host: String,
+        /// Process number.
+        pid: u32,
+        /// Whether a person can be asked.
+        terminal: bool,
+        /// What the person chose when resuming.
+        choice: Choice,
+        /// Why, if they said.
+        reason: String,
+        /// Bytes of a torn last line that were cut.
+        torn: u64,
+    },
+    /// The outcome of a step's `require`.
+    Required {
+        /// Step.
+        step: String,
+        /// True, false, or unknown when absent.
+        holds: Option<bool>,
+        /// What was seen.
+        evidence: String,
+    },
+    /// A judged look that ended a wait.
+    Looked {
+        /// Step.
+        step: String,
+        /// Effect.
+        effect: String,
+        /// Why it was made.
+        purpose: Purpose,
+        /// What the facts mean.
+        standing: Standing,
+        /// One line.
+        evidence: String,
+        /// What was seen.
+        facts: Facts,
+        /// Proof for a promotion, if it is one.
+        handover: Option<Handover>,
+        /// What an ending must mention.
+        remark: Option<Remark>,
+    },
+    /// An answer of a person, or of an approval given beforehand.
+    Answered {
+        /// Question.
+        question: String,
+        /// Whether it is a yes.
+        yes: bool,
+        /// Who.
+        by: String,
+        /// How: `terminal`, `approve`, `yes`, `absent`.
+        how: String,
+        /// What the consent covers: the substance of the facts that were shown.
+        substance: String,
+    },
+    /// About to change something. Durable before the change.
+    Intent {
+        /// Step.
+        step: String,
+        /// Effect.
+        effect: String,
+        /// Counts from 1.
+        attempt: u32,
+        /// Whether it takes the effect back.
+        undo: bool,
+        /// Facts of the last look before: what undo restores. For an undo, those of the effect's own intent.
+        prior: Facts,
+    },
+    /// What the change's call said.
+    Replied {
+        /// Step.
+        step: String,
+        /// Effect.
+        effect: String,
+        /// Attempt.
+        attempt: u32,
+        /// Whether it takes the effect back.
+        undo: bool,
+        /// What it said.
+        reply: Reply,
+    },
+    /// A failed step is tried again.
+    Retrying {
+        /// Step.
+        step: String,
+        /// Which try comes now, from 2.
+        try_number: u32,
+    },
+    /// The gap clock ran out before the pivot was armed.
+    Expired {
+        /// Milliseconds that were allowed.
+        allowed_ms: u64,
+    },
+    /// A watch was untrue, or silent, for too long.
+    Breached {
+        /// Watch.
+        watch: String,
+        /// Whether it was silence.
+        silent: bool,
+        /// What was seen.
+        evidence: String,
+    },
+    /// The process was asked to stop.
+    Signalled {
+        /// `SIGINT`, `SIGTERM` or `SIGHUP`.
+        signal: String,
+    },
+    /// A lock on a member was lost and could not be retaken.
+    LockLost {
+        /// Which.
+        what: String,
+    },
+    /// The run turns.
+    Turned {
+        /// Where to.
+        to: Turn,
+        /// Step that caused it, if one did.
+        step: String,
+        /// Whether something could not be established (as opposed to known bad).
+        unknown: bool,
+        /// Why.
+        why: String,
+    },
+    /// The last look at everything before a verdict.
+    Surveyed {
+        /// The world line.
+        world: String,
+        /// What an ending must mention.
+        notes: Vec<String>,
+        /// Data sets from which writes are frozen, as seen now.
+        frozen: Vec<String>,
+        /// Data sets whose old primary took commits after the handover.
+        diverged: Vec<String>,
+        /// Whether anything could not be seen.
+        unknown: bool,
+    },
+    /// How it ended.
+    Ended {
+        /// The verdict.
+        verdict: Verdict,
+        /// Why, in one line.
+        why: String,
+        /// The world line.
+        world: String,
+    },
+    /// A closed or open run is closed by a person.
+    Abandoned {
+        /// Who.
+        operator: String,
+        /// Why.
+        reason: String,
+        /// The world line.
+        world: String,
+    },
+}
+
+impl Record {
+    /// Whether it must be on disk before anything else happens.
+    pub fn durable(&self) -> bool {
+        match self {
+            Self::Created { .. }
+            | Self::Opened { .. }
+            | Self::Answered { .. }
+            | Self::Intent { .. }
+            | Self::Replied { .. }
+            | Self::Turned { .. }
+            | Self::Expired { .. }
+            | Self::Breached { .. }
+            | Self::Signalled { .. }
+            | Self::LockLost { .. }
+            | Self::Ended { .. }
+            | Self::Abandoned { .. } => true,
+            Self::Required { .. } | Self::Looked { .. } | Self::Retrying { .. } | Self::Surveyed { .. } => {
+                false
+            }
+        }
+    }
+}

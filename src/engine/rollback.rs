@@ -1,0 +1,113 @@
+//! Taking back what this run changed: newest first, only when nothing is in flight, each undo with an intent of its own.
+
+use super::decide::{Task, surveyed};
+use super::record::{Purpose, Verdict};
+use super::state::{EffectState, Flight, RunState, Undone};
+use crate::plan::Plan;
+use crate::step::{Class, Standing};
+use std::collections::BTreeSet;
+
+/// How often an undo is tried.
+const UNDO_TRIES: u32 = 3;
+
+/// Calls and their looks that are in flight and have to settle.
+pub(super) fn flying(state: &RunState) -> BTreeSet<Task> {
+    let mut tasks = BTreeSet::new();
+    for (s, step) in state.steps.iter().enumerate() {
+        for (e, effect) in step.effects.iter().enumerate() {
+            for (intent, undo) in [(&effect.intent, false), (&effect.undo, true)] {
+                if let Some(intent) = intent
+                    && let Flight::InFlight { cursor } = &intent.flight
+                    && cursor.is_empty()
+                {
+                    tasks.insert(Task::Apply(s, e, undo, cursor.clone()));
+                }
+            }
+        }
+    }
+    tasks
+}
+
+/// What a rollback wants now.
+pub(super) fn roll_back(plan: &Plan, state: &RunState, why: &str, _step: &str) -> BTreeSet<Task> {
+    let flying = flying(state);
+    if !flying.is_empty() {
+        return flying;
+    }
+    let task = match next_undo(plan, state, |s, _| plan.steps[s].keep_because.is_none()) {
+        Ok(Some(task)) => task,
+        Ok(None) => surveyed(state, Task::End(Verdict::RolledBack, why.to_string())),
+        Err(what) => surveyed(state, Task::End(Verdict::RollbackFailed, format!("{why}; then {what}"))),
+    };
+    BTreeSet::from([task])
+}
+
+/// The next thing to take back among the effects that `wanted` names; nothing when all are; an error when one cannot be.
+pub(super) fn next_undo(
+    plan: &Plan,
+    state: &RunState,
+    wanted: impl Fn(usize, usize) -> bool,
+) -> Result<Option<Task>, String> {
+    let mut failed = Vec::new();
+    for (s, e) in state.intents.iter().rev().copied() {
+        let planned = &plan.steps[s].effects[e];
+        let effect = &state.steps[s].effects[e];
+        if planned.effect.class != Class::Undoable || !effect.stands() || !wanted(s, e) {
+            continue;
+        }
+        match undo_one(s, e, effect) {
+            Ok(task) => {
+                // An older change is not taken back over the head of one that could not be.
+                if failed.is_empty() {
+                    return Ok(Some(task));
+                }
+            }
+            Err(why) => {
+                failed.push(format!("{}/{} could not be taken back: {why}", plan.steps[s].id, planned.name))
+            }
+        }
+    }
+    if failed.is_empty() { Ok(None) } else { Err(failed.join("; ")) }
+}
+
+fn undo_one(s: usize, e: usize, effect: &EffectState) -> Result<Task, String> {
+    let evidence = || {
+        effect.seen.as_ref().map_or_else(|| "it could not be seen".to_string(), |seen| seen.evidence.clone())
+    };
+    match effect.undone {
+        Some(Undone::Failed { .. }) => return Err(evidence()),
+        Some(Undone::Restored | Undone::Foreign) | None => {}
+    }
+    let look = |purpose: Purpose| Ok(Task::Look(s, e, purpose));
+    match &effect.undo {
+        None => match &effect.seen {
+            Some(seen) if seen.purpose == Purpose::Undo && seen.standing == Standing::NotReached => {
+                Ok(Task::Intend(s, e, true))
+            }
+            _ => look(Purpose::Undo),
+        },
+        Some(undo) => match &undo.flight {
+            Flight::InFlight { cursor } => Ok(Task::Apply(s, e, true, cursor.clone())),
+            Flight::InDoubt { .. } | Flight::Acknowledged | Flight::Landed | Flight::Refused { .. } => {
+                match &effect.seen {
+                    None => look(Purpose::Undone),
+                    Some(seen) if seen.purpose == Purpose::Undone && effect.attempts < undo_limit(effect) => {
+                        Ok(Task::Intend(s, e, true))
+                    }
+                    Some(seen) if seen.purpose == Purpose::Undo && seen.standing == Standing::NotReached => {
+                        Ok(Task::Intend(s, e, true))
+                    }
+                    Some(seen) if seen.purpose == Purpose::Undone => Err(match &undo.flight {
+                        Flight::Refused { why } => format!("refused: {why}; {}", seen.evidence),
+                        _ => seen.evidence.clone(),
+                    }),
+                    Some(_) => look(Purpose::Undone),
+                }
+            }
+        },
+    }
+}
+
+fn undo_limit(effect: &EffectState) -> u32 {
+    effect.intent.as_ref().map_or(0, |intent| intent.attempt) + UNDO_TRIES
+}

@@ -1,0 +1,278 @@
+//! Looks at everything once: for the ending of a run, for `status`, for a dry run.
+
+use super::record::Record;
+use super::state::RunState;
+use crate::plan::Plan;
+use crate::step::condition::Starts;
+use crate::step::{Aim, Class, Found, Sight, Standing};
+use crate::world::dns::{RecordName, Shares};
+use crate::world::postgres::{Scope, ServerFacts};
+use crate::world::signal::SignalCall;
+use crate::world::{Known, Member, World};
+use std::collections::BTreeMap;
+
+/// A cluster as seen now.
+#[derive(Clone, Debug)]
+pub struct ClusterNow {
+    /// Facts by region.
+    pub members: BTreeMap<String, Known<ServerFacts>>,
+}
+
+impl ClusterNow {
+    /// Regions observed as primaries.
+    pub fn primaries(&self) -> Vec<&str> {
+        self.members
+            .iter()
+            .filter(|(_, facts)| facts.is(|facts| !facts.in_recovery()))
+            .map(|(region, _)| region.as_str())
+            .collect()
+    }
+
+    /// Regions from which new transactions can write: primaries that are not frozen.
+    pub fn writable(&self) -> Vec<&str> {
+        self.members
+            .iter()
+            .filter(|(_, facts)| facts.is(|facts| !facts.in_recovery() && !facts.read_only.on))
+            .map(|(region, _)| region.as_str())
+            .collect()
+    }
+
+    /// Whether a primary exists but none accepts writes by default.
+    pub fn frozen(&self) -> bool {
+        !self.primaries().is_empty() && self.writable().is_empty()
+    }
+
+    /// Whether no standby streams from the primary: a second failure would lose data.
+    pub fn unprotected(&self) -> Known<bool> {
+        let Some(primary) = self.members.values().filter_map(Known::get).find_map(ServerFacts::primary)
+        else {
+            return Known::unknown("no primary was seen");
+        };
+        primary.senders.as_ref().map(|senders| !senders.iter().any(|sender| sender.state == "streaming"))
+    }
+}
+
+/// Looks at the members of a cluster, all at once.
+pub async fn cluster(world: &World, name: &str, regions: &[String], run: &str) -> ClusterNow {
+    let scope = Scope { keep: Vec::new(), run: run.to_string() };
+    let looks = regions.iter().map(|region| {
+        let (member, scope) = (Member::new(name, region), &scope);
+        async move { (region.clone(), world.postgres.look(&member, scope).await) }
+    });
+    ClusterNow { members: futures_util::future::join_all(looks).await.into_iter().collect() }
+}
+
+/// Shares of a record at each of its servers.
+pub async fn record(world: &World, name: &str, servers: &[String]) -> BTreeMap<String, Known<Shares>> {
+    let looks = servers.iter().map(|server| {
+        let at = RecordName { record: name.to_string(), server: server.clone() };
+        async move {
+            let shares = match world.dns.look(&at).await {
+                Known::Known(facts) => facts.shares,
+                Known::Unknown(why) => Known::Unknown(why),
+            };
+            (server.clone(), shares)
+        }
+    });
+    futures_util::future::join_all(looks).await.into_iter().collect()
+}
+
+/// Shares in words: `100% us-east`, `90% eu-west, 10% us-east`.
+pub fn shares_in_words(shares: &Shares) -> String {
+    let parts: Vec<String> = shares
+        .iter()
+        .filter(|(_, share)| **share > 0)
+        .map(|(region, share)| {
+            if share % 100 == 0 {
+                format!("{}% {region}", share / 100)
+            } else {
+                format!("{}.{:02}% {region}", share / 100, share % 100)
+            }
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// What a server is now, in a word or two.
+fn server_in_words(facts: &Known<ServerFacts>) -> String {
+    match facts {
+        Known::Unknown(why) if why.contains("refused") || why.contains("stopped") => "not running".into(),
+        Known::Unknown(_) => "unknown".into(),
+        Known::Known(facts) if facts.in_recovery() => "standby".into(),
+        Known::Known(facts) if facts.read_only.on => "frozen".into(),
+        Known::Known(_) => "writable".into(),
+    }
+}
+
+/// The last look before a verdict.
+pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
+    let mut parts = Vec::new();
+    let mut notes = Vec::new();
+    let (mut frozen, mut diverged, mut unknown) = (Vec::new(), Vec::new(), false);
+    let passed = state.passed(plan);
+    for (name, regions) in &plan.clusters {
+        let now = cluster(world, name, regions, &state.run).await;
+        let label =
+            |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
+        let writable = now.writable();
+        let seen = now.members.values().filter(|facts| facts.get().is_some()).count();
+        let writes = match writable.as_slice() {
+            [] if seen == 0 => {
+                unknown = true;
+                "unknown".to_string()
+            }
+            [] if now.frozen() => "nowhere (FROZEN)".to_string(),
+            [] => "nowhere seen".to_string(),
+            several => several.join(" and "),
+        };
+        if writable.is_empty() && seen < now.members.len() && passed {
+            unknown = true;
+        }
+        parts.push(format!("{}: {writes}", label("writes")));
+        let old = if passed { &plan.from } else { &plan.to };
+        if let Some(facts) = now.members.get(old) {
+            let what = if passed { "old primary" } else { "standby" };
+            parts.push(format!("{}: {}", label(what), server_in_words(facts)));
+            if passed && let Some(handover) = state.handovers.get(name) {
+                match facts.get().and_then(ServerFacts::primary) {
+                    Some(primary) if primary.next_transaction > handover.next_transaction => {
+                        diverged.push(name.clone())
+                    }
+                    _ => {}
+                }
+                if facts.is(|facts| !facts.in_recovery()) {
+                    notes.push(format!(
+                        "the old primary of {name} in {old} is only frozen by its setting: stop it, or make it a standby"
+                    ));
+                }
+            }
+        }
+        if now.frozen() {
+            frozen.push(name.clone());
+        }
+        if now.unprotected().is(|unprotected| *unprotected) {
+            notes.push(format!("{name} is UNPROTECTED: no standby follows the primary"));
+        }
+        if writable.len() > 1 {
+            notes.push(format!("{name} can be written in {}: SPLIT BRAIN", writable.join(" and ")));
+            diverged.push(name.clone());
+        }
+    }
+    for (name, servers) in &plan.records {
+        let shares = record(world, name, servers).await;
+        let mut words: Vec<String> = shares
+            .values()
+            .map(|shares| match shares {
+                Known::Known(shares) => shares_in_words(shares),
+                Known::Unknown(_) => "unknown".into(),
+            })
+            .collect();
+        words.sort();
+        words.dedup();
+        let label = if plan.records.len() > 1 { format!("traffic of {name}") } else { "traffic".to_string() };
+        parts.push(format!("{label}: {}", words.join(" or ")));
+    }
+    let undo = if passed {
+        "not possible"
+    } else if state.armed(plan) {
+        "not while the promotion is armed"
+    } else if state.changed() {
+        "possible"
+    } else {
+        "nothing to undo"
+    };
+    parts.push(format!("undo: {undo}"));
+    Record::Surveyed { world: parts.join(" · "), notes, frozen, diverged, unknown }
+}
+
+/// What one look at an effect saw, outside of a run.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// What the facts mean.
+    pub judged: crate::step::Judgement,
+    /// What would change, and the exact statements.
+    pub would: Vec<String>,
+    /// Identity facts.
+    pub identity: Vec<(String, String)>,
+}
+
+/// Looks at every effect of a plan once, read-only. What runs side by side is looked at side by side; all of it is bounded by the
+/// ports' own deadlines.
+pub async fn preview(plan: &Plan, world: &World, starts: &Starts) -> BTreeMap<(usize, usize), Preview> {
+    let sight = Sight { world, run: "", starts };
+    let effects = plan.effects().filter(|(s, _, _)| plan.steps[*s].skipped.is_none());
+    let looks = effects.map(|(s, e, planned)| async move {
+        let id = planned.effect.id.as_str();
+        let facts = planned.action.observe(id, sight).await;
+        let preview = Preview {
+            judged: planned.action.judge(id, &facts, Aim::Applied, None),
+            would: planned.action.would(id, &facts, world),
+            identity: planned.action.identity(id, &facts),
+        };
+        ((s, e), preview)
+    });
+    futures_util::future::join_all(looks).await.into_iter().collect()
+}
+
+/// Why the button would not work now; empty when it would. From the first freeze on, a step may depend on the ones before it, so
+/// only what cannot be seen at all counts there.
+pub fn obstacles(plan: &Plan, seen: &BTreeMap<(usize, usize), Preview>) -> Vec<String> {
+    let freeze =
+        plan.effects().find(|(_, _, planned)| planned.effect.freezes.is_some()).map(|(s, e, _)| (s, e));
+    let mut obstacles = Vec::new();
+    for ((s, e), preview) in seen {
+        let step = &plan.steps[*s];
+        let changes = step.effects[*e].effect.class != Class::Looks;
+        let later = freeze.is_some_and(|freeze| (*s, *e) > freeze);
+        let stands = match preview.judged.standing {
+            Standing::Unknown => true,
+            Standing::Blocked => !later,
+            Standing::NotReached | Standing::Moving => !changes && !later,
+            Standing::Reached => changes && !later && step.effects[*e].effect.found == Found::Ask,
+        };
+        if stands && !step.best_effort {
+            obstacles.push(format!("{}: {}", step.id, preview.judged.evidence));
+        }
+    }
+    obstacles
+}
+
+/// The values that `at_start(…)` refers to.
+pub async fn starts(plan: &Plan, world: &World) -> Starts {
+    let conditions = plan
+        .steps
+        .iter()
+        .flat_map(|step| {
+            step.require.iter().chain(step.effects.iter().filter_map(|planned| planned.action.condition()))
+        })
+        .chain(plan.watches.iter().map(|watch| &watch.ok));
+    let calls: std::collections::BTreeSet<_> = conditions.flat_map(|condition| condition.starts()).collect();
+    let mut starts = Starts::new();
+    for call in calls {
+        let sample = world.signals.sample(&call).await;
+        starts.insert(call, sample);
+    }
+    starts
+}
+
+/// `at_start` values as the journal keeps them, and back.
+pub fn starts_in_words(starts: &Starts) -> BTreeMap<String, String> {
+    let word = |sample: &Known<f64>| match sample {
+        Known::Known(value) => format!("{value}"),
+        Known::Unknown(why) => format!("unknown: {why}"),
+    };
+    starts.iter().map(|(call, sample)| (format!("{} {}", call.name, call.of), word(sample))).collect()
+}
+
+/// See [`starts_in_words`].
+pub fn starts_from_words(words: &BTreeMap<String, String>) -> Starts {
+    let read = |(key, word): (&String, &String)| {
+        let (name, of) = key.split_once(' ').unwrap_or((key, ""));
+        let sample = match word.parse::<f64>() {
+            Ok(value) => Known::Known(value),
+            Err(_) => Known::unknown(word.strip_prefix("unknown: ").unwrap_or(word)),
+        };
+        (SignalCall { name: name.to_string(), of: of.to_string() }, sample)
+    };
+    words.iter().map(read).collect()
+}

@@ -1,0 +1,34 @@
+//! A journal in memory, for rehearsal and tests of the engine.
+
+use super::chain::{self, GENESIS, Line};
+use super::{AppendError, IntentKey, Permit, Storage};
+use serde_json::{Map, Value};
+
+/// Lines in memory, chained like those of a file.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryJournal {
+    /// The lines so far.
+    pub lines: Vec<Line>,
+    /// What the next line is stamped with; the caller advances it.
+    pub now: i64,
+}
+
+impl Storage for MemoryJournal {
+    fn append(&mut self, body: Map<String, Value>, _durable: bool) -> Result<Line, AppendError> {
+        let seq = self.lines.len() as u64;
+        let prev = self.lines.last().map_or(GENESIS, |line| line.hash.as_str());
+        let (text, _) = chain::write(seq, self.now, prev, body);
+        let line = chain::read(self.lines.len() + 1, &text, prev, seq)
+            .map_err(|error| AppendError { why: error.to_string(), line: text })?;
+        self.lines.push(line.clone());
+        Ok(line)
+    }
+
+    fn append_intent(
+        &mut self,
+        key: IntentKey,
+        body: Map<String, Value>,
+    ) -> Result<(Line, Permit), AppendError> {
+        Ok((self.append(body, true)?, Permit::new(key)))
+    }
+}

@@ -1,0 +1,79 @@
+//! Bringing the old primary back as a standby, so that a demonstration can go back and forth.
+//!
+//! Each step is there because leaving it out fails in a way that looks like success; see `docs/design/0004-lab.md`.
+
+use secrecy::ExposeSecret;
+
+use super::error::{DatabaseContext, LabError, Result};
+use super::postgres::{Role, Standing, create_slot, wait_streaming};
+use super::secrets::Secret;
+use super::{Lab, Region, postgres, postgres_config, process};
+
+impl Lab {
+    /// Makes the server that is not primary a streaming standby of the one that is. Writes that only the old primary has
+    /// are undone (`pg_rewind`). Returns the region that rejoined. Refused unless exactly one primary can be told.
+    pub async fn rejoin(&self) -> Result<Region> {
+        let (eu, us) = tokio::join!(self.database(Region::EuWest), self.database(Region::UsEast));
+        let primary = match (&eu, &us) {
+            (Standing::Primary { timeline: a, .. }, Standing::Primary { timeline: b, .. }) if a == b => {
+                return Err(LabError::Refused("both servers are primary on the same timeline".into()));
+            }
+            (Standing::Primary { timeline: a, .. }, Standing::Primary { timeline: b, .. }) if b > a => {
+                Region::UsEast
+            }
+            (Standing::Primary { .. }, _) => Region::EuWest,
+            (_, Standing::Primary { .. }) => Region::UsEast,
+            _ => return Err(LabError::Refused("no server answers as primary".into())),
+        };
+        self.rejoin_to(primary).await
+    }
+
+    /// The same with the primary named, which also decides between two.
+    pub async fn rejoin_to(&self, primary: Region) -> Result<Region> {
+        let old = primary.other();
+        let session = self.connect_to(primary, Role::Superuser, "postgres").await?;
+        // Without it the control file of a fresh primary still holds the old timeline, and pg_rewind finds nothing to do.
+        session.batch_execute("SET default_transaction_read_only = off; CHECKPOINT").await.of(primary)?;
+        // Before anything streams from it: what the standby needs must not be recycled.
+        create_slot(&session, primary).await?;
+        postgres::stop(self, old).await?;
+        self.rewind(old, primary).await?;
+        // pg_rewind brought the primary's files along; a leftover freeze would come back with the next promotion.
+        postgres_config::write_config(&self.layout, self.account, old, &self.ports())?;
+        postgres_config::set_standby(&self.layout, self.account, old, true)?;
+        postgres::start(self, old).await?;
+        wait_streaming(self, primary).await?;
+        self.drop_slot(old).await?;
+        Ok(old)
+    }
+
+    async fn rewind(&self, target: Region, source: Region) -> Result<()> {
+        let password = self.secrets().read(Secret::Superuser)?;
+        let server = format!(
+            "host={} port={} user=postgres dbname=postgres sslmode=verify-full sslrootcert='{}'",
+            source.address(),
+            self.ports().postgres,
+            self.pki().ca().display()
+        );
+        let mut rewind = process::command(self.programs.postgres("pg_rewind"));
+        rewind
+            .arg(format!("--target-pgdata={}", self.layout.pgdata(target).display()))
+            .arg(format!("--source-server={server}"))
+            .arg("--no-sync")
+            .env("PGPASSWORD", password.expose_secret());
+        process::run(rewind, self.account).await.map(|_| ())
+    }
+
+    /// The slot that the new standby kept from its time as primary: nobody reads it, and it would keep all WAL for ever.
+    async fn drop_slot(&self, region: Region) -> Result<()> {
+        let session = self.connect_to(region, Role::Superuser, "postgres").await?;
+        session
+            .execute(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name = $1",
+                &[&region.other().slot()],
+            )
+            .await
+            .of(region)?;
+        Ok(())
+    }
+}

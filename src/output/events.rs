@@ -1,0 +1,301 @@
+//! The events of `--output json`: one table, from which `docs/reference/events.md` is made and against which the writer is tested.
+
+use std::fmt::Write as _;
+
+/// Version of the events. Fields and events are only added within one; a reader ignores what it does not know.
+pub const SCHEMA: u32 = 1;
+
+/// A field of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Its JSON type, and `null` if it can be.
+    pub kind: &'static str,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+/// An event.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// The value of `event`.
+    pub name: &'static str,
+    /// When it is written.
+    pub when: &'static str,
+    /// Its own fields, besides the common ones.
+    pub fields: &'static [Field],
+}
+
+const fn f(name: &'static str, kind: &'static str, meaning: &'static str) -> Field {
+    Field { name, kind, meaning }
+}
+
+const STEP: Field = f("step", "string", "identity of the step in the runbook");
+const TITLE: Field = f("title", "string", "title of the step");
+const SECTION: Field = f("section", "string", "title of its section; empty if the runbook has none");
+const EFFECT: Field = f("effect", "string", "name of the effect within the step");
+const ATTEMPT: Field =
+    f("attempt", "integer", "number of the attempt, from 1, over the whole life of the run");
+const UNDO: Field = f("undo", "boolean", "whether it takes the effect back");
+const DONE: Field = f("done", "integer", "steps that need nothing more");
+const TOTAL: Field = f("total", "integer", "steps in all, without those that are skipped");
+const WORLD: Field =
+    f("world", "string", "the world line: who takes writes, what the old primary is, where traffic goes");
+
+/// Fields that every event has.
+pub const COMMON: &[Field] = &[
+    f("schema", "integer", "version of the events: 1"),
+    f("event", "string", "name of the event"),
+    f("seq", "integer", "number of the journal's record that it comes from; for `progress`, of the last one"),
+    f("at", "string", "time in UTC, RFC 3339 with milliseconds, on the clock of the host that runs mrctl"),
+    f("run", "string", "identity of the run"),
+];
+
+/// All events.
+pub const EVENTS: &[Event] = &[
+    Event {
+        name: "run_created",
+        when: "The run exists; nothing has been changed.",
+        fields: &[
+            f("plan_digest", "string", "SHA-256 of the plan: what an approval refers to"),
+            f("runbook", "string", "name of the runbook"),
+            f("run_title", "string", "title of the runbook, with names filled in"),
+            f("environment", "string", "name of the environment, from the inventory"),
+            f("from", "string", "source region"),
+            f("to", "string", "target region"),
+            f("mode", "string", "`planned` or `unplanned`"),
+            f("drill", "string", "`real` or the kind of drill"),
+            TOTAL,
+        ],
+    },
+    Event {
+        name: "run_started",
+        when: "A process begins to drive the run, for the first time or after a resume.",
+        fields: &[
+            f("resumed", "boolean", "whether the run had been driven before"),
+            f("version", "string", "version of mrctl"),
+            f("operator", "string", "who runs it"),
+            f("host", "string", "on which host"),
+            f("pid", "integer", "process number"),
+            f("terminal", "boolean", "whether a person can be asked"),
+            f("choice", "string", "`continue` or `roll_back`"),
+            f("reason", "string", "why it was resumed; may be empty"),
+            f("torn", "integer", "bytes of an unfinished last line of the journal that were cut"),
+        ],
+    },
+    Event {
+        name: "step_started",
+        when: "A step begins. Derived: shares its `seq` with the record that made it so.",
+        fields: &[STEP, TITLE, SECTION, DONE, TOTAL],
+    },
+    Event {
+        name: "step_required",
+        when: "The `require` of a step was evaluated.",
+        fields: &[
+            STEP,
+            TITLE,
+            SECTION,
+            f("holds", "boolean or null", "whether it holds; `null`: cannot be told"),
+            f("evidence", "string", "what was seen"),
+        ],
+    },
+    Event {
+        name: "step_looked",
+        when: "A look was judged.",
+        fields: &[
+            STEP,
+            TITLE,
+            SECTION,
+            EFFECT,
+            f("purpose", "string", "`before`, `after`, `undo` or `undone`"),
+            f("standing", "string", "`reached`, `not_reached`, `moving`, `blocked` or `unknown`"),
+            f("evidence", "string", "one line, with the numbers that were seen"),
+            f(
+                "handover",
+                "string or null",
+                "how the handover that it proved was made: `soft`, `shutdown` or `loss_accepted`",
+            ),
+            f("remark", "string or null", "`foreign_change` or `divergence`"),
+        ],
+    },
+    Event {
+        name: "answered",
+        when: "A question was answered by a person, by an approval given beforehand, or by nobody in time.",
+        fields: &[
+            f(
+                "question",
+                "string",
+                "identity of the question: `step/question`, `adopt:step/effect` or `paused:n`",
+            ),
+            f("text", "string", "the question; empty for the run's own"),
+            f("yes", "boolean", "whether it is a yes"),
+            f("by", "string", "who"),
+            f("how", "string", "`terminal`, `approve`, `yes` or `absent`"),
+            f("choice", "string or null", "after a pause: `continue`, `roll_back` or `leave`"),
+        ],
+    },
+    Event {
+        name: "intent",
+        when: "Something is about to be changed; this is on disk before it is.",
+        fields: &[
+            STEP,
+            TITLE,
+            SECTION,
+            EFFECT,
+            ATTEMPT,
+            UNDO,
+            f("class", "string", "`undoable`, `pivot` or `forward_only`"),
+        ],
+    },
+    Event {
+        name: "reply",
+        when: "The call of a change was answered, or was not. It proves nothing, except a refusal.",
+        fields: &[
+            STEP,
+            TITLE,
+            SECTION,
+            EFFECT,
+            ATTEMPT,
+            UNDO,
+            f("said", "string", "`acknowledged`, `more`, `refused` or `lost`"),
+            f("text", "string", "what it said, how far it is, or why"),
+        ],
+    },
+    Event {
+        name: "step_ended",
+        when: "A step settled. Derived: shares its `seq` with the record that made it so.",
+        fields: &[
+            STEP,
+            TITLE,
+            SECTION,
+            f("state", "string", "`done`, `found`, `warned`, `failed` or `unknown`"),
+            f("evidence", "string", "what was seen last, or why"),
+            f("elapsed_ms", "integer or null", "milliseconds since it began"),
+            DONE,
+            TOTAL,
+        ],
+    },
+    Event {
+        name: "retrying",
+        when: "A failed step is tried again.",
+        fields: &[STEP, TITLE, SECTION, f("try", "integer", "which try comes now, from 2")],
+    },
+    Event {
+        name: "expired",
+        when: "The gap clock ran out before the pivot was armed.",
+        fields: &[f("allowed_ms", "integer", "milliseconds that were allowed")],
+    },
+    Event {
+        name: "breached",
+        when: "A watch was untrue, or had no data, for too long.",
+        fields: &[
+            f("watch", "string", "identity of the watch"),
+            f("silent", "boolean", "whether it was for lack of data"),
+            f("evidence", "string", "what was seen"),
+        ],
+    },
+    Event {
+        name: "signalled",
+        when: "The process was asked to stop.",
+        fields: &[f("signal", "string", "`SIGINT`, `SIGTERM` or `SIGHUP`")],
+    },
+    Event {
+        name: "lock_lost",
+        when: "A lock was lost and could not be retaken.",
+        fields: &[f("what", "string", "which")],
+    },
+    Event {
+        name: "turned",
+        when: "The run turns.",
+        fields: &[
+            f("to", "string", "`roll_back`, `pause`, `finish`, `refuse` or `warn`"),
+            f("step", "string", "step that caused it; empty if none did"),
+            f("unknown", "boolean", "whether something could not be established, as opposed to known bad"),
+            f("why", "string", "why"),
+        ],
+    },
+    Event {
+        name: "surveyed",
+        when: "Everything was looked at before an ending.",
+        fields: &[
+            WORLD,
+            f("notes", "array of strings", "what the ending must mention"),
+            f("frozen", "array of strings", "data sets from which writes are frozen"),
+            f("diverged", "array of strings", "data sets that took commits on both sides"),
+            f("unknown", "boolean", "whether anything could not be seen"),
+        ],
+    },
+    Event {
+        name: "ended",
+        when: "The process ends with a verdict.",
+        fields: &[
+            f("verdict", "string", "one word; see the exit codes"),
+            f("exit_code", "integer", "what the process ends with"),
+            f("open", "boolean", "whether the run is still open"),
+            f("why", "string", "why, in one line; empty if all went well"),
+            WORLD,
+            f("elapsed_ms", "integer", "milliseconds since the run was created"),
+            f(
+                "write_gap_ms",
+                "integer or null",
+                "from the first freeze's intent to the last promotion's proof, or to the proof that the freeze was taken back; `null`: nothing was frozen, or it still is",
+            ),
+            f(
+                "frozen_since",
+                "string or null",
+                "when writes were stopped, if this run has not let them go on",
+            ),
+            f(
+                "service_restored_ms",
+                "integer or null",
+                "from the beginning to the step that marks `service_restored`",
+            ),
+            f(
+                "standing",
+                "array of strings",
+                "changes of this run that stand or may stand, as `step/effect`",
+            ),
+            f("next", "array of strings", "commands that make sense now"),
+        ],
+    },
+    Event {
+        name: "abandoned",
+        when: "A person closed the run as it is.",
+        fields: &[f("operator", "string", "who"), f("reason", "string", "why"), WORLD],
+    },
+    Event {
+        name: "progress",
+        when: "Something moves. Never journalled; at most one a second for each effect, the rest is dropped.",
+        fields: &[STEP, TITLE, SECTION, EFFECT, f("evidence", "string", "what is seen now")],
+    },
+];
+
+/// The text of `docs/reference/events.md`.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Events\n\n\
+         <!-- Made from the table in src/output/events.rs by its test; change it there. -->\n\n\
+         `--output json` writes one JSON object a line to standard output, the same in a drill and for real. Standard error\n\
+         stays for people. Each record of the journal gives one event; `step_started` and `step_ended` are derived from the\n\
+         record before them, and `progress` comes from no record at all.\n\n\
+         Within one `schema`, events and fields are only added: ignore what you do not know. Times and counts are integers.\n\
+         Control characters and characters that change the direction of text are written as `\\uXXXX`, so a line is safe to show.\n\n\
+         ## Every event\n\n",
+    );
+    table(&mut page, COMMON);
+    for event in EVENTS {
+        // Writing to a String cannot fail.
+        let _ = write!(page, "\n## `{}`\n\n{}\n\n", event.name, event.when);
+        table(&mut page, event.fields);
+    }
+    page
+}
+
+fn table(page: &mut String, fields: &[Field]) {
+    page.push_str("| field | type | meaning |\n|---|---|---|\n");
+    for field in fields {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| `{}` | {} | {} |", field.name, field.kind, field.meaning);
+    }
+}

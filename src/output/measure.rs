@@ -1,0 +1,158 @@
+//! Measured times of a run: whole, write gap, service restored. From the journal's own times alone.
+
+use crate::engine::record::{Purpose, Record};
+use crate::engine::state::{RunState, Undone, find};
+use crate::plan::Plan;
+use crate::step::{Class, Standing};
+use crate::world::Reply;
+use std::collections::BTreeMap;
+
+/// A time that runs or has ended. Milliseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From.
+    pub began: i64,
+    /// To; still running if absent.
+    pub ended: Option<i64>,
+}
+
+impl Span {
+    /// Milliseconds until now, or until it ended.
+    pub fn length(self, now: i64) -> i64 {
+        self.ended.unwrap_or(now).saturating_sub(self.began).max(0)
+    }
+}
+
+/// How the write gap of a data set ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapEnd {
+    /// The promotion was proved.
+    Moved,
+    /// The freeze was taken back, and that was observed.
+    Restored,
+}
+
+/// Measured times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// The whole run, over all its processes.
+    pub run: Option<Span>,
+    /// By data set: from the first freeze's intent to the promotion's proof, or to the proof that writes go on as before.
+    pub gaps: BTreeMap<String, (Span, Option<GapEnd>)>,
+    /// When each `marks` of the runbook was reached, the first time.
+    pub marks: BTreeMap<String, i64>,
+}
+
+impl Measures {
+    /// The write gap over all data sets: from the first that was frozen to the last that could be written again.
+    pub fn write_gap(&self) -> Option<Span> {
+        let began = self.gaps.values().map(|(span, _)| span.began).min()?;
+        let ended = self
+            .gaps
+            .values()
+            .map(|(span, _)| span.ended)
+            .try_fold(i64::MIN, |last, ended| Some(last.max(ended?)));
+        Some(Span { began, ended })
+    }
+
+    /// Recovery time: from the run's beginning to `service_restored`, or until now.
+    pub fn recovery(&self) -> Option<Span> {
+        let run = self.run?;
+        let restored = self.marks.get("service_restored").copied();
+        Some(Span { began: run.began, ended: restored.or(run.ended) })
+    }
+
+    /// Whether the runbook says when service is restored, and that was reached.
+    pub fn restored(&self) -> bool {
+        self.marks.contains_key("service_restored")
+    }
+
+    /// Takes one record; `state` has folded it already.
+    pub fn record(&mut self, plan: &Plan, state: &RunState, at: i64, record: &Record) {
+        match record {
+            Record::Created { .. } | Record::Opened { .. } => {
+                let began = self.run.map_or(at, |run| run.began);
+                self.run = Some(Span { began, ended: None });
+            }
+            Record::Ended { .. } | Record::Abandoned { .. } => {
+                if let Some(run) = &mut self.run {
+                    run.ended = Some(at);
+                }
+            }
+            Record::Intent { step, effect, undo: false, .. } => {
+                if let Some((s, e)) = find(plan, step, effect)
+                    && let Some(set) = &plan.steps[s].effects[e].effect.freezes
+                {
+                    let open = self.gaps.get(set).is_some_and(|(span, _)| span.ended.is_none());
+                    if !open {
+                        self.gaps.insert(set.clone(), (Span { began: at, ended: None }, None));
+                    }
+                }
+            }
+            Record::Looked { step, effect, purpose, standing: Standing::Reached, .. } => {
+                let Some((s, e)) = find(plan, step, effect) else { return };
+                let planned = &plan.steps[s].effects[e].effect;
+                match purpose {
+                    Purpose::Before | Purpose::After => {
+                        if planned.class == Class::Pivot
+                            && let Some(set) = &planned.needs
+                        {
+                            self.end(set, at, GapEnd::Moved);
+                        }
+                        if let Some(mark) = &plan.steps[s].marks
+                            && e + 1 == plan.steps[s].effects.len()
+                        {
+                            self.marks.entry(mark.clone()).or_insert(at);
+                        }
+                    }
+                    Purpose::Undo | Purpose::Undone => {
+                        let undone = state.steps.get(s).and_then(|step| step.effects.get(e)?.undone);
+                        if let Some(set) = &planned.freezes
+                            && undone == Some(Undone::Restored)
+                        {
+                            self.end(set, at, GapEnd::Restored);
+                        }
+                    }
+                }
+            }
+            Record::Replied { step, effect, undo: false, reply: Reply::Refused { .. }, .. } => {
+                if let Some((s, e)) = find(plan, step, effect)
+                    && let Some(set) = &plan.steps[s].effects[e].effect.freezes
+                    && !frozen_by_us(plan, state, set)
+                {
+                    // The guard refused: writes never stopped.
+                    self.gaps.retain(|name, (span, _)| name != set || span.ended.is_some());
+                }
+            }
+            Record::Intent { .. }
+            | Record::Looked { .. }
+            | Record::Required { .. }
+            | Record::Answered { .. }
+            | Record::Replied { .. }
+            | Record::Retrying { .. }
+            | Record::Expired { .. }
+            | Record::Breached { .. }
+            | Record::Signalled { .. }
+            | Record::LockLost { .. }
+            | Record::Turned { .. }
+            | Record::Surveyed { .. } => {}
+        }
+    }
+
+    fn end(&mut self, set: &str, at: i64, how: GapEnd) {
+        // A freeze can have several effects: writes go on when the last of them is taken back.
+        if let Some((span, end)) = self.gaps.get_mut(set)
+            && (span.ended.is_none() || (*end, how) == (Some(GapEnd::Restored), GapEnd::Restored))
+        {
+            span.ended = Some(at);
+            *end = Some(how);
+        }
+    }
+}
+
+fn frozen_by_us(plan: &Plan, state: &RunState, set: &str) -> bool {
+    plan.effects().any(|(s, e, planned)| {
+        planned.effect.freezes.as_deref() == Some(set)
+            && state.steps.get(s).and_then(|step| step.effects.get(e)).is_some_and(|effect| effect.stands())
+    })
+}

@@ -1,0 +1,142 @@
+use super::events::{COMMON, EVENTS, page};
+use super::ndjson::*;
+use super::sample::*;
+use super::streams::Output;
+use crate::engine::driver::Reader;
+use crate::engine::perform::Progress;
+use crate::engine::record::Record;
+use crate::engine::record::{Choice, Purpose, Turn, Verdict};
+use crate::error::escape::is_unsafe;
+use crate::step::Standing;
+use crate::world::Reply;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One of each variant. A new one does not compile in `name_of` until it is added there, and fails here until it has a sample.
+fn samples() -> Vec<Record> {
+    vec![
+        created(),
+        opened(Choice::Continue),
+        Record::Required { step: "warm".into(), holds: None, evidence: "no data".into() },
+        looked("freeze", "read_only", Purpose::Before, Standing::NotReached, "writable"),
+        answered("people/item_1", true),
+        intent("freeze", "read_only", false),
+        replied("freeze", "read_only", false, Reply::acknowledged("ok")),
+        Record::Retrying { step: "warm".into(), try_number: 2 },
+        Record::Expired { allowed_ms: 30_000 },
+        Record::Breached { watch: "errors".into(), silent: true, evidence: "no data".into() },
+        Record::Signalled { signal: "SIGTERM".into() },
+        Record::LockLost { what: "orders in us-east".into() },
+        turned(Turn::Pause, "warm", true, "why"),
+        surveyed("writes: eu-west", &["note"]),
+        ended(Verdict::Paused, "why", "writes: eu-west"),
+        Record::Abandoned { operator: "bob".into(), reason: "test".into(), world: "w".into() },
+    ]
+}
+
+fn name_of(record: &Record) -> &'static str {
+    match record {
+        Record::Created { .. } => "run_created",
+        Record::Opened { .. } => "run_started",
+        Record::Required { .. } => "step_required",
+        Record::Looked { .. } => "step_looked",
+        Record::Answered { .. } => "answered",
+        Record::Intent { .. } => "intent",
+        Record::Replied { .. } => "reply",
+        Record::Retrying { .. } => "retrying",
+        Record::Expired { .. } => "expired",
+        Record::Breached { .. } => "breached",
+        Record::Signalled { .. } => "signalled",
+        Record::LockLost { .. } => "lock_lost",
+        Record::Turned { .. } => "turned",
+        Record::Surveyed { .. } => "surveyed",
+        Record::Ended { .. } => "ended",
+        Record::Abandoned { .. } => "abandoned",
+    }
+}
+
+fn keys(value: &Value) -> BTreeSet<String> {
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn every_record_gives_its_event_with_exactly_the_documented_fields() {
+    let plan = plan();
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let (output, out, _) = Output::captured();
+    let reader = Ndjson::new(&plan, [], "0197f3".into(), &output, Arc::new(|| BEGIN));
+    let records: Vec<(i64, Record)> = samples().into_iter().map(|record| (BEGIN, record)).collect();
+    feed(&reader, &plan, &[completed(), records.clone()].concat());
+    reader.progress(&Progress { step: "warm".into(), effect: "keys".into(), evidence: "1 of 2".into() });
+    for line in out.text().lines() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        seen.insert(value["event"].as_str().unwrap().to_string(), keys(&value));
+    }
+    let names: BTreeSet<&str> = samples().iter().map(name_of).collect();
+    assert_eq!(names.len(), samples().len(), "one sample of each");
+    let derived = BTreeSet::from(["step_started", "step_ended", "progress"]);
+    let documented: BTreeSet<&str> = EVENTS.iter().map(|event| event.name).collect();
+    assert_eq!(names.union(&derived).copied().collect::<BTreeSet<_>>(), documented);
+    for event in EVENTS {
+        let wanted: BTreeSet<String> =
+            COMMON.iter().chain(event.fields).map(|field| field.name.to_string()).collect();
+        assert_eq!(seen.get(event.name), Some(&wanted), "{}", event.name);
+    }
+}
+
+#[test]
+fn the_page_lists_what_the_table_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/events.md");
+    let page = page();
+    #[expect(clippy::disallowed_methods, reason = "a developer asks for the page to be written")]
+    if std::env::var("MRCTL_BLESS").is_ok() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/reference/events.md is out of date: run the tests with MRCTL_BLESS=1");
+}
+
+#[test]
+fn a_line_is_safe_to_show_and_loses_nothing() {
+    let text = "a\u{1b}[2J\u{7f}\u{9b}b\u{202e}c\u{e0041}\nd";
+    let line = line("r", 7, BEGIN, "progress", json!({ "evidence": text }));
+    assert!(!line.chars().any(is_unsafe), "{line:?}");
+    let value: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((value["evidence"].as_str(), value["seq"].as_u64()), (Some(text), Some(7)));
+    assert!(
+        line.starts_with(
+            "{\"schema\":1,\"event\":\"progress\",\"seq\":7,\"at\":\"2026-07-28T10:00:00.000Z\""
+        )
+    );
+}
+
+#[test]
+fn the_end_says_what_programs_need() {
+    let plan = plan();
+    let (output, out, _) = Output::captured();
+    let reader = Ndjson::new(&plan, [], "0197f3".into(), &output, Arc::new(|| BEGIN));
+    feed(&reader, &plan, &unknown());
+    let last: Value = serde_json::from_str(out.text().lines().last().unwrap()).unwrap();
+    assert_eq!(last["verdict"], "unknown");
+    assert_eq!(last["exit_code"], 6);
+    assert_eq!(last["write_gap_ms"], Value::Null, "unknown is not zero");
+    assert_eq!(last["frozen_since"], "2026-07-28T10:00:20.100Z");
+    assert_eq!(last["standing"], json!(["freeze/read_only", "promote/promote"]));
+}
+
+#[test]
+fn progress_does_not_flood() {
+    let plan = plan();
+    let (output, out, _) = Output::captured();
+    let reader = Ndjson::new(&plan, [], "0197f3".into(), &output, Arc::new(|| BEGIN));
+    for number in 0..10_000 {
+        reader.progress(&Progress {
+            step: "warm".into(),
+            effect: "keys".into(),
+            evidence: number.to_string(),
+        });
+    }
+    assert_eq!(out.text().lines().count(), 1);
+}

@@ -1,0 +1,386 @@
+//! Questions to the person at the terminal.
+
+use super::given::Approvals;
+use super::input::{Input, Typed};
+use super::paint::{Text, Tone, wrap};
+use super::streams::{Output, Style};
+use super::terminal::Desk;
+use crate::engine::perform::{Answered, Asked, AskedKind, Person};
+use crate::engine::record::Choice;
+use crate::plan::{AskKind, Plan};
+use crate::world::Answer;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// How often a wrong word is asked again before it counts as no.
+const TRIES: usize = 5;
+
+/// The person at the terminal. Approvals given beforehand answer what they cover, except consent to a pivot: that is typed.
+pub struct AtTerminal {
+    desk: Rc<dyn Desk>,
+    input: Input,
+    approvals: Approvals,
+    operator: String,
+    environment: String,
+    place: String,
+    roles: BTreeMap<String, String>,
+    style: Style,
+    width: usize,
+}
+
+/// What a line means as an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Meaning {
+    Yes,
+    No,
+    Chosen(Choice),
+    /// Nothing; with what to say.
+    Again(String),
+}
+
+impl AtTerminal {
+    /// The person who runs mrctl. `desk`: where they read.
+    pub fn new(
+        plan: &Plan,
+        desk: Rc<dyn Desk>,
+        input: Input,
+        approvals: Approvals,
+        operator: String,
+        output: &Output,
+    ) -> Self {
+        Self {
+            desk,
+            input,
+            approvals,
+            operator,
+            environment: plan.environment.clone(),
+            place: format!("{} → {} · {}", plan.from, plan.to, plan.mode),
+            roles: plan.roles.clone(),
+            style: output.style,
+            width: output.width,
+        }
+    }
+
+    async fn put(&self, asked: &Asked) -> Answered {
+        if let Some(how) = self.approvals.covers(asked) {
+            return self.answered(true, how, Choice::Leave);
+        }
+        let turn = self.input.turn().await;
+        let mut held = Held::new(&*self.desk);
+        for line in self.question(asked) {
+            held.desk.write(&format!("{}\n", line.paint(self.style)));
+        }
+        // Only now can the question be read: what was typed before was not an answer to it.
+        turn.discard();
+        let mut tries = TRIES;
+        loop {
+            held.desk.write(&format!("{} ", self.invitation(asked).paint(self.style)));
+            held.open = true;
+            let typed = turn.line().await;
+            held.open = false;
+            let meaning = match typed {
+                Typed::Line(line) => meaning(&asked.kind, &line),
+                Typed::Pasted => {
+                    turn.discard();
+                    Meaning::Again("several lines came at once; please type the answer".into())
+                }
+                Typed::Gone => {
+                    held.desk.write("\n");
+                    return self.answered(false, "absent", Choice::Leave);
+                }
+            };
+            match meaning {
+                Meaning::Yes => return self.answered(true, "terminal", Choice::Leave),
+                Meaning::No => return self.answered(false, "terminal", Choice::Leave),
+                Meaning::Chosen(choice) => {
+                    return self.answered(choice != Choice::Leave, "terminal", choice);
+                }
+                Meaning::Again(why) => {
+                    tries -= 1;
+                    if tries == 0 {
+                        let line = Text::of(Tone::Warn, format!("    {why}; taken as no"));
+                        held.desk.write(&format!("{}\n", line.paint(self.style)));
+                        return self.answered(false, "terminal", Choice::Leave);
+                    }
+                    let line = Text::of(Tone::Warn, format!("    {why}"));
+                    held.desk.write(&format!("{}\n", line.spelled(self.style).paint(self.style)));
+                }
+            }
+        }
+    }
+
+    fn answered(&self, yes: bool, how: &str, choice: Choice) -> Answered {
+        let by = if how == "absent" { String::new() } else { self.operator.clone() };
+        Answered { yes, by, how: how.to_string(), choice }
+    }
+
+    /// The question with the facts that were read for it. A line of a checklist needs no more than itself.
+    fn question(&self, asked: &Asked) -> Vec<Text> {
+        let room = self.width.clamp(20, 100).saturating_sub(4);
+        let mark = |index: usize| if index == 0 { "  ? " } else { "    " };
+        let mut lines: Vec<Text> = wrap(&asked.text, room, 8, self.style)
+            .into_iter()
+            .enumerate()
+            .map(|(index, line)| Text::of(Tone::Warn, mark(index)).and(Tone::Strong, line))
+            .collect();
+        let item = asked.kind == AskedKind::Planned(AskKind::Item);
+        if !asked.role.is_empty() {
+            let what = self.roles.get(&asked.role).map(|what| format!(" ({what})")).unwrap_or_default();
+            lines.extend(self.fact(&format!("for {}{what}", asked.role), room));
+        }
+        if !item {
+            let place = Text::of(Tone::Plain, "    ")
+                .and(Tone::Strong, &self.environment)
+                .plain(format!(" · {}", self.place));
+            lines.push(place.spelled(self.style));
+            for fact in &asked.facts {
+                lines.extend(self.fact(fact, room));
+            }
+        }
+        lines
+    }
+
+    fn fact(&self, text: &str, room: usize) -> Vec<Text> {
+        wrap(text, room, 4, self.style)
+            .into_iter()
+            .map(|line| Text::of(Tone::Plain, "    ").plain(line))
+            .collect()
+    }
+
+    fn invitation(&self, asked: &Asked) -> Text {
+        let text = match &asked.kind {
+            AskedKind::Planned(AskKind::Item) => "done? y or n:".to_string(),
+            AskedKind::Planned(AskKind::Confirm) => "go? yes or no:".to_string(),
+            AskedKind::Planned(AskKind::Typed(word)) => format!("to go on, type {word}; to stop, type no:"),
+            AskedKind::Adopt => "type adopt or stop:".to_string(),
+            AskedKind::Paused { can_roll_back: true } => "type continue, roll back or leave:".to_string(),
+            AskedKind::Paused { can_roll_back: false } => "type continue or leave:".to_string(),
+        };
+        Text::of(Tone::Plain, "    ").and(Tone::Strong, text)
+    }
+}
+
+impl Person for AtTerminal {
+    fn ask<'a>(&'a self, asked: &'a Asked) -> Answer<'a, Answered> {
+        Box::pin(self.put(asked))
+    }
+}
+
+/// Holds the desk while a question is open; if it is withdrawn, says so.
+struct Held<'a> {
+    desk: &'a dyn Desk,
+    open: bool,
+}
+
+impl<'a> Held<'a> {
+    fn new(desk: &'a dyn Desk) -> Self {
+        desk.hold();
+        Self { desk, open: false }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.desk.write("\n    no longer asked\n");
+        }
+        self.desk.release();
+    }
+}
+
+/// What a typed line means. There is no default: an empty line is no answer.
+fn meaning(kind: &AskedKind, line: &str) -> Meaning {
+    let word = line.trim().to_lowercase();
+    match kind {
+        AskedKind::Planned(AskKind::Item) => match word.as_str() {
+            "y" | "yes" => Meaning::Yes,
+            "n" | "no" => Meaning::No,
+            _ => Meaning::Again("please answer y or n".into()),
+        },
+        AskedKind::Planned(AskKind::Confirm) => match word.as_str() {
+            "yes" => Meaning::Yes,
+            "n" | "no" => Meaning::No,
+            _ => Meaning::Again("please type the whole word: yes or no".into()),
+        },
+        // To the letter: whoever types the target's name has read it.
+        AskedKind::Planned(AskKind::Typed(wanted)) => match line {
+            line if line == wanted => Meaning::Yes,
+            _ if word == "no" => Meaning::No,
+            _ => Meaning::Again(format!("that is not {wanted}; nothing was changed")),
+        },
+        AskedKind::Adopt => match word.as_str() {
+            "adopt" => Meaning::Yes,
+            "stop" | "no" => Meaning::No,
+            _ => Meaning::Again("please type adopt or stop".into()),
+        },
+        AskedKind::Paused { can_roll_back } => match word.as_str() {
+            "continue" => Meaning::Chosen(Choice::Continue),
+            "leave" => Meaning::Chosen(Choice::Leave),
+            "roll back" | "rollback" if *can_roll_back => Meaning::Chosen(Choice::RollBack),
+            "roll back" | "rollback" => Meaning::Again("a rollback is not possible from here".into()),
+            _ => Meaning::Again("please type the whole word".into()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::plan;
+    use super::*;
+    use std::cell::RefCell;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    #[derive(Default)]
+    struct Paper(RefCell<String>);
+
+    impl Desk for Paper {
+        fn hold(&self) {
+            self.0.borrow_mut().push_str("<hold>\n");
+        }
+        fn write(&self, text: &str) {
+            self.0.borrow_mut().push_str(text);
+        }
+        fn release(&self) {
+            self.0.borrow_mut().push_str("<release>\n");
+        }
+    }
+
+    fn asked(kind: AskedKind) -> Asked {
+        Asked {
+            id: "freeze/consent".into(),
+            step: "freeze".into(),
+            role: "commander".into(),
+            text: "Move orders to us-east? Writes stop until it is promoted.".into(),
+            facts: vec!["eu-west is primary, us-east follows 0.2 s behind".into()],
+            kind,
+        }
+    }
+
+    fn typed() -> AskedKind {
+        AskedKind::Planned(AskKind::Typed("us-east".into()))
+    }
+
+    fn person(approvals: Approvals) -> (UnixStream, Rc<Paper>, AtTerminal) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let desk = Rc::new(Paper::default());
+        let output = Output::captured().0;
+        let person = AtTerminal::new(
+            &plan(),
+            desk.clone(),
+            Input::new(theirs.into()),
+            approvals,
+            "alice".into(),
+            &output,
+        );
+        (ours, desk, person)
+    }
+
+    /// Asks, and types each line when the invitation for it has appeared.
+    fn converse(kind: AskedKind, lines: &[&str]) -> (Answered, String) {
+        let (mut ours, desk, person) = person(Approvals::default());
+        let asked = asked(kind);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let answered = runtime.block_on(async {
+            let mut answer = person.ask(&asked);
+            for (index, line) in lines.iter().enumerate() {
+                let mut pending = Duration::from_secs(10);
+                while desk.0.borrow().matches(": ").count() <= index && !pending.is_zero() {
+                    let step = Duration::from_millis(5);
+                    if let Ok(early) = tokio::time::timeout(step, &mut answer).await {
+                        return early;
+                    }
+                    pending -= step;
+                }
+                ours.write_all(line.as_bytes()).unwrap();
+            }
+            tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap()
+        });
+        let shown = desk.0.borrow().clone();
+        (answered, shown)
+    }
+
+    #[test]
+    fn a_line_means_what_it_says_and_nothing_by_default() {
+        let item = AskedKind::Planned(AskKind::Item);
+        let confirm = AskedKind::Planned(AskKind::Confirm);
+        let paused = |can_roll_back| AskedKind::Paused { can_roll_back };
+        let again = None;
+        for (kind, line, wanted) in [
+            (&item, "y", Some(Meaning::Yes)),
+            (&item, " YES ", Some(Meaning::Yes)),
+            (&item, "n", Some(Meaning::No)),
+            (&item, "", again.clone()),
+            (&confirm, "yes", Some(Meaning::Yes)),
+            (&confirm, "y", again.clone()),
+            (&confirm, "", again.clone()),
+            (&confirm, "no", Some(Meaning::No)),
+            (&typed(), "us-east", Some(Meaning::Yes)),
+            (&typed(), "US-EAST", again.clone()),
+            (&typed(), "us-east ", again.clone()),
+            (&typed(), "yes", again.clone()),
+            (&typed(), "", again.clone()),
+            (&typed(), "no", Some(Meaning::No)),
+            (&AskedKind::Adopt, "adopt", Some(Meaning::Yes)),
+            (&AskedKind::Adopt, "y", again.clone()),
+            (&AskedKind::Adopt, "stop", Some(Meaning::No)),
+            (&paused(true), "roll back", Some(Meaning::Chosen(Choice::RollBack))),
+            (&paused(false), "roll back", again.clone()),
+            (&paused(true), "continue", Some(Meaning::Chosen(Choice::Continue))),
+            (&paused(true), "leave", Some(Meaning::Chosen(Choice::Leave))),
+            (&paused(true), "c", again),
+        ] {
+            let ours = meaning(kind, line);
+            match wanted {
+                Some(wanted) => assert_eq!(ours, wanted, "{kind:?} {line:?}"),
+                None => assert!(matches!(ours, Meaning::Again(_)), "{kind:?} {line:?} gave {ours:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn consent_is_asked_with_what_is_read_now_until_the_name_is_typed() {
+        let (answered, shown) = converse(typed(), &["yes\n", "us-east\n"]);
+        assert_eq!((answered.yes, answered.how.as_str(), answered.by.as_str()), (true, "terminal", "alice"));
+        insta::assert_snapshot!("consent", shown);
+    }
+
+    #[test]
+    fn a_paste_of_several_lines_is_no_consent() {
+        let (answered, shown) = converse(typed(), &["us-east\nus-east\n", "no\n"]);
+        assert!(!answered.yes);
+        assert!(shown.contains("several lines came at once"), "{shown}");
+    }
+
+    #[test]
+    fn a_withdrawn_question_says_so_and_gives_the_screen_back() {
+        let (_ours, desk, person) = person(Approvals::default());
+        let asked = asked(typed());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            assert!(tokio::time::timeout(Duration::from_millis(50), person.ask(&asked)).await.is_err());
+        });
+        assert!(desk.0.borrow().ends_with("no longer asked\n<release>\n"), "{}", desk.0.borrow());
+    }
+
+    #[test]
+    fn approvals_given_beforehand_answer_at_a_terminal_but_never_consent() {
+        let approvals = Approvals {
+            yes: true,
+            steps: ["freeze".to_string()].into(),
+            pivot_steps: ["promote".to_string()].into(),
+            ..Approvals::default()
+        };
+        let (mut ours, _, person) = person(approvals);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let confirm = asked(AskedKind::Planned(AskKind::Confirm));
+        let answered = runtime.block_on(person.ask(&confirm));
+        assert!(answered.yes && answered.how == "approve");
+        ours.shutdown(std::net::Shutdown::Write).unwrap();
+        ours.flush().unwrap();
+        let consent = asked(typed());
+        let answered = runtime.block_on(person.ask(&consent));
+        assert_eq!((answered.yes, answered.how.as_str()), (false, "absent"));
+    }
+}

@@ -1,0 +1,50 @@
+//! A journal, drawn after the fact: as the checklist that the operator saw, or as a timeline.
+
+use super::checklist::Frame;
+use super::model::Model;
+use super::plain;
+use super::scribe::Scribe;
+use super::streams::Style;
+use super::summary::ByHand;
+use crate::engine::record::Record;
+use crate::plan::Plan;
+use std::sync::Arc;
+
+/// The checklist as it stood when it was written, line by line. `records` with their times, in order.
+pub fn checklist<'r>(
+    plan: &Plan,
+    records: impl IntoIterator<Item = (i64, &'r Record)>,
+    frame: &Frame,
+    by_hand: &ByHand,
+    style: Style,
+    width: usize,
+) -> Vec<String> {
+    let mut model = Model::new(Arc::new(plan.clone()));
+    let scribe = Scribe { frame, by_hand, style, width };
+    let mut lines = Vec::new();
+    for (at, record) in records {
+        for change in model.record(at, record) {
+            lines.extend(scribe.lines(&model, record, &change).iter().map(|text| text.paint(style)));
+        }
+    }
+    lines
+}
+
+/// Every change with its time.
+pub fn timeline<'r>(
+    plan: &Plan,
+    records: impl IntoIterator<Item = (i64, &'r Record)>,
+    by_hand: &ByHand,
+    style: Style,
+) -> Vec<String> {
+    let mut model = Model::new(Arc::new(plan.clone()));
+    let mut lines = Vec::new();
+    for (at, record) in records {
+        for change in model.record(at, record) {
+            for text in plain::lines(&model, record, &change, by_hand, at, style) {
+                lines.push(text.spelled(style).paint(style));
+            }
+        }
+    }
+    lines
+}

@@ -1,0 +1,247 @@
+//! The end of a run, or of one process of it: verdict, measured times, the world as it is, and what to do next.
+
+use super::checklist::{Frame, columns, flow, path};
+use super::measure::GapEnd;
+use super::model::{Ending, Model};
+use super::paint::{Text, Tone, wrap};
+use super::streams::Style;
+use super::words::{allowance, time};
+use crate::engine::record::Verdict;
+use crate::engine::state::Flight;
+use crate::exit_code::ExitCode;
+use crate::journal::AppendError;
+use crate::step::{Class, Facts, Remark};
+
+/// Gives the commands that take an effect back by hand: step and effect index, and the facts before it.
+pub type ByHand = dyn Fn(usize, usize, &Facts) -> Vec<String>;
+
+/// The commands that make sense after an ending, each with what it does.
+pub fn next_commands(model: &Model, run: &str) -> Vec<(String, &'static str)> {
+    let Some(ending) = &model.ending else { return Vec::new() };
+    let show = (format!("mrctl audit show {run}"), "what happened, line by line");
+    let abandon = (format!("mrctl abandon {run} --reason …"), "close it as it is");
+    let state = &model.state;
+    let undoable = !state.armed(&model.plan) && !state.passed(&model.plan) && state.changed();
+    let mut commands = Vec::new();
+    match ending.verdict {
+        Some(Verdict::Paused | Verdict::Unknown) => {
+            commands.push((format!("mrctl resume {run}"), "look again, then go on"));
+            if undoable {
+                commands.push((format!("mrctl rollback {run}"), "take back what this run changed"));
+            }
+            commands.push(abandon);
+        }
+        Some(Verdict::RollbackFailed) => {
+            commands.push((format!("mrctl rollback {run}"), "try the rest of the rollback again"));
+            commands.push(abandon);
+        }
+        Some(Verdict::Completed | Verdict::Failed | Verdict::RolledBack | Verdict::Refused) | None => {}
+    }
+    commands.push(show);
+    commands
+}
+
+/// Changes of this run that stand, or may stand: step, effect and in words.
+pub fn standing(model: &Model) -> Vec<(usize, usize, String)> {
+    let in_words = |s: usize, e: usize| {
+        let (step, effect) = (&model.plan.steps[s], &model.state.steps[s].effects[e]);
+        let what = match effect.intent.as_ref().map(|intent| &intent.flight) {
+            Some(Flight::Landed) => "",
+            _ => " (may or may not be so)",
+        };
+        format!("{}/{}: {}{what}", step.id, step.effects[e].name, step.title)
+    };
+    model
+        .state
+        .intents
+        .iter()
+        .filter(|(s, e)| {
+            matches!(model.plan.steps[*s].effects[*e].effect.class, Class::Undoable | Class::Pivot)
+                && model.state.steps[*s].effects[*e].stands()
+        })
+        .map(|(s, e)| (*s, *e, in_words(*s, *e)))
+        .collect()
+}
+
+/// The word, its tone and its exit code.
+pub fn verdict(ending: &Ending) -> (&'static str, Tone, ExitCode) {
+    let Some(verdict) = ending.verdict else { return ("abandoned", Tone::Warn, ExitCode::Failed) };
+    let tone = match verdict {
+        Verdict::Completed => Tone::Good,
+        Verdict::RolledBack | Verdict::Paused => Tone::Warn,
+        Verdict::Failed | Verdict::Refused | Verdict::Unknown | Verdict::RollbackFailed => Tone::Bad,
+    };
+    (verdict.word(), tone, ExitCode::from(verdict))
+}
+
+/// The whole summary; empty while the run goes on.
+pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, width: usize) -> Vec<Text> {
+    let Some(ending) = &model.ending else { return Vec::new() };
+    let width = columns(width);
+    let mut lines = vec![Text::new()];
+    let (word, tone, code) = verdict(ending);
+    let total =
+        model.measures.run.map_or_else(String::new, |run| format!(", after {}", time(run.length(model.at))));
+    lines.push(
+        Text::of(tone, word.replace('_', " ").to_uppercase())
+            .and(Tone::Dim, format!("  exit code {}{total}", code.number())),
+    );
+    block(&mut lines, &ending.why, Tone::Plain, width, style);
+    lines.extend(measures(model, style));
+    if !ending.world.is_empty() {
+        let pieces = ending.world.split(" · ").map(|piece| Text::of(Tone::Strong, piece)).collect();
+        let room = width.saturating_sub(2);
+        lines
+            .extend(flow(pieces, room, style).into_iter().map(|line| Text::of(Tone::Plain, "  ").with(line)));
+    }
+    let mut notes = model.notes.clone();
+    for (what, remark) in &model.state.remarks {
+        notes.push(match remark {
+            Remark::ForeignChange => {
+                format!("{what} was changed by somebody else since, and was left alone")
+            }
+            Remark::Divergence => format!("{what}: both sides took commits after the promotion (DIVERGENCE)"),
+        });
+    }
+    notes.dedup();
+    for note in notes {
+        block(&mut lines, &format!("! {note}"), Tone::Warn, width, style);
+    }
+    let open = ending.verdict.is_some_and(|verdict| !verdict.closes());
+    if open || ending.verdict.is_none_or(|verdict| verdict == Verdict::Failed) {
+        remains(model, by_hand, &mut lines, width, style);
+    }
+    lines.extend(path("  journal", &frame.journal, width, style));
+    let commands = next_commands(model, &frame.run);
+    let longest = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    lines.push(Text::of(Tone::Strong, if open { "What to do next" } else { "More" }));
+    for (command, what) in commands {
+        let line = Text::of(Tone::Plain, "  ").plain(&command).filled(longest + 4);
+        let both = line.and(Tone::Dim, format!("  {what}")).spelled(style);
+        if both.width() <= width {
+            lines.push(both);
+        } else {
+            lines.push(Text::of(Tone::Plain, "  ").plain(&command).spelled(style));
+        }
+    }
+    lines
+}
+
+/// The end of a process whose journal could not be written: there is no verdict, and nobody but this text knows what was next.
+pub fn journal_failed(error: &AppendError, frame: &Frame, style: Style, width: usize) -> Vec<Text> {
+    let width = columns(width);
+    let code = ExitCode::JournalFailed;
+    let mut lines = vec![
+        Text::new(),
+        Text::of(Tone::Bad, "JOURNAL FAILED").and(Tone::Dim, format!("  exit code {}", code.number())),
+    ];
+    block(&mut lines, &error.why, Tone::Plain, width, style);
+    block(
+        &mut lines,
+        "Nothing was changed after this. The line that could not be written:",
+        Tone::Plain,
+        width,
+        style,
+    );
+    lines.push(Text::of(Tone::Plain, "  ").plain(&error.line));
+    lines.extend(path("  journal", &frame.journal, width, style));
+    lines.push(Text::of(Tone::Strong, "What to do next"));
+    let text = format!("Make room or repair the disk, then: mrctl resume {}", frame.run);
+    block(&mut lines, &text, Tone::Plain, width, style);
+    lines
+}
+
+/// Changes that stand, with the commands that take them back by hand.
+fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize, style: Style) {
+    let standing = standing(model);
+    if standing.is_empty() {
+        return;
+    }
+    let armed = model.state.armed(&model.plan);
+    let pivots = armed || model.state.passed(&model.plan);
+    lines.push(Text::of(Tone::Strong, "Still in place"));
+    for (s, e, text) in standing {
+        block(lines, &text, Tone::Plain, width, style);
+        let effect = &model.plan.steps[s].effects[e].effect;
+        // Whoever let the old primary take writes beside a promotion that happened, or still may, would make two primaries.
+        if effect.class != Class::Undoable || (effect.freezes.is_some() && pivots) {
+            continue;
+        }
+        if let Some(intent) = &model.state.steps[s].effects[e].intent {
+            for command in by_hand(s, e, &intent.prior) {
+                // Commands are copied: never cut, never wrapped.
+                lines.push(Text::of(Tone::Dim, "    by hand: ").plain(command));
+            }
+        }
+    }
+    if armed {
+        self::armed(model, lines, width, style);
+    }
+}
+
+/// While a promotion may still happen: what must not be done, and what would settle it.
+fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
+    let (from, to) = (&model.plan.from, &model.plan.to);
+    lines.push(Text::of(Tone::Bad, format!("The promotion in {to} may still happen")));
+    block(
+        lines,
+        &format!("Do not let {from} take writes before one of these is proved:"),
+        Tone::Bad,
+        width,
+        style,
+    );
+    for way in [
+        format!("- {to} is primary: resume sees it, and goes on"),
+        format!(
+            "- {to} was restarted after the intent, is in recovery, and has no promote signal left: resume sees it, and a rollback becomes possible"
+        ),
+        format!("- {to} is fenced or destroyed: say so by name when you resume"),
+    ] {
+        block(lines, &way, Tone::Plain, width, style);
+    }
+}
+
+fn block(lines: &mut Vec<Text>, text: &str, tone: Tone, width: usize, style: Style) {
+    for line in wrap(text, width.saturating_sub(2), 6, style) {
+        lines.push(Text::of(Tone::Plain, "  ").and(tone, line));
+    }
+}
+
+/// Measured times against their objectives.
+fn measures(model: &Model, style: Style) -> Vec<Text> {
+    let mut rows: Vec<(&str, Text)> = Vec::new();
+    let objectives = &model.plan.objectives;
+    if let Some(gap) = model.measures.write_gap() {
+        let restored = model.measures.gaps.values().any(|(_, end)| *end == Some(GapEnd::Restored));
+        let text = against(gap.length(model.at), Some(objectives.write_gap_ms));
+        let text = match (gap.ended, restored) {
+            (None, _) => text.and(Tone::Bad, ", not over"),
+            (Some(_), true) => text.plain(", then taken back"),
+            (Some(_), false) => text,
+        };
+        rows.push(("writes stopped", text));
+    }
+    if model.measures.restored()
+        && let Some(recovery) = model.measures.recovery()
+    {
+        rows.push(("service restored", against(recovery.length(model.at), objectives.rto_ms)));
+    } else if let (Some(allowed), Some(recovery)) = (objectives.rto_ms, model.measures.recovery())
+        && model.ending.as_ref().is_some_and(|ending| ending.verdict == Some(Verdict::Completed))
+    {
+        rows.push(("recovery", against(recovery.length(model.at), Some(allowed))));
+    }
+    rows.into_iter()
+        .map(|(label, text)| Text::of(Tone::Dim, format!("  {label} ")).with(text).spelled(style))
+        .collect()
+}
+
+fn against(ms: i64, allowed: Option<u64>) -> Text {
+    let text = Text::of(Tone::Strong, time(ms));
+    match allowed {
+        None => text,
+        Some(allowed) if u64::try_from(ms).unwrap_or(0) > allowed => {
+            text.and(Tone::Bad, format!(" of {} allowed: MISSED", allowance(allowed)))
+        }
+        Some(allowed) => text.plain(format!(" of {} allowed", allowance(allowed))),
+    }
+}

@@ -1,0 +1,465 @@
+//! From runbook, inventory and parameters to the frozen plan.
+
+use super::directory::InventoryDirectory;
+use super::model::{
+    Ask, AskKind, Drill, FORMAT, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step, Watch,
+};
+use super::names::Names;
+use crate::error::{Code, Problem, Problems, Span, suggest};
+use crate::language::interpolate::{interpolate, interpolate_text};
+use crate::runbook::discovery::Loaded;
+use crate::runbook::model::{self, Runbook};
+use crate::step::condition::Condition;
+use crate::step::contract::{KindInfo, Part, Place};
+use crate::step::scope::{Directory, Scope};
+use crate::step::table;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a plan is made from.
+pub struct Request<'a> {
+    /// The runbook.
+    pub runbook: &'a Runbook,
+    /// SHA-256 of its text, hexadecimal.
+    pub runbook_sha256: String,
+    /// The inventory.
+    pub inventory: &'a Loaded,
+    /// SHA-256 of its texts, hexadecimal.
+    pub inventory_sha256: String,
+    /// Source region.
+    pub from: &'a str,
+    /// Target region.
+    pub to: &'a str,
+    /// Mode.
+    pub mode: Mode,
+    /// Drill.
+    pub drill: Drill,
+    /// Parameters as given.
+    pub parameters: &'a BTreeMap<String, String>,
+}
+
+/// How long between tries where the runbook does not say. Milliseconds.
+const RETRY_EVERY: u64 = 2_000;
+/// How often `on_failure: retry` tries. Its deadline is the step's.
+const RETRIES: u32 = 5;
+
+/// Makes the plan, or adds what is wrong.
+pub fn build(request: &Request<'_>, problems: &mut Problems) -> Option<Plan> {
+    let before = problems.errors();
+    let values = values(request, problems);
+    let builder =
+        Builder { request, values: &values, directory: InventoryDirectory(&request.inventory.inventory) };
+    let plan = builder.plan(problems);
+    (problems.errors() == before).then_some(plan)
+}
+
+/// Parameters with their defaults, `mode` and `drill`.
+fn values(request: &Request<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
+    let declared = &request.runbook.parameters;
+    let mut values = BTreeMap::new();
+    for (name, value) in request.parameters {
+        match declared.get(name) {
+            None => {
+                let problem =
+                    Problem::error(Code::UnknownChoice, format!("the runbook has no parameter `{name}`"));
+                problems.push(match suggest::closest(name, declared.keys().map(String::as_str)) {
+                    Some(close) => problem.help(format!("did you mean `{close}`?")),
+                    None => problem,
+                });
+            }
+            Some(parameter) => {
+                if let Err(why) = parameter.fit(value) {
+                    let problem = Problem::error(Code::BadValue, format!("parameter `{name}`: {why}"));
+                    problems.push(problem.related(parameter.span, "declared here"));
+                }
+                values.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    for (name, parameter) in declared {
+        if values.contains_key(name) {
+            continue;
+        }
+        match &parameter.default {
+            Some(default) => {
+                values.insert(name.clone(), default.value.clone());
+            }
+            None => problems.push(
+                Problem::error(Code::MissingKey, format!("parameter `{name}` needs a value"))
+                    .at(parameter.span)
+                    .help(format!("give it with --set {name}=…")),
+            ),
+        }
+    }
+    values.insert("mode".into(), request.mode.to_string());
+    values.insert("drill".into(), (request.drill != Drill::Real).to_string());
+    values
+}
+
+struct Builder<'a> {
+    request: &'a Request<'a>,
+    values: &'a BTreeMap<String, String>,
+    directory: InventoryDirectory<'a>,
+}
+
+impl Builder<'_> {
+    fn names<'n>(&'n self, region: &'n str, message: bool) -> Names<'n> {
+        Names {
+            from: self.request.from,
+            to: self.request.to,
+            region,
+            values: self.values,
+            inventory: &self.request.inventory.inventory,
+            message,
+        }
+    }
+
+    fn scope<'s>(&'s self, region: &'s str) -> Scope<'s> {
+        Scope {
+            from: self.request.from,
+            to: self.request.to,
+            region,
+            planned: self.request.mode == Mode::Planned,
+            span: None,
+            values: self.values,
+            directory: &self.directory,
+        }
+    }
+
+    fn text(&self, template: &model::Template, problems: &mut Problems) -> String {
+        interpolate_text(&template.value, template.span, &self.names(self.request.to, false), problems)
+            .unwrap_or_else(|| template.value.clone())
+    }
+
+    fn condition(
+        &self,
+        condition: &model::Condition,
+        region: &str,
+        problems: &mut Problems,
+    ) -> Option<Condition> {
+        let text = &condition.text;
+        Condition::resolve(&text.value, &self.scope(region), text.span)
+            .map_err(|problem| problems.push(problem))
+            .ok()
+    }
+
+    fn plan(&self, problems: &mut Problems) -> Plan {
+        let request = self.request;
+        let runbook = request.runbook;
+        let mut sections = Vec::new();
+        let mut steps = Vec::new();
+        let mut parallel = 0;
+        for (index, section) in runbook.sections.iter().enumerate() {
+            sections
+                .push(section.title.as_ref().map_or_else(String::new, |title| self.text(title, problems)));
+            let first = steps.len();
+            for item in &section.items {
+                let together = match item {
+                    model::Item::Step(_) => None,
+                    model::Item::Parallel { .. } => {
+                        parallel += 1;
+                        Some(parallel)
+                    }
+                };
+                for step in item.steps() {
+                    steps.extend(self.step(step, index, together, problems));
+                }
+            }
+            if let Some(confirm) = &section.confirm {
+                let title = sections.last().cloned().unwrap_or_default();
+                if let Some(step) = steps[first..].iter_mut().find(|step| step.skipped.is_none()) {
+                    let ask = self.ask(confirm, &step.id, &format!("Go on with: {title}?"), problems);
+                    step.questions.insert(0, ask);
+                }
+            }
+        }
+        consent(&mut steps, request.to);
+        let watches = runbook.watch.iter().filter_map(|watch| self.watch(watch, &steps, problems)).collect();
+        let mut resources = BTreeSet::new();
+        let mut kinds = BTreeMap::new();
+        for step in steps.iter().filter(|step| step.skipped.is_none()) {
+            if let Some(info) = table::info(&step.kind) {
+                kinds.insert(step.kind.clone(), info.version);
+            }
+            for effect in &step.effects {
+                resources.extend(effect.action.resources());
+            }
+        }
+        let named = |kind: &str| {
+            let prefix = format!("{kind}/");
+            let names: Vec<String> = resources
+                .iter()
+                .filter_map(|resource| resource.strip_prefix(&prefix))
+                .map(String::from)
+                .collect();
+            names
+        };
+        let clusters = named("postgres")
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), self.directory.cluster(&name)?.regions)))
+            .collect();
+        let records = named("dns")
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), self.directory.record(&name)?.servers)))
+            .collect();
+        Plan {
+            format: FORMAT,
+            runbook: runbook.name.value.clone(),
+            title: self.text(&runbook.title, problems),
+            environment: request.inventory.inventory.name.clone(),
+            runbook_sha256: request.runbook_sha256.clone(),
+            inventory_sha256: request.inventory_sha256.clone(),
+            from: request.from.to_string(),
+            to: request.to.to_string(),
+            mode: request.mode,
+            drill: request.drill,
+            parameters: self
+                .values
+                .iter()
+                .filter(|(name, _)| runbook.parameters.contains_key(*name))
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
+            objectives: Objectives {
+                rto_ms: runbook.objectives.rto.map(|rto| rto.millis()),
+                rpo_ms: runbook.objectives.rpo.map(|rpo| rpo.millis()),
+                write_gap_ms: runbook.objectives.write_gap.millis(),
+            },
+            roles: runbook.roles.iter().map(|(name, role)| (name.clone(), role.duty.clone())).collect(),
+            sections,
+            steps,
+            watches,
+            resources: resources.into_iter().collect(),
+            clusters,
+            records,
+            identity: BTreeMap::new(),
+            kinds,
+        }
+    }
+
+    fn watch(&self, watch: &model::Watch, steps: &[Step], problems: &mut Problems) -> Option<Watch> {
+        let index = |id: &str| steps.iter().position(|step| step.id == id);
+        let policy = |what: model::OnBreach| match what {
+            model::OnBreach::Pause => OnFailure::Pause,
+            model::OnBreach::RollBack => OnFailure::RollBack,
+            model::OnBreach::Warn => OnFailure::Warn,
+        };
+        Some(Watch {
+            id: watch.id.value.clone(),
+            ok: self.condition(&watch.ok, self.request.to, problems)?,
+            for_ms: watch.patience.millis(),
+            first: index(&watch.during.first.value)?,
+            last: index(&watch.during.last.value)?,
+            on_breach: policy(watch.on_breach),
+            on_no_data: policy(watch.on_no_data),
+        })
+    }
+
+    fn ask(&self, confirm: &model::Confirm, step: &str, otherwise: &str, problems: &mut Problems) -> Ask {
+        let text = confirm.ask.as_ref().map_or_else(|| otherwise.to_string(), |ask| self.text(ask, problems));
+        let kind = match &confirm.typed {
+            Some(typed) => AskKind::Typed(self.text(typed, problems)),
+            None => AskKind::Confirm,
+        };
+        Ask {
+            id: format!("{step}/confirm"),
+            kind,
+            role: confirm.role.as_ref().map_or_else(String::new, |role| role.value.clone()),
+            text,
+            within_ms: confirm.within.map_or(0, |within| within.millis()),
+        }
+    }
+
+    /// Why a step is not part of this run, if it is not.
+    fn skipped(&self, step: &model::Step, problems: &mut Problems) -> Option<String> {
+        use model::Only;
+        let only = &step.policy.only;
+        let has = |what: Only| only.iter().any(|one| one.value == what);
+        let mode = match self.request.mode {
+            Mode::Planned => Only::Planned,
+            Mode::Unplanned => Only::Unplanned,
+        };
+        if (has(Only::Planned) || has(Only::Unplanned)) && !has(mode) {
+            return Some(format!("not part of {} runs", self.request.mode));
+        }
+        // A dry run shows the real run.
+        if has(Only::Drill) && !has(Only::Real) {
+            return Some("part of drills only".into());
+        }
+        let when = step.policy.when.as_ref()?;
+        let condition = self.condition(when, self.request.to, problems)?;
+        match condition.decide() {
+            Some(true) => None,
+            Some(false) => Some(format!("`when` is not so: {}", condition.expression)),
+            None => {
+                let why = "`when` needs a value that is known only while running";
+                problems.push(
+                    Problem::error(Code::BadValue, why)
+                        .at(when.text.span)
+                        .help("use parameters, `mode`, `from` and `to` here, and `require` for signals"),
+                );
+                None
+            }
+        }
+    }
+
+    fn regions(&self, step: &model::Step, info: &KindInfo) -> Vec<String> {
+        use model::Where;
+        let (from, to) = (self.request.from.to_string(), self.request.to.to_string());
+        let all = || self.directory.regions();
+        let others = || all().into_iter().filter(|region| *region != from && *region != to).collect();
+        match step.policy.place.as_ref().map(|place| &place.value) {
+            Some(Where::From) => vec![from],
+            Some(Where::To) => vec![to],
+            Some(Where::Both) => vec![from, to],
+            Some(Where::Others) => others(),
+            Some(Where::All) => all(),
+            Some(Where::Region(region)) => vec![region.clone()],
+            None => match info.place {
+                Place::From => vec![from],
+                Place::To | Place::Nowhere => vec![to],
+                Place::Both => vec![from, to],
+                Place::Others => others(),
+                Place::All => all(),
+            },
+        }
+    }
+
+    fn step(
+        &self,
+        step: &model::Step,
+        section: usize,
+        parallel: Option<u32>,
+        problems: &mut Problems,
+    ) -> Option<Step> {
+        let info = table::info(&step.kind.value)?;
+        let policy = &step.policy;
+        let id = step.id.value.clone();
+        let skipped = self.skipped(step, problems);
+        let regions = self.regions(step, info);
+        let mut actions = Vec::new();
+        for region in &regions {
+            // Message text may name what is known only while running; the kind fills it in when it sends.
+            let names = self.names(region, info.name == "notify");
+            let body = interpolate(&step.body, &names, problems);
+            let found =
+                table::resolve(info, &body, std::slice::from_ref(region), &self.scope(region), problems);
+            let prefix = if regions.len() > 1 { format!("{region}/") } else { String::new() };
+            actions.extend(found.into_iter().map(|(name, action)| (format!("{name}{prefix}"), action)));
+        }
+        if let model::Rollback::Steps(steps) = &policy.rollback {
+            let span = steps.first().map_or(step.span, |step| step.span);
+            problems.push(unsupported(span));
+        }
+        let mut effects = Vec::new();
+        let mut questions = Vec::new();
+        if let Some(confirm) = &policy.confirm {
+            let title = step.title.as_ref().map_or_else(
+                || actions.first().map_or_else(|| id.clone(), |(_, action)| action.title()),
+                |title| self.text(title, problems),
+            );
+            questions.push(self.ask(confirm, &id, &format!("{title}?"), problems));
+        }
+        for (prefix, action) in &actions {
+            for mut effect in action.effects() {
+                if let Some(timeout) = &policy.timeout {
+                    effect.pace.within_ms = timeout.value.millis();
+                }
+                effects.push(PlannedEffect {
+                    name: format!("{prefix}{}", effect.id),
+                    action: action.clone(),
+                    effect,
+                });
+            }
+            questions.extend(action.questions().into_iter().map(|question| Ask::item(&id, question)));
+        }
+        let title = match (&step.title, actions.as_slice()) {
+            (Some(title), _) => self.text(title, problems),
+            (None, [(_, only)]) => only.title(),
+            (None, [(_, first), rest @ ..]) => format!("{} (and {} more)", first.title(), rest.len()),
+            (None, []) => id.clone(),
+        };
+        let (mut retries, mut retry_every_ms) =
+            policy.retry.map_or((0, RETRY_EVERY), |retry| (retry.times, retry.every.millis()));
+        let mut on = |policy: Option<model::OnFailure>| match policy {
+            None => OnFailure::Default,
+            Some(model::OnFailure::Stop) => OnFailure::Stop,
+            Some(model::OnFailure::RollBack) => OnFailure::RollBack,
+            Some(model::OnFailure::Pause) => OnFailure::Pause,
+            Some(model::OnFailure::Warn) => OnFailure::Warn,
+            Some(model::OnFailure::Retry) => {
+                retries = retries.max(RETRIES);
+                retry_every_ms = retry_every_ms.max(1);
+                OnFailure::Pause
+            }
+        };
+        let on_failure = on(policy.on_failure.as_ref().map(|policy| policy.value));
+        let on_unknown = on(policy.on_unknown.as_ref().map(|policy| policy.value));
+        Some(Step {
+            id,
+            section,
+            title,
+            kind: step.kind.value.clone(),
+            parallel,
+            skipped,
+            require: policy
+                .require
+                .as_ref()
+                .and_then(|require| self.condition(require, self.request.to, problems)),
+            questions,
+            effects,
+            on_failure,
+            on_unknown,
+            // A message never blocks a run.
+            best_effort: policy.is_best_effort() || actions.iter().any(|(_, action)| action.best_effort()),
+            temporary: policy.is_temporary(),
+            retries,
+            retry_every_ms,
+            keep_because: match &policy.rollback {
+                model::Rollback::None { because } => Some(because.value.clone()),
+                model::Rollback::Auto | model::Rollback::Steps(_) => None,
+            },
+            marks: policy.marks.as_ref().map(|marks| marks.value.clone()),
+        })
+    }
+}
+
+fn unsupported(span: Span) -> Problem {
+    Problem::error(Code::BadValue, "a rollback by steps of its own is not supported yet")
+        .at(span)
+        .help("use `rollback: auto`, or `rollback: none` with `because`")
+}
+
+/// Consent to a pivot is taken once, by typing the target's name, at the last confirmation before the first freeze; it is added
+/// there if the runbook has none.
+fn consent(steps: &mut [Step], to: &str) {
+    let part = |step: &Step| table::info(&step.kind).map(|info| info.part);
+    let runs = |step: &&mut Step| step.skipped.is_none();
+    let pivots = steps.iter().any(|step| step.skipped.is_none() && part(step) == Some(Part::Pivot));
+    if !pivots {
+        return;
+    }
+    let first = steps
+        .iter()
+        .position(|step| step.skipped.is_none() && part(step) == Some(Part::Freeze))
+        .or_else(|| steps.iter().position(|step| step.skipped.is_none() && part(step) == Some(Part::Pivot)));
+    let Some(first) = first else { return };
+    let last = steps[..=first]
+        .iter_mut()
+        .filter(runs)
+        .flat_map(|step| &mut step.questions)
+        .filter(|ask| ask.kind != AskKind::Item)
+        .next_back();
+    match last {
+        Some(ask) => ask.kind = AskKind::Typed(to.to_string()),
+        None => {
+            let step = &mut steps[first];
+            let ask = Ask {
+                id: format!("{}/consent", step.id),
+                kind: AskKind::Typed(to.to_string()),
+                role: String::new(),
+                text: format!("{}: after the promotion there is no way back. Go?", step.title),
+                within_ms: 0,
+            };
+            step.questions.insert(0, ask);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! From text to a frozen plan: resolve, expand, digest, render.
+
+mod build;
+mod directory;
+mod kinds;
+mod model;
+mod names;
+
+pub use build::{Request, build};
+pub use directory::{InventoryDirectory, command};
+pub use kinds::{TableOfKinds, runbook_schema};
+pub use model::{Ask, AskKind, Drill, FORMAT, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step, Watch};
+pub use names::LATER;

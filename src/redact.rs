@@ -1,0 +1,246 @@
+//! Scrubs secrets from everything that is written: journal, logs, errors, output of commands.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::{Arc, PoisonError, RwLock};
+use zeroize::Zeroizing;
+
+/// What stands in place of a secret.
+pub const PLACEHOLDER: &str = "[redacted]";
+
+/// Secrets shorter than this are not looked for: they would eat ordinary words.
+const SHORTEST: usize = 4;
+/// Shortest piece of a base64 text or line of a longer secret that is looked for.
+const SHORTEST_PIECE: usize = 8;
+
+/// Knows the secrets of a run. Clones share what they know, so a secret that is resolved late is scrubbed everywhere.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    needles: Arc<RwLock<Vec<Zeroizing<String>>>>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+impl Redactor {
+    /// Learns a secret in the forms in which servers and libraries echo it. False if it is too short (under four bytes) to
+    /// be looked for without damage to ordinary text.
+    pub fn add(&self, secret: &SecretString) -> bool {
+        let secret = secret.expose_secret();
+        if secret.len() < SHORTEST {
+            return false;
+        }
+        let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
+        for form in forms(secret) {
+            if form.len() >= SHORTEST && !needles.iter().any(|known| **known == form) {
+                needles.push(Zeroizing::new(form));
+            }
+        }
+        // Longest first: a secret that contains another one goes as a whole.
+        needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        true
+    }
+
+    /// The text without secrets.
+    pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let needles = self.needles.read().unwrap_or_else(PoisonError::into_inner);
+        let mut clean = Cow::Borrowed(text);
+        for needle in needles.iter() {
+            if clean.contains(needle.as_str()) {
+                clean = Cow::Owned(clean.replace(needle.as_str(), PLACEHOLDER));
+            }
+        }
+        clean
+    }
+
+    /// Scrubs every text in a JSON value, keys too.
+    pub fn scrub_json(&self, value: &mut serde_json::Value) {
+        use serde_json::Value;
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => {
+                if let Cow::Owned(clean) = self.scrub(text) {
+                    *text = clean;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.scrub_json(item)),
+            Value::Object(map) => {
+                let dirty: Vec<String> =
+                    map.keys().filter(|key| matches!(self.scrub(key), Cow::Owned(_))).cloned().collect();
+                for key in dirty {
+                    if let Some(item) = map.remove(&key) {
+                        map.insert(self.scrub(&key).into_owned(), item);
+                    }
+                }
+                map.values_mut().for_each(|item| self.scrub_json(item));
+            }
+        }
+    }
+
+    /// A writer that scrubs what passes. Each `write` is scrubbed by itself, so give it whole lines (as `tracing` does).
+    pub fn writer<W: Write>(&self, inner: W) -> RedactingWriter<W> {
+        RedactingWriter { redactor: self.clone(), inner }
+    }
+}
+
+/// See [`Redactor::writer`].
+#[derive(Debug)]
+pub struct RedactingWriter<W> {
+    redactor: Redactor,
+    inner: W,
+}
+
+impl<W: Write> Write for RedactingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        match self.redactor.scrub(&text) {
+            Cow::Borrowed(_) => self.inner.write_all(bytes)?,
+            Cow::Owned(clean) => self.inner.write_all(clean.as_bytes())?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// The forms in which a secret may come back.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned()];
+    for upper in [true, false] {
+        for plus in [true, false] {
+            forms.push(percent(secret, upper, plus));
+        }
+    }
+    if let Ok(json) = serde_json::to_string(secret) {
+        forms.push(json.trim_matches('"').to_owned());
+    }
+    forms.push(STANDARD.encode(secret));
+    for start in 0..3 {
+        for text in [
+            STANDARD_NO_PAD.encode([&b"..."[..start], secret.as_bytes()].concat()),
+            URL_SAFE_NO_PAD.encode([&b"..."[..start], secret.as_bytes()].concat()),
+        ] {
+            if let Some(piece) = inner_piece(&text, start, secret.len())
+                && piece.len() >= SHORTEST_PIECE
+            {
+                forms.push(piece.to_owned());
+            }
+        }
+    }
+    // A private key comes back line by line.
+    forms.extend(
+        secret.lines().map(str::trim).filter(|line| line.len() >= 2 * SHORTEST_PIECE).map(str::to_owned),
+    );
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+/// The characters of a base64 text that depend on the secret alone, when `start` bytes stand before it (as `user:` does in
+/// basic authentication) and anything may follow.
+fn inner_piece(text: &str, start: usize, length: usize) -> Option<&str> {
+    let from = [0, 2, 3].get(start).copied()?;
+    let to = text.len() - usize::from(!(start + length).is_multiple_of(3));
+    text.get(from..to)
+}
+
+/// Percent-encoding of everything but unreserved characters (RFC 3986, section 2.3); forms write a space as `+`.
+fn percent(text: &str, upper: bool, plus: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b' ' if plus => out.push('+'),
+            _ if upper => out.push_str(&format!("%{byte:02X}")),
+            _ => out.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knowing(secret: &str) -> Redactor {
+        let redactor = Redactor::default();
+        assert!(redactor.add(&SecretString::from(secret)));
+        redactor
+    }
+
+    #[test]
+    fn every_form_in_which_a_secret_comes_back_is_scrubbed() {
+        let secret = "p@ss/w\"rd 7+x";
+        let redactor = knowing(secret);
+        let basic = STANDARD.encode(format!("mrctl:{secret}"));
+        for text in [
+            format!("password {secret} rejected"),
+            "postgres://u:p%40ss%2Fw%22rd%207%2Bx@h".to_owned(),
+            "postgres://u:p%40ss%2fw%22rd%207%2bx@h".to_owned(),
+            "password=p%40ss%2Fw%22rd+7%2Bx&".to_owned(),
+            format!("{{\"password\":{}}}", serde_json::to_string(secret).unwrap()),
+            format!("Authorization: Basic {}", STANDARD.encode(secret)),
+        ] {
+            let clean = redactor.scrub(&text);
+            assert!(clean.contains(PLACEHOLDER), "{text} → {clean}");
+            assert!(!clean.contains("p@ss") && !clean.contains("p%40ss"), "{clean}");
+        }
+        let clean = redactor.scrub(&basic);
+        assert!(clean.contains(PLACEHOLDER), "{basic} → {clean}");
+    }
+
+    #[test]
+    fn base64_is_found_at_every_alignment() {
+        let redactor = knowing("correct horse battery");
+        for user in ["", "a", "ab", "abc"] {
+            for tail in ["", "!", "!!"] {
+                let text = STANDARD.encode(format!("{user}correct horse battery{tail}"));
+                assert!(redactor.scrub(&text).contains(PLACEHOLDER), "{user:?} {tail:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn clones_share_what_is_learnt_later() {
+        let early = Redactor::default();
+        let late = early.clone();
+        late.add(&SecretString::from("hunter22"));
+        assert_eq!(early.scrub("x hunter22 y"), "x [redacted] y");
+    }
+
+    #[test]
+    fn short_secrets_do_not_eat_ordinary_text() {
+        let redactor = Redactor::default();
+        assert!(!redactor.add(&SecretString::from("abc")));
+        assert_eq!(redactor.scrub("abc"), "abc");
+    }
+
+    #[test]
+    fn json_is_scrubbed_inside_arrays_and_keys() {
+        let redactor = knowing("hunter22");
+        let mut value = serde_json::json!({"a": ["hunter22", {"hunter22": 1}], "n": 3});
+        redactor.scrub_json(&mut value);
+        assert_eq!(value, serde_json::json!({"a": ["[redacted]", {"[redacted]": 1}], "n": 3}));
+    }
+
+    #[test]
+    fn a_writer_scrubs_lines_and_reports_what_it_took() {
+        let redactor = knowing("hunter22");
+        let mut out = Vec::new();
+        redactor.writer(&mut out).write_all(b"key hunter22\n").unwrap();
+        assert_eq!(out, b"key [redacted]\n");
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", knowing("hunter22")), "Redactor");
+    }
+}

@@ -1,0 +1,113 @@
+//! Conditions: signals exist, units fit, and `when` asks nothing that only a run could answer.
+
+use super::Context;
+use crate::error::suggest::closest;
+use crate::error::{Code, Problem, Problems};
+use crate::language::expression::{Environment, Unit};
+use crate::runbook::inventory::{Inventory, Unit as SignalUnit};
+use crate::runbook::model::Condition;
+use crate::runbook::parameter::ParameterType;
+
+/// Names that conditions know besides parameters.
+const WORDS: [&str; 5] = ["from", "to", "region", "mode", "drill"];
+
+/// What names mean, whatever the direction of the run.
+struct Visible<'a> {
+    context: &'a Context<'a>,
+    inventory: &'a Inventory,
+}
+
+impl Environment for Visible<'_> {
+    fn signal(&self, name: &str) -> Option<(Unit, usize)> {
+        let unit = match self.inventory.signals.get(name)?.unit {
+            SignalUnit::Ratio => Unit::Ratio,
+            SignalUnit::Seconds => Unit::Seconds,
+            SignalUnit::Bytes => Unit::Bytes,
+            SignalUnit::Number => Unit::Number,
+        };
+        Some((unit, 1))
+    }
+
+    fn name(&self, name: &str) -> Option<Unit> {
+        if WORDS.contains(&name) {
+            return Some(Unit::Text);
+        }
+        let parameter = self.context.draft.runbook.parameters.get(name)?;
+        // The same as the plan makes of their values.
+        Some(match parameter.kind {
+            ParameterType::Boolean => Unit::Boolean,
+            ParameterType::Integer => Unit::Number,
+            ParameterType::Text | ParameterType::Choice | ParameterType::Share | ParameterType::Period => {
+                Unit::Text
+            }
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        let parameters = self.context.draft.runbook.parameters.keys();
+        let words = WORDS.into_iter().map(str::to_owned);
+        self.inventory.signals.keys().chain(parameters).cloned().chain(words).collect()
+    }
+}
+
+pub(super) fn conditions_make_sense(context: &Context<'_>, problems: &mut Problems) {
+    let Some(loaded) = context.inventory else { return };
+    let visible = Visible { context, inventory: &loaded.inventory };
+    let runbook = &context.draft.runbook;
+    let steps = || runbook.steps().map(|step| &step.policy);
+    let all = runbook
+        .watch
+        .iter()
+        .map(|watch| &watch.ok)
+        .chain(steps().filter_map(|policy| policy.require.as_ref()))
+        .chain(steps().filter_map(|policy| policy.when.as_ref()));
+    for condition in all {
+        match condition.expression.check(&visible, condition.text.span) {
+            Ok(()) => arguments(condition, &visible, problems),
+            Err(problem) => problems.push(problem),
+        }
+    }
+}
+
+/// A signal is asked for a region or a resource.
+fn arguments(condition: &Condition, visible: &Visible<'_>, problems: &mut Problems) {
+    let inventory = visible.inventory;
+    for call in condition.expression.calls() {
+        for argument in &call.arguments {
+            let kinds = ["postgres", "dns_records", "caches", "endpoints"];
+            let known = ["from", "to", "region"].contains(&argument.as_str())
+                || visible.context.draft.runbook.parameters.contains_key(argument)
+                || kinds.iter().any(|kind| inventory.has(kind, argument));
+            if known {
+                continue;
+            }
+            if inventory.regions.contains_key(argument) {
+                let message = format!("`{argument}` is a region's name");
+                problems.push(Problem::warning(Code::LiteralRegion, message).at(condition.text.span));
+                continue;
+            }
+            let message = format!("`{call}` asks for `{argument}`, which is neither a region nor a resource");
+            let problem = Problem::error(Code::ConditionArguments, message).at(condition.text.span);
+            let names = kinds.iter().flat_map(|kind| inventory.names(kind));
+            problems.push(match closest(argument, ["from", "to"].into_iter().chain(names)) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help("write `from`, `to` or the name of a resource"),
+            });
+        }
+    }
+}
+
+pub(super) fn when_is_decided_in_the_plan(context: &Context<'_>, problems: &mut Problems) {
+    for when in context.draft.runbook.steps().filter_map(|step| step.policy.when.as_ref()) {
+        if let Some(call) = when.expression.calls().first() {
+            problems.push(
+                Problem::error(
+                    Code::PolicyMisplaced,
+                    format!("`when` asks `{call}`, which only a run can answer"),
+                )
+                .at(when.text.span)
+                .help("use `require`: the plan has to be readable before it runs"),
+            );
+        }
+    }
+}

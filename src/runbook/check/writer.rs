@@ -1,0 +1,185 @@
+//! The order of steps that move a writer. A frozen data set is an outage: what happens meanwhile is bounded by these rules.
+
+use super::lines::{Line, lines};
+use super::{Context, Part, resources};
+use crate::error::{Code, Problem, Problems, Span};
+use crate::runbook::inventory::Writers;
+
+/// A data set: type and name.
+type DataSet = (&'static str, String);
+
+/// The data sets that a line names, with the place of each.
+fn data_sets(context: &Context<'_>, line: &Line<'_>) -> Vec<(DataSet, Span)> {
+    let inventory = context.inventory.map(|loaded| &loaded.inventory);
+    let Some((_, kind)) = line.fact.resource else { return Vec::new() };
+    let names = resources::named(line.step, &line.fact, inventory);
+    names.into_iter().map(|name| ((kind, name.value), name.span)).collect()
+}
+
+/// Lines of a part that name a data set, as indices.
+fn of_part(context: &Context<'_>, lines: &[Line<'_>], part: Part, set: &DataSet) -> Vec<usize> {
+    let names = |line: &Line<'_>| data_sets(context, line).iter().any(|(named, _)| named == set);
+    lines.iter().enumerate().filter(|(_, line)| line.is(part) && names(line)).map(|(at, _)| at).collect()
+}
+
+/// Every line of a part with each data set that it names.
+fn all_of<'a>(
+    context: &Context<'_>,
+    lines: &[Line<'a>],
+    part: Part,
+) -> Vec<(usize, Line<'a>, DataSet, Span)> {
+    let of_line = |(at, line): (usize, &Line<'a>)| {
+        let line = *line;
+        data_sets(context, &line)
+            .into_iter()
+            .map(move |(set, span)| (at, line, set, span))
+            .collect::<Vec<_>>()
+    };
+    lines.iter().enumerate().filter(|(_, line)| line.is(part)).flat_map(of_line).collect()
+}
+
+/// The kind that has a part for a type of resource, for advice.
+fn kind_of(context: &Context<'_>, part: Part, kind: &str) -> String {
+    let fits = |name: &&str| {
+        context
+            .kinds
+            .facts(name)
+            .is_some_and(|fact| fact.part == part && fact.resource.is_some_and(|(_, of)| of == kind))
+    };
+    let names = context.kinds.names();
+    names.iter().copied().find(fits).map_or_else(|| format!("{part:?}"), str::to_owned)
+}
+
+pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, problems: &mut Problems) {
+    let lines = lines(context);
+    for (pivot, line, set, span) in all_of(context, &lines, Part::Pivot) {
+        let name = &set.1;
+        let frozen = of_part(context, &lines, Part::Freeze, &set).into_iter().rfind(|at| *at < pivot);
+        let Some(frozen) = frozen else {
+            problems.push(
+                Problem::error(
+                    Code::WriterOrder,
+                    format!(
+                        "`{}` promotes `{name}`, but nothing freezes its writes before",
+                        line.step.id.value
+                    ),
+                )
+                .at(span)
+                .help(format!(
+                    "add `{}: {name}` and `{}: {name}` before it, or `only: [unplanned]` to it",
+                    kind_of(context, Part::Freeze, set.0),
+                    kind_of(context, Part::CatchUp, set.0),
+                )),
+            );
+            continue;
+        };
+        let caught_up = of_part(context, &lines, Part::CatchUp, &set);
+        if !caught_up.iter().any(|at| frozen < *at && *at < pivot) {
+            problems.push(
+                Problem::error(
+                    Code::WriterOrder,
+                    format!("`{name}` is not caught up between its freeze and its promotion"),
+                )
+                .at(span)
+                .related(lines[frozen].step.kind.span, "frozen here")
+                .help(format!("add `{}: {name}` between them", kind_of(context, Part::CatchUp, set.0))),
+            );
+        }
+    }
+}
+
+pub(super) fn frozen_to_be_promoted(context: &Context<'_>, problems: &mut Problems) {
+    let lines = lines(context);
+    for (freeze, _, set, span) in all_of(context, &lines, Part::Freeze) {
+        let promoted = of_part(context, &lines, Part::Pivot, &set);
+        if !promoted.iter().any(|at| *at > freeze) {
+            problems.push(
+                Problem::error(
+                    Code::WriterOrder,
+                    format!("writes of `{}` are frozen and never moved", set.1),
+                )
+                .at(span)
+                .help(format!(
+                    "add `{}: {}` after it",
+                    kind_of(context, Part::Pivot, set.0),
+                    set.1
+                )),
+            );
+        }
+    }
+}
+
+pub(super) fn nobody_is_waited_for_while_frozen(context: &Context<'_>, problems: &mut Problems) {
+    let lines = lines(context);
+    let Some(freeze) = lines.iter().position(|line| line.is(Part::Freeze)) else { return };
+    let Some(pivot) = lines.iter().rposition(|line| line.is(Part::Pivot)) else { return };
+    for line in lines.iter().take(pivot + 1).skip(freeze + 1) {
+        let mut refuse = |what: &str, span: Span| {
+            problems.push(
+                Problem::error(Code::PauseWhileFrozen, format!("{what} stands between freeze and promotion"))
+                    .at(span)
+                    .label("writes stand still here")
+                    .related(lines[freeze].step.kind.span, "frozen here")
+                    .help("move it before the freeze or behind the promotion"),
+            );
+        };
+        if line.is(Part::Pause) {
+            refuse(&format!("`{}`", line.step.kind.value), line.step.kind.span);
+        }
+        if let Some(confirm) = &line.step.policy.confirm {
+            refuse("a confirmation", confirm.span);
+        }
+        if let (Some(confirm), true) = (&line.section.confirm, line.opens) {
+            refuse("the section's confirmation", confirm.span);
+        }
+    }
+}
+
+pub(super) fn all_caught_up_before_the_first_promotion(context: &Context<'_>, problems: &mut Problems) {
+    let lines = lines(context);
+    let Some(first) = lines.iter().position(|line| line.is(Part::Pivot)) else { return };
+    for (_, _, set, span) in all_of(context, &lines, Part::Pivot) {
+        for (part, word) in [(Part::Freeze, "frozen"), (Part::CatchUp, "caught up")] {
+            let at = of_part(context, &lines, part, &set);
+            // Not at all is another rule's business.
+            if !at.is_empty() && at.iter().all(|at| *at > first) {
+                problems.push(
+                    Problem::error(
+                        Code::SeveralWriters,
+                        format!("`{}` is {word} only after another data set was promoted", set.1),
+                    )
+                    .at(span)
+                    .related(lines[first].step.kind.span, "from here there is no way back")
+                    .help("freeze and catch up every data set before the first promotion"),
+                );
+            }
+        }
+    }
+}
+
+pub(super) fn traffic_follows_the_writer(context: &Context<'_>, problems: &mut Problems) {
+    let lines = lines(context);
+    let is_local = |name: &str| {
+        context.inventory.is_none_or(|loaded| {
+            loaded.inventory.postgres.get(name).is_none_or(|cluster| cluster.writers == Writers::Local)
+        })
+    };
+    let local = all_of(context, &lines, Part::Pivot).into_iter().rfind(|(_, _, set, _)| is_local(&set.1));
+    let Some((pivot, promotion, set, _)) = local else { return };
+    for line in lines.iter().take(pivot).filter(|line| line.is(Part::Traffic)) {
+        problems.push(
+            Problem::warning(
+                Code::TrafficBeforeWriter,
+                format!(
+                    "`{}` moves users before `{}` can be written where they go",
+                    line.step.id.value, set.1
+                ),
+            )
+            .at(line.step.kind.span)
+            .related(promotion.step.kind.span, "promoted here")
+            .help(
+                "move it behind the promotion, or say `writers: remote` if applications write across regions",
+            ),
+        );
+    }
+}

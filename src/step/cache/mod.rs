@@ -1,0 +1,3 @@
+//! Caches.
+
+pub mod warm;

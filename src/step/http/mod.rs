@@ -1,0 +1,3 @@
+//! Endpoints as users see them.
+
+pub mod check;

@@ -1,0 +1,151 @@
+//! `postgres.check_lag`: the target is close enough behind, measured from the primary's position.
+
+use super::{Pair, PairFacts, pair, unread};
+use crate::error::Problem;
+use crate::language::units::Size;
+use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::scope::Scope;
+use crate::world::postgres::Handover;
+use crate::world::{Answer, Known};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The target must be close enough behind.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The cluster's name in the inventory.
+    pub cluster: String,
+    /// Most bytes that the target may be behind; default 16MiB.
+    #[serde(default)]
+    pub max: Option<Size>,
+}
+
+/// A resolved check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CheckLag {
+    pair: Pair,
+    max_bytes: u64,
+}
+
+/// How long a standby's receiver may be silent before its position counts as stale. Milliseconds; three times the server's
+/// default keepalive would be 90 s, but `wal_receiver_status_interval` makes it speak every 10 s.
+const SILENT_MS: u64 = 30_000;
+
+impl Kind for CheckLag {
+    type Params = Params;
+    type Facts = PairFacts;
+
+    const INFO: KindInfo = KindInfo {
+        name: "postgres.check_lag",
+        summary: "Checks that the target is close enough behind the source. Unknown lag never passes.",
+        changes: false,
+        touches: "nothing",
+        undo: "nothing to put back",
+        grants: &["GRANT pg_monitor TO mrctl"],
+        main: Main::Resource("cluster", "postgres"),
+        place: Place::Nowhere,
+        version: 1,
+        part: Part::Other,
+    };
+
+    fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {
+        let (pair, _) = pair(scope, &params.cluster)?;
+        Ok(Self { pair, max_bytes: params.max.map_or(16 << 20, Size::bytes) })
+    }
+
+    fn title(&self) -> String {
+        format!("Check that {} in {} is not far behind", self.pair.cluster, self.pair.target.region)
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        vec![Effect::look(Pace::new(10_000, 500))]
+    }
+
+    fn resources(&self) -> Vec<String> {
+        vec![self.pair.resource()]
+    }
+
+    fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, PairFacts> {
+        Box::pin(self.pair.look(sight.world, &[], sight.run))
+    }
+
+    fn judge(
+        &self,
+        _effect: &str,
+        facts: &PairFacts,
+        _aim: Aim<'_, PairFacts>,
+        _h: Option<&Handover>,
+    ) -> Judgement {
+        let source = match &facts.source {
+            Known::Known(source) => source,
+            Known::Unknown(why) => return Judgement::unknown(unread("the source", &self.pair.source, why)),
+        };
+        let target = match &facts.target {
+            Known::Known(target) => target,
+            Known::Unknown(why) => return Judgement::unknown(unread("the target", &self.pair.target, why)),
+        };
+        let Some(primary) = source.primary() else {
+            return Judgement::blocked(format!("{} is not the primary", self.pair.source));
+        };
+        let Some(standby) = target.standby() else {
+            return Judgement::blocked(format!("{} is not a standby", self.pair.target));
+        };
+        if source.system != target.system {
+            return Judgement::blocked("the two members are of different clusters");
+        }
+        match &standby.receiver {
+            // Positions of a standby that is cut off say nothing about what it misses.
+            Known::Unknown(why) => return Judgement::unknown(format!("lag is unknown: {why}")),
+            Known::Known(receiver) if receiver.status != "streaming" => {
+                return Judgement::unknown(format!("lag is unknown: the receiver is {}", receiver.status));
+            }
+            Known::Known(receiver) if receiver.silent_ms > SILENT_MS => {
+                return Judgement::unknown(format!(
+                    "lag is unknown: nothing heard for {} ms",
+                    receiver.silent_ms
+                ));
+            }
+            Known::Known(_) => {}
+        }
+        match &standby.replayed {
+            Known::Unknown(why) => Judgement::unknown(format!("lag is unknown: {why}")),
+            Known::Known(replayed) => {
+                let behind = primary.flushed.bytes_since(*replayed);
+                let line = format!("{behind} bytes behind (at most {})", self.max_bytes);
+                if behind <= self.max_bytes { Judgement::reached(line) } else { Judgement::not_reached(line) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples;
+    use super::*;
+    use crate::step::Standing;
+    use crate::world::postgres::ServerFacts;
+
+    fn judge(change: impl FnOnce(&mut ServerFacts)) -> Judgement {
+        let mut target = examples::standby();
+        change(&mut target);
+        let facts = PairFacts { source: Known::Known(examples::primary()), target: Known::Known(target) };
+        CheckLag { pair: examples::pair(), max_bytes: 100 }.judge("look", &facts, Aim::Applied, None)
+    }
+
+    #[test]
+    fn bytes_are_measured_from_the_primary() {
+        assert_eq!(judge(|_| {}).evidence, "0 bytes behind (at most 100)");
+        let far = judge(|t| examples::standby_of(t).replayed = Known::Known("0/5000000".parse().unwrap()));
+        assert_eq!(
+            (far.standing, far.evidence.as_str()),
+            (Standing::NotReached, "256 bytes behind (at most 100)")
+        );
+    }
+
+    #[test]
+    fn a_cut_receiver_is_unknown_and_not_zero() {
+        let cut = judge(|t| examples::standby_of(t).receiver = Known::unknown("no receiver runs"));
+        assert_eq!(cut.standing, Standing::Unknown);
+    }
+}

@@ -1,0 +1,417 @@
+//! `postgres.freeze`: no new transaction may write on the source, and none from before is left.
+
+use super::{Pair, cluster, member, unread};
+use crate::error::Problem;
+use crate::journal::Permit;
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
+};
+use crate::step::scope::Scope;
+use crate::world::postgres::{Altered, Change, Handover, ServerFacts};
+use crate::world::{Answer, Known, Member, Reply, World, ready};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Stops writes on the source by setting, ends the sessions from before, and observes that none is left.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The cluster's name in the inventory.
+    pub cluster: String,
+    /// Roles whose sessions are left alone (monitoring), besides those that the inventory names.
+    #[serde(default)]
+    pub keep: Vec<String>,
+}
+
+/// A resolved freeze.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Freeze {
+    pair: Pair,
+    keep: Vec<String>,
+}
+
+/// The source, and for the guard of the undo every other member.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Facts {
+    /// The source.
+    pub source: Known<ServerFacts>,
+    /// The others by region: unfreezing needs each of them observed in recovery.
+    pub others: Vec<(String, Known<bool>)>,
+}
+
+const READ_ONLY: &str = "read_only";
+const SESSIONS: &str = "sessions";
+
+impl Freeze {
+    fn system(prior: &Facts) -> Result<String, Reply> {
+        match &prior.source {
+            Known::Known(facts) => Ok(facts.system.clone()),
+            Known::Unknown(why) => Err(Reply::refused(format!("the source was not known: {why}"))),
+        }
+    }
+
+    fn judge_read_only(&self, source: &ServerFacts) -> Judgement {
+        let Some(primary) = source.primary() else {
+            return Judgement::blocked(format!("{} is in recovery: it is not the primary", self.pair.source));
+        };
+        if source.read_only.on {
+            return Judgement::reached(format!(
+                "new transactions are read-only ({})",
+                source.read_only.source
+            ));
+        }
+        if source.read_only.altered.why().is_some() {
+            return Judgement::unknown(
+                "what undo would restore cannot be seen: default_transaction_read_only has no visible source",
+            );
+        }
+        if !primary.prepared.is_empty() {
+            return Judgement::blocked(format!(
+                "prepared transactions could still commit: {}",
+                primary.prepared.join(", ")
+            ));
+        }
+        let clients = source.sessions.get().map_or(0, |sessions| sessions.total());
+        Judgement::not_reached(format!("writable, {clients} client sessions"))
+    }
+
+    fn judge_sessions(source: &ServerFacts) -> Judgement {
+        let Some(primary) = source.primary() else {
+            return Judgement::blocked("it is in recovery");
+        };
+        let sessions = match &source.sessions {
+            Known::Known(sessions) => sessions,
+            Known::Unknown(why) => return Judgement::unknown(format!("sessions cannot be seen: {why}")),
+        };
+        if !source.read_only.on {
+            return Judgement::blocked("the source is not frozen");
+        }
+        if !primary.prepared.is_empty() {
+            return Judgement::blocked(format!("prepared transactions: {}", primary.prepared.join(", ")));
+        }
+        if sessions.workers > 0 {
+            return Judgement::blocked(format!(
+                "{} apply workers of subscriptions ignore the freeze: disable the subscriptions",
+                sessions.workers
+            ));
+        }
+        if sessions.older == 0 && sessions.writing == 0 {
+            return Judgement::reached("frozen: no session from before, no writing transaction");
+        }
+        let who: Vec<String> =
+            sessions.clients.iter().map(|(role, count)| format!("{role}: {count}")).collect();
+        Judgement::not_reached(format!(
+            "{} sessions from before, {} writing transactions ({})",
+            sessions.older,
+            sessions.writing,
+            who.join(", ")
+        ))
+    }
+
+    fn judge_restored(facts: &Facts, prior: &Facts) -> Judgement {
+        let source = match &facts.source {
+            Known::Known(source) => source,
+            Known::Unknown(why) => return Judgement::unknown(format!("the source could not be read: {why}")),
+        };
+        let before = match &prior.source {
+            Known::Known(before) => before,
+            Known::Unknown(why) => {
+                return Judgement::unknown(format!("the value before was not known: {why}"));
+            }
+        };
+        if source.system != before.system {
+            return Judgement::blocked("the address points to another cluster now");
+        }
+        if source.ours.is(|ours| !ours.is_empty()) {
+            return Judgement::moving("a session of ours is still at work");
+        }
+        if source.read_only.altered == before.read_only.altered && source.read_only.on == before.read_only.on
+        {
+            return Judgement::reached("writes are possible as before");
+        }
+        if source.read_only.altered != Known::Known(Altered::To("on".into())) {
+            return Judgement::reached(
+                "somebody else changed default_transaction_read_only since; it was left alone",
+            )
+            .with_remark(Remark::ForeignChange);
+        }
+        for (region, recovery) in &facts.others {
+            match recovery {
+                Known::Known(true) => {}
+                Known::Known(false) => {
+                    return Judgement::blocked(format!(
+                        "the member in {region} is no longer a standby: unfreezing could make two primaries"
+                    ));
+                }
+                Known::Unknown(why) => {
+                    return Judgement::unknown(format!(
+                        "the member in {region} could not be seen in recovery ({why}): it stays frozen"
+                    ));
+                }
+            }
+        }
+        Judgement::not_reached("frozen by us; every other member is a standby")
+    }
+}
+
+impl Kind for Freeze {
+    type Params = Params;
+    type Facts = Facts;
+
+    const INFO: KindInfo = KindInfo {
+        name: "postgres.freeze",
+        summary: "Stops writes on the primary that is left: read-only by default, then every session from before is ended.",
+        changes: true,
+        touches: "default_transaction_read_only (ALTER SYSTEM) and the client sessions of the source",
+        undo: "puts the recorded value back, if every other member is observed in recovery",
+        grants: &[
+            "GRANT pg_monitor, pg_signal_backend TO mrctl",
+            "GRANT ALTER SYSTEM ON PARAMETER default_transaction_read_only TO mrctl",
+            "GRANT EXECUTE ON FUNCTION pg_reload_conf() TO mrctl",
+        ],
+        main: Main::Resource("cluster", "postgres"),
+        place: Place::From,
+        version: 1,
+        part: Part::Freeze,
+    };
+
+    fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {
+        let cluster = cluster(scope, &params.cluster)?;
+        let source = member(scope, &cluster, scope.region)?;
+        let others: Vec<Member> = cluster
+            .regions
+            .iter()
+            .filter(|region| **region != source.region)
+            .map(|region| Member::new(&cluster.name, region))
+            .collect();
+        let target = others.iter().find(|m| m.region == scope.to).cloned().unwrap_or_else(|| source.clone());
+        let mut keep = cluster.keep.clone();
+        keep.extend(params.keep);
+        keep.sort();
+        keep.dedup();
+        Ok(Self { pair: Pair { cluster: params.cluster, source, target, others }, keep })
+    }
+
+    fn title(&self) -> String {
+        format!("Freeze writes on {} in {}", self.pair.cluster, self.pair.source.region)
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        let mut read_only = Effect::of(READ_ONLY, Class::Undoable, Pace::new(10_000, 5));
+        read_only.freezes = Some(self.pair.cluster.clone());
+        // Ended sessions reconnect by themselves; there is nothing to put back, and nothing wrong in finding none.
+        let sessions = Effect::of(SESSIONS, Class::ForwardOnly, Pace::new(10_000, 5)).accept_found();
+        vec![read_only, sessions]
+    }
+
+    fn resources(&self) -> Vec<String> {
+        vec![self.pair.resource()]
+    }
+
+    fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
+        Box::pin(async move {
+            let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
+            let looks = self.pair.others.iter().map(|other| {
+                let scope = &scope;
+                async move {
+                    let facts = sight.world.postgres.look(other, scope).await;
+                    (other.region.clone(), facts.map(|facts| facts.in_recovery()))
+                }
+            });
+            let (source, others) = futures_util::future::join(
+                sight.world.postgres.look(&self.pair.source, &scope),
+                futures_util::future::join_all(looks),
+            )
+            .await;
+            Facts { source, others }
+        })
+    }
+
+    fn judge(
+        &self,
+        effect: &str,
+        facts: &Facts,
+        aim: Aim<'_, Facts>,
+        _handover: Option<&Handover>,
+    ) -> Judgement {
+        if let Aim::Restored(prior) = aim {
+            return if effect == READ_ONLY {
+                Self::judge_restored(facts, prior)
+            } else {
+                Judgement::reached("sessions reconnect by themselves")
+            };
+        }
+        match &facts.source {
+            Known::Unknown(why) => Judgement::unknown(unread("the source", &self.pair.source, why)),
+            Known::Known(source) if effect == SESSIONS => Self::judge_sessions(source),
+            Known::Known(source) => self.judge_read_only(source),
+        }
+    }
+
+    fn apply<'a>(
+        &'a self,
+        effect: &'a str,
+        permit: &'a Permit,
+        prior: &'a Facts,
+        _handover: Option<&'a Handover>,
+        _cursor: &'a str,
+        world: &'a World,
+    ) -> Answer<'a, Reply> {
+        let system = match Self::system(prior) {
+            Ok(system) => system,
+            Err(reply) => return ready(reply),
+        };
+        Box::pin(async move {
+            if effect == SESSIONS {
+                let scope =
+                    crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
+                world.postgres.end_sessions(permit, &self.pair.source, &system, &scope).await
+            } else {
+                world.postgres.freeze(permit, &self.pair.source, &system).await
+            }
+        })
+    }
+
+    fn undo<'a>(
+        &'a self,
+        _effect: &'a str,
+        permit: &'a Permit,
+        prior: &'a Facts,
+        world: &'a World,
+    ) -> Answer<'a, Reply> {
+        let (system, altered) = match &prior.source {
+            Known::Known(ServerFacts { system, read_only, .. }) => match &read_only.altered {
+                Known::Known(altered) => (system.clone(), altered.clone()),
+                Known::Unknown(why) => {
+                    return ready(Reply::refused(format!("the value before was not known: {why}")));
+                }
+            },
+            Known::Unknown(why) => {
+                return ready(Reply::refused(format!("the value before was not known: {why}")));
+            }
+        };
+        Box::pin(async move { world.postgres.unfreeze(permit, &self.pair.source, &system, &altered).await })
+    }
+
+    fn would(&self, effect: &str, facts: &Facts, world: &World) -> Vec<String> {
+        let now =
+            facts.source.get().map_or("unknown", |source| if source.read_only.on { "on" } else { "off" });
+        let mut lines = Vec::new();
+        if effect == READ_ONLY {
+            lines.push(format!("default_transaction_read_only on {}: {now} → on", self.pair.source));
+            lines.extend(world.postgres.statements(Change::Freeze));
+        } else {
+            lines.extend(world.postgres.statements(Change::EndSessions(self.keep.clone())));
+        }
+        lines
+    }
+
+    fn substance(&self, _effect: &str, facts: &Facts) -> String {
+        facts.source.get().map_or_else(String::new, |source| {
+            let role = if source.in_recovery() { "standby" } else { "primary" };
+            format!("{} {} {role}", self.pair.source, source.system)
+        })
+    }
+
+    fn identity(&self, effect: &str, facts: &Facts) -> Vec<(String, String)> {
+        let Known::Known(source) = &facts.source else { return Vec::new() };
+        if effect != READ_ONLY {
+            return Vec::new();
+        }
+        let at = format!("postgres/{}/{}", self.pair.cluster, self.pair.source.region);
+        let altered = match &source.read_only.altered {
+            Known::Known(Altered::Unset) => "unset".to_string(),
+            Known::Known(Altered::To(value)) => value.clone(),
+            Known::Unknown(_) => "unknown".to_string(),
+        };
+        vec![
+            (format!("{at}/system"), source.system.clone()),
+            (format!("{at}/role"), if source.in_recovery() { "standby" } else { "primary" }.to_string()),
+            (format!("{at}/default_transaction_read_only"), altered),
+        ]
+    }
+
+    fn by_hand(&self, effect: &str, facts: &Facts, world: &World) -> Vec<String> {
+        let altered = facts.source.get().and_then(|source| source.read_only.altered.get());
+        match (effect, altered) {
+            (READ_ONLY, Some(altered)) => world.postgres.statements(Change::Unfreeze(altered.clone())),
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples;
+    use super::*;
+    use crate::step::Standing;
+
+    fn freeze() -> Freeze {
+        let mut pair = examples::pair();
+        pair.others = vec![pair.target.clone()];
+        Freeze { pair, keep: vec!["monitoring".into()] }
+    }
+
+    fn facts(source: ServerFacts, other: Known<bool>) -> Facts {
+        Facts { source: Known::Known(source), others: vec![("us-east".into(), other)] }
+    }
+
+    fn standing(effect: &str, facts: &Facts, aim: Aim<'_, Facts>) -> Standing {
+        freeze().judge(effect, facts, aim, None).standing
+    }
+
+    #[test]
+    fn read_only_is_judged_by_the_setting_of_a_fresh_session() {
+        let standby = Known::Known(true);
+        let writable = facts(examples::primary(), standby.clone());
+        assert_eq!(standing(READ_ONLY, &writable, Aim::Applied), Standing::NotReached);
+        let frozen = facts(examples::frozen(), standby.clone());
+        assert_eq!(standing(READ_ONLY, &frozen, Aim::Applied), Standing::Reached);
+        let wrong = facts(examples::standby(), standby.clone());
+        assert_eq!(standing(READ_ONLY, &wrong, Aim::Applied), Standing::Blocked);
+        let silent = Facts { source: Known::unknown("no answer"), others: vec![] };
+        assert_eq!(standing(READ_ONLY, &silent, Aim::Applied), Standing::Unknown);
+        let mut prepared = examples::primary();
+        examples::primary_of(&mut prepared).prepared = vec!["tm-1".into()];
+        assert_eq!(standing(READ_ONLY, &facts(prepared, standby), Aim::Applied), Standing::Blocked);
+    }
+
+    #[test]
+    fn sessions_from_before_and_writers_keep_it_open() {
+        let mut source = examples::frozen();
+        assert_eq!(
+            standing(SESSIONS, &facts(source.clone(), Known::Known(true)), Aim::Applied),
+            Standing::Reached
+        );
+        let Known::Known(sessions) = &mut source.sessions else { unreachable!() };
+        sessions.older = 1;
+        assert_eq!(
+            standing(SESSIONS, &facts(source.clone(), Known::Known(true)), Aim::Applied),
+            Standing::NotReached
+        );
+        source.sessions = Known::unknown("no pg_monitor");
+        assert_eq!(standing(SESSIONS, &facts(source, Known::Known(true)), Aim::Applied), Standing::Unknown);
+    }
+
+    #[test]
+    fn it_is_unfrozen_only_when_every_other_member_is_seen_in_recovery() {
+        let prior = facts(examples::primary(), Known::Known(true));
+        let aim = Aim::Restored(&prior);
+        let ours = |other| facts(examples::frozen(), other);
+        assert_eq!(standing(READ_ONLY, &ours(Known::Known(true)), aim), Standing::NotReached);
+        assert_eq!(standing(READ_ONLY, &ours(Known::Known(false)), aim), Standing::Blocked);
+        assert_eq!(standing(READ_ONLY, &ours(Known::unknown("no answer")), aim), Standing::Unknown);
+        assert_eq!(standing(READ_ONLY, &prior, aim), Standing::Reached);
+    }
+
+    #[test]
+    fn a_value_of_somebody_else_is_left_alone_and_reported() {
+        let prior = facts(examples::primary(), Known::Known(true));
+        let mut source = examples::frozen();
+        source.read_only.altered = Known::Known(Altered::To("off".into()));
+        let judged =
+            freeze().judge(READ_ONLY, &facts(source, Known::Known(true)), Aim::Restored(&prior), None);
+        // `off` is what was effective before, but not what stood in the file: it is not ours to undo.
+        assert_eq!((judged.standing, judged.remark), (Standing::Reached, Some(Remark::ForeignChange)));
+    }
+}

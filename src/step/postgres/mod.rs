@@ -1,0 +1,206 @@
+//! Moving the writer of a PostgreSQL cluster with streaming replication.
+
+pub mod catch_up;
+pub mod check_lag;
+pub mod freeze;
+pub mod preflight;
+pub mod promote;
+pub mod verify_writable;
+
+use super::scope::{Cluster, Scope};
+use crate::error::{Code, Problem, suggest};
+use crate::world::postgres::ServerFacts;
+use crate::world::{Known, Member, World};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Only the cluster.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnlyCluster {
+    /// The cluster's name in the inventory.
+    pub cluster: String,
+}
+
+/// The cluster, and the two members that a planned switch is between.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Pair {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The member that is left.
+    pub source: Member,
+    /// The member that takes over.
+    pub target: Member,
+    /// Every other member that is neither.
+    pub others: Vec<Member>,
+}
+
+/// What both sides are now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PairFacts {
+    /// The source, read first.
+    pub source: Known<ServerFacts>,
+    /// The target, read after the source: a position that the target has is then never newer than what the source was asked for.
+    pub target: Known<ServerFacts>,
+}
+
+/// Finds a cluster, or says what there is.
+pub(super) fn cluster(scope: &Scope<'_>, name: &str) -> Result<Cluster, Problem> {
+    scope.directory.cluster(name).ok_or_else(|| {
+        let names = scope.directory.names("postgres");
+        let mut problem = Problem::error(
+            Code::UnknownChoice,
+            format!("there is no postgres cluster `{name}` in the inventory"),
+        );
+        if let Some(close) = suggest::closest(name, names.iter().map(String::as_str)) {
+            problem = problem.help(format!("did you mean `{close}`?"));
+        } else if !names.is_empty() {
+            problem = problem.help(format!("the inventory has {}", names.join(", ")));
+        }
+        problem
+    })
+}
+
+/// A cluster's member in a region.
+pub(super) fn member(scope: &Scope<'_>, cluster: &Cluster, region: &str) -> Result<Member, Problem> {
+    if cluster.regions.iter().any(|r| r == region) {
+        Ok(Member::new(&cluster.name, region))
+    } else {
+        let mut problem = Problem::error(
+            Code::UnknownChoice,
+            format!("the cluster {} has no member in {region}", cluster.name),
+        )
+        .help(format!("it has members in {}", cluster.regions.join(", ")));
+        problem.span = scope.span;
+        Err(problem)
+    }
+}
+
+/// Both sides of a planned switch.
+pub(super) fn pair(scope: &Scope<'_>, name: &str) -> Result<(Pair, Cluster), Problem> {
+    let cluster = cluster(scope, name)?;
+    if cluster.manager != "none" {
+        return Err(Problem::error(
+            Code::BadValue,
+            format!("{name} is managed by {}: promoting it by hand would fight its manager", cluster.manager),
+        )
+        .help("drive or pause the manager; driving it comes with a later version"));
+    }
+    let source = member(scope, &cluster, scope.from)?;
+    let target = member(scope, &cluster, scope.to)?;
+    let others = cluster.regions.iter().filter(|r| *r != scope.from && *r != scope.to);
+    let others = others.map(|region| Member::new(name, region)).collect();
+    Ok((Pair { cluster: name.to_string(), source, target, others }, cluster))
+}
+
+impl Pair {
+    /// The lock and digest name of the cluster.
+    pub(super) fn resource(&self) -> String {
+        format!("postgres/{}", self.cluster)
+    }
+
+    /// Reads the source, then the target.
+    pub(super) async fn look(&self, world: &World, keep: &[String], run: &str) -> PairFacts {
+        let scope = crate::world::postgres::Scope { keep: keep.to_vec(), run: run.to_string() };
+        let source = world.postgres.look(&self.source, &scope).await;
+        let target = world.postgres.look(&self.target, &scope).await;
+        PairFacts { source, target }
+    }
+}
+
+/// Why a side could not be read, as evidence.
+pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
+    format!("{what} in {} could not be read: {why}", at.region)
+}
+
+#[cfg(test)]
+pub(super) mod examples {
+    use super::*;
+    use crate::world::postgres::{
+        Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, Sessions, StandbyFacts,
+    };
+
+    pub fn pair() -> Pair {
+        Pair {
+            cluster: "orders".into(),
+            source: Member::new("orders", "eu-west"),
+            target: Member::new("orders", "us-east"),
+            others: vec![],
+        }
+    }
+
+    pub fn server(role: Role) -> ServerFacts {
+        ServerFacts {
+            system: "7301".into(),
+            version: 150_000,
+            started: "100".into(),
+            role,
+            read_only: ReadOnly {
+                on: false,
+                source: "default".into(),
+                altered: Known::Known(Altered::Unset),
+            },
+            overrides: vec![],
+            sessions: Known::Known(Sessions {
+                clients: vec![],
+                older: 0,
+                writing: 0,
+                superusers: 0,
+                workers: 0,
+            }),
+            synchronous_names: String::new(),
+            waiting_for_standby: Known::Known(0),
+            ours: Known::Known(vec![]),
+        }
+    }
+
+    pub fn primary() -> ServerFacts {
+        server(Role::Primary(PrimaryFacts {
+            timeline: 1,
+            flushed: "0/5000100".parse().unwrap(),
+            inserted: "0/5000100".parse().unwrap(),
+            next_transaction: 900,
+            oldest_transaction: 900,
+            prepared: vec![],
+            senders: Known::Known(vec![Sender {
+                name: "us_east".into(),
+                state: "streaming".into(),
+                replayed: Known::Known("0/5000100".parse().unwrap()),
+                flushed: Known::Known("0/5000100".parse().unwrap()),
+                sync: "async".into(),
+            }]),
+        }))
+    }
+
+    pub fn standby() -> ServerFacts {
+        server(Role::Standby(StandbyFacts {
+            received: Known::Known("0/5000100".parse().unwrap()),
+            replayed: Known::Known("0/5000100".parse().unwrap()),
+            replay: "not paused".into(),
+            receiver: Known::Known(Receiver { status: "streaming".into(), timeline: 1, silent_ms: 10 }),
+            recovery_targets: vec![],
+            apply_delay_ms: 0,
+        }))
+    }
+
+    pub fn frozen() -> ServerFacts {
+        let mut facts = primary();
+        facts.read_only.on = true;
+        facts.read_only.altered = Known::Known(Altered::To("on".into()));
+        facts
+    }
+
+    pub fn primary_of(facts: &mut ServerFacts) -> &mut PrimaryFacts {
+        match &mut facts.role {
+            Role::Primary(facts) => facts,
+            Role::Standby(_) => panic!("a standby"),
+        }
+    }
+
+    pub fn standby_of(facts: &mut ServerFacts) -> &mut StandbyFacts {
+        match &mut facts.role {
+            Role::Standby(facts) => facts,
+            Role::Primary(_) => panic!("a primary"),
+        }
+    }
+}

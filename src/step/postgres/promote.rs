@@ -1,0 +1,309 @@
+//! `postgres.promote`: the pivot. Guarded by the handover in one statement; believed only when seen.
+
+use super::{OnlyCluster, Pair, PairFacts, pair, unread};
+use crate::error::Problem;
+use crate::journal::Permit;
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
+};
+use crate::step::scope::Scope;
+use crate::world::postgres::{Change, Handover, HandoverBy, ServerFacts};
+use crate::world::{Answer, Known, Reply, World, ready};
+use serde::{Deserialize, Serialize};
+
+/// A resolved promotion.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Promote {
+    pair: Pair,
+    keep: Vec<String>,
+}
+
+impl Promote {
+    /// The source right before: still as the handover says, or never promote.
+    fn judge_source_before(&self, source: &Known<ServerFacts>, handover: &Handover) -> Option<Judgement> {
+        let source = match source {
+            Known::Known(source) => source,
+            // A stopped source cannot be read, and its handover says so.
+            Known::Unknown(_) if handover.by == HandoverBy::Shutdown => return None,
+            Known::Unknown(why) => {
+                return Some(Judgement::unknown(format!(
+                    "{}; a planned run never promotes while the source is silent",
+                    unread("the source", &self.pair.source, why)
+                )));
+            }
+        };
+        if source.system != handover.system {
+            return Some(Judgement::blocked("the source is another cluster than the handover's"));
+        }
+        let Some(primary) = source.primary() else {
+            return Some(Judgement::blocked("the source is not a primary any more: the handover is dead"));
+        };
+        if handover.by == HandoverBy::Shutdown {
+            return Some(Judgement::blocked(
+                "the source was stopped for the handover and runs again: the handover is dead",
+            ));
+        }
+        if source.started != handover.source_started {
+            return Some(Judgement::blocked(
+                "the source was restarted since the handover: the handover is dead",
+            ));
+        }
+        if !source.read_only.on {
+            return Some(Judgement::blocked("the source is not frozen any more: the handover is dead"));
+        }
+        if primary.next_transaction > handover.next_transaction {
+            return Some(Judgement::blocked(format!(
+                "the source took {} transactions after the handover: the handover is dead",
+                primary.next_transaction - handover.next_transaction
+            )));
+        }
+        None
+    }
+
+    fn judge_promoted(
+        &self,
+        facts: &PairFacts,
+        target: &ServerFacts,
+        handover: Option<&Handover>,
+    ) -> Judgement {
+        let Some(primary) = target.primary() else {
+            return Judgement::unknown("the role changed while it was read");
+        };
+        let Some(handover) = handover else {
+            return Judgement::blocked(format!(
+                "{} is a primary already (timeline {}), and this run has no handover for it",
+                self.pair.target, primary.timeline
+            ));
+        };
+        if target.system != handover.system {
+            return Judgement::blocked("the target is another cluster than the handover's");
+        }
+        if primary.timeline <= handover.timeline {
+            return Judgement::blocked(format!(
+                "the target writes timeline {}, which did not fork from the handover's timeline {}",
+                primary.timeline, handover.timeline
+            ));
+        }
+        if let Some(source) = facts.source.get().and_then(ServerFacts::primary)
+            && source.next_transaction > handover.next_transaction
+        {
+            return Judgement::blocked(format!(
+                "divergence: {} promoted, and the old primary took {} transactions after the handover",
+                self.pair.target,
+                source.next_transaction - handover.next_transaction
+            ))
+            .with_remark(Remark::Divergence);
+        }
+        if target.read_only.on {
+            return Judgement::blocked(format!(
+                "promoted to timeline {}, but new transactions are read-only by default ({}): a freeze leaked",
+                primary.timeline, target.read_only.source
+            ));
+        }
+        Judgement::reached(format!("primary on timeline {}, writable", primary.timeline))
+    }
+}
+
+impl Kind for Promote {
+    type Params = OnlyCluster;
+    type Facts = PairFacts;
+
+    const INFO: KindInfo = KindInfo {
+        name: "postgres.promote",
+        summary: "Makes the target the primary. No way back: from here the run goes forward.",
+        changes: true,
+        touches: "the role of the target",
+        undo: "none; the way back is a failover in the other direction",
+        grants: &["GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO mrctl"],
+        main: Main::Resource("cluster", "postgres"),
+        place: Place::To,
+        version: 1,
+        part: Part::Pivot,
+    };
+
+    fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
+        let (pair, cluster) = pair(scope, &params.cluster)?;
+        Ok(Self { pair, keep: cluster.keep })
+    }
+
+    fn title(&self) -> String {
+        format!("Promote {} in {}", self.pair.cluster, self.pair.target.region)
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        let mut promote = Effect::of("promote", Class::Pivot, Pace::new(60_000, 2));
+        promote.needs = Some(self.pair.cluster.clone());
+        vec![promote]
+    }
+
+    fn resources(&self) -> Vec<String> {
+        vec![self.pair.resource()]
+    }
+
+    fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, PairFacts> {
+        Box::pin(async move {
+            // The target first here: a commit on the source after the target was seen promoted must not be missed.
+            let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
+            let target = sight.world.postgres.look(&self.pair.target, &scope).await;
+            let source = sight.world.postgres.look(&self.pair.source, &scope).await;
+            PairFacts { source, target }
+        })
+    }
+
+    fn judge(
+        &self,
+        _effect: &str,
+        facts: &PairFacts,
+        aim: Aim<'_, PairFacts>,
+        handover: Option<&Handover>,
+    ) -> Judgement {
+        if let Aim::Restored(_) = aim {
+            return Judgement::blocked("a promotion cannot be taken back");
+        }
+        let target = match &facts.target {
+            Known::Known(target) => target,
+            Known::Unknown(why) => return Judgement::unknown(unread("the target", &self.pair.target, why)),
+        };
+        if !target.in_recovery() {
+            return self.judge_promoted(facts, target, handover);
+        }
+        if target.ours.is(|ours| !ours.is_empty()) {
+            return Judgement::moving("a session of ours is still at work on the target");
+        }
+        let Some(handover) = handover else {
+            return Judgement::not_reached("a standby; the handover comes with the catch-up");
+        };
+        if target.system != handover.system {
+            return Judgement::blocked("the target is another cluster than the handover's");
+        }
+        if let Some(trouble) = self.judge_source_before(&facts.source, handover) {
+            return trouble;
+        }
+        Judgement::not_reached(format!("a standby with everything up to {}", handover.position))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        _effect: &'a str,
+        permit: &'a Permit,
+        _prior: &'a PairFacts,
+        handover: Option<&'a Handover>,
+        _cursor: &'a str,
+        world: &'a World,
+    ) -> Answer<'a, Reply> {
+        match handover {
+            Some(handover) => world.postgres.promote(permit, &self.pair.target, handover),
+            None => ready(Reply::refused("there is no handover")),
+        }
+    }
+
+    fn would(&self, _effect: &str, facts: &PairFacts, world: &World) -> Vec<String> {
+        let role =
+            facts.target.get().map_or("unknown", |t| if t.in_recovery() { "standby" } else { "primary" });
+        let mut lines = vec![format!("role of {}: {role} → primary", self.pair.target)];
+        lines.extend(world.postgres.statements(Change::Promote));
+        lines
+    }
+
+    fn substance(&self, _effect: &str, facts: &PairFacts) -> String {
+        let side = |facts: &Known<ServerFacts>| {
+            facts.get().map_or_else(
+                || "unknown".to_string(),
+                |facts| {
+                    format!("{} {}", facts.system, if facts.in_recovery() { "standby" } else { "primary" })
+                },
+            )
+        };
+        format!(
+            "{}: {}; {}: {}",
+            self.pair.source,
+            side(&facts.source),
+            self.pair.target,
+            side(&facts.target)
+        )
+    }
+
+    fn identity(&self, _effect: &str, facts: &PairFacts) -> Vec<(String, String)> {
+        let at = format!("postgres/{}/{}", self.pair.cluster, self.pair.target.region);
+        facts.target.get().map_or_else(Vec::new, |target| {
+            let role = if target.in_recovery() { "standby" } else { "primary" };
+            vec![(format!("{at}/system"), target.system.clone()), (format!("{at}/role"), role.to_string())]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples;
+    use super::*;
+    use crate::step::Standing;
+
+    fn handover() -> Handover {
+        Handover {
+            system: "7301".into(),
+            timeline: 1,
+            position: "0/5000100".parse().unwrap(),
+            next_transaction: 900,
+            source_started: "100".into(),
+            target_started: "100".into(),
+            by: HandoverBy::Soft,
+        }
+    }
+
+    fn judge(source: Known<ServerFacts>, target: ServerFacts, handover: Option<&Handover>) -> Judgement {
+        let promote = Promote { pair: examples::pair(), keep: vec![] };
+        promote.judge("promote", &PairFacts { source, target: Known::Known(target) }, Aim::Applied, handover)
+    }
+
+    fn promoted() -> ServerFacts {
+        let mut facts = examples::primary();
+        examples::primary_of(&mut facts).timeline = 2;
+        facts
+    }
+
+    #[test]
+    fn before_it_the_source_must_be_as_the_handover_says() {
+        let frozen = || Known::Known(examples::frozen());
+        let handover = handover();
+        let before = |source| judge(source, examples::standby(), Some(&handover)).standing;
+        assert_eq!(before(frozen()), Standing::NotReached);
+        assert_eq!(before(Known::unknown("no answer")), Standing::Unknown);
+        assert_eq!(before(Known::Known(examples::primary())), Standing::Blocked, "thawed");
+        let mut restarted = examples::frozen();
+        restarted.started = "101".into();
+        assert_eq!(before(Known::Known(restarted)), Standing::Blocked, "restarted");
+        let mut wrote = examples::frozen();
+        examples::primary_of(&mut wrote).next_transaction = 901;
+        assert_eq!(before(Known::Known(wrote)), Standing::Blocked, "one more transaction");
+    }
+
+    #[test]
+    fn after_it_only_a_fork_of_the_handover_counts() {
+        let handover = handover();
+        let after = |source, target| judge(source, target, Some(&handover));
+        let frozen = || Known::Known(examples::frozen());
+        assert_eq!(after(frozen(), promoted()).standing, Standing::Reached);
+        assert_eq!(after(Known::unknown("stopped"), promoted()).standing, Standing::Reached);
+        assert_eq!(
+            after(frozen(), examples::primary()).standing,
+            Standing::Blocked,
+            "same timeline: not our promotion"
+        );
+        let mut other = promoted();
+        other.system = "8".into();
+        assert_eq!(after(frozen(), other).standing, Standing::Blocked);
+        let mut leaked = promoted();
+        leaked.read_only.on = true;
+        assert_eq!(after(frozen(), leaked).standing, Standing::Blocked);
+        assert_eq!(judge(frozen(), promoted(), None).standing, Standing::Blocked, "no handover of ours");
+    }
+
+    #[test]
+    fn commits_on_the_old_primary_are_divergence() {
+        let mut wrote = examples::frozen();
+        examples::primary_of(&mut wrote).next_transaction = 902;
+        let judged = judge(Known::Known(wrote), promoted(), Some(&handover()));
+        assert_eq!((judged.standing, judged.remark), (Standing::Blocked, Some(Remark::Divergence)));
+        assert!(judged.evidence.contains("took 2 transactions"), "{}", judged.evidence);
+    }
+}

@@ -1,0 +1,263 @@
+//! Runs on disk: `runs/<id>/` with `plan.json` and `journal.jsonl`, and the locks of their resources.
+
+use crate::engine::Record;
+use crate::engine::driver::read_record;
+use crate::engine::record::Verdict;
+use crate::engine::state::RunState;
+use crate::journal::chain::Line;
+use crate::journal::file::{Journal, OpenError, read_lines};
+use crate::journal::lock::{FileLock, LockError};
+use crate::plan::{FORMAT, Plan};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system.
+    #[error("{path}: {why}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// The operating system's reason.
+        why: String,
+    },
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// A plan that cannot be read.
+    #[error("the plan {path} cannot be read: {why}")]
+    Plan {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// No run, or several, begin with this.
+    #[error("{0}")]
+    NoSuchRun(String),
+    /// The plan beside a journal is not the one that it was made for.
+    #[error("the plan of run {run} was changed: its digest is {found}, the journal names {recorded}")]
+    Changed {
+        /// Run.
+        run: String,
+        /// Of the file.
+        found: String,
+        /// In the journal.
+        recorded: String,
+    },
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {
+    move |error| StoreError::Io { path: path.into(), why: error.to_string() }
+}
+
+/// The state folder.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// A run that was read.
+#[derive(Debug)]
+pub struct Run {
+    /// Identity.
+    pub id: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The plan.
+    pub plan: Plan,
+    /// The journal's lines with their records.
+    pub lines: Vec<(Line, Record)>,
+    /// What they fold to.
+    pub state: RunState,
+}
+
+impl Run {
+    /// Whether it has not ended for good.
+    pub fn open(&self) -> bool {
+        !self.state.verdict.is_some_and(Verdict::closes)
+    }
+
+    /// The verdict's word; `running` without one.
+    pub fn word(&self) -> &'static str {
+        self.state.verdict.map_or("interrupted", Verdict::word)
+    }
+
+    /// When it began, milliseconds since the epoch.
+    pub fn began(&self) -> i64 {
+        self.lines.first().map_or(0, |(line, _)| line.at)
+    }
+
+    /// Records with their times.
+    pub fn records(&self) -> impl Iterator<Item = (i64, &Record)> {
+        self.lines.iter().map(|(line, record)| (line.at, record))
+    }
+}
+
+impl Store {
+    /// The folder; made with mode 0700 when it is not there.
+    pub fn at(root: &Path) -> Result<Self, StoreError> {
+        for folder in [root.to_path_buf(), root.join("runs"), root.join("locks")] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io(&folder))?;
+        }
+        Ok(Self { root: root.to_path_buf() })
+    }
+
+    /// Where runs are.
+    pub fn runs_folder(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    /// Makes a run: its folder, its plan, its journal, each durable before the next.
+    pub fn create(&self, id: &str, plan: &Plan, now: fn() -> i64) -> Result<(PathBuf, Journal), StoreError> {
+        let folder = self.runs_folder().join(id);
+        fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io(&folder))?;
+        let path = folder.join("plan.json");
+        let text = serde_json::to_string_pretty(plan)
+            .map_err(|e| StoreError::Plan { path: path.clone(), why: e.to_string() })?;
+        write_durably(&path, text.as_bytes())?;
+        let journal = Journal::create(&folder.join("journal.jsonl"), now)?;
+        let parent = self.runs_folder();
+        fs::File::open(&parent).and_then(|parent| parent.sync_all()).map_err(io(&parent))?;
+        Ok((folder, journal))
+    }
+
+    /// All runs that can be read, newest first; with the folders that cannot.
+    pub fn runs(&self) -> Result<(Vec<Run>, Vec<(PathBuf, StoreError)>), StoreError> {
+        let parent = self.runs_folder();
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&parent).map_err(io(&parent))? {
+            let entry = entry.map_err(io(&parent))?;
+            // A folder without a journal is a run that never began: nothing was done.
+            if entry.path().join("journal.jsonl").is_file() {
+                ids.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        // Version 7 identities sort by time.
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        let (mut runs, mut broken) = (Vec::new(), Vec::new());
+        for id in ids {
+            match self.read(&id) {
+                Ok(run) => runs.push(run),
+                Err(error) => broken.push((parent.join(&id), error)),
+            }
+        }
+        Ok((runs, broken))
+    }
+
+    /// Identity of the run that the text means: the whole, or a beginning or end of it that only one has.
+    pub fn find(&self, text: &str) -> Result<String, StoreError> {
+        let parent = self.runs_folder();
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&parent).map_err(io(&parent))? {
+            let name = entry.map_err(io(&parent))?.file_name().to_string_lossy().into_owned();
+            if name == text {
+                return Ok(name);
+            }
+            if !text.is_empty() && (name.starts_with(text) || name.ends_with(text)) {
+                found.push(name);
+            }
+        }
+        match found.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => Err(StoreError::NoSuchRun(format!("there is no run `{text}` in {}", parent.display()))),
+            several => {
+                Err(StoreError::NoSuchRun(format!("several runs match `{text}`: {}", several.join(", "))))
+            }
+        }
+    }
+
+    /// The end of an identity that only this run has: how runs are shown. Its random part is at the end.
+    pub fn short(&self, id: &str) -> String {
+        let names: Vec<String> = fs::read_dir(self.runs_folder())
+            .map(|entries| entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect())
+            .unwrap_or_default();
+        let enough = |length: usize| {
+            let end = &id[id.len() - length..];
+            names.iter().filter(|name| name.ends_with(end)).count() <= 1
+        };
+        let length = (4..id.len()).find(|length| id.is_char_boundary(id.len() - length) && enough(*length));
+        id[id.len() - length.unwrap_or(id.len())..].to_string()
+    }
+
+    /// Reads a run without changing it.
+    pub fn read(&self, id: &str) -> Result<Run, StoreError> {
+        let folder = self.runs_folder().join(id);
+        let plan = read_plan(&folder.join("plan.json"))?;
+        let (lines, _, _) = read_lines(&folder.join("journal.jsonl"))?;
+        self.fold(id, folder, plan, lines)
+    }
+
+    /// Opens a run to go on with it: cuts a torn last line. The bytes that were cut come with it.
+    pub fn open(&self, id: &str, now: fn() -> i64) -> Result<(Run, Journal, usize), StoreError> {
+        let folder = self.runs_folder().join(id);
+        let plan = read_plan(&folder.join("plan.json"))?;
+        let opened = Journal::open(&folder.join("journal.jsonl"), now)?;
+        let run = self.fold(id, folder, plan, opened.lines)?;
+        Ok((run, opened.journal, opened.torn))
+    }
+
+    fn fold(&self, id: &str, folder: PathBuf, plan: Plan, lines: Vec<Line>) -> Result<Run, StoreError> {
+        let mut state = RunState::new(&plan);
+        let mut read = Vec::with_capacity(lines.len());
+        for line in lines {
+            let record = read_record(&line).map_err(|error| StoreError::Plan {
+                path: folder.join("journal.jsonl"),
+                why: error.to_string(),
+            })?;
+            if let Record::Created { plan: recorded, .. } = &record
+                && *recorded != plan.digest()
+            {
+                return Err(StoreError::Changed {
+                    run: id.into(),
+                    found: plan.digest(),
+                    recorded: recorded.clone(),
+                });
+            }
+            state.fold(&plan, &record);
+            read.push((line, record));
+        }
+        Ok(Run { id: id.to_string(), folder, plan, lines: read, state })
+    }
+
+    /// Locks resources on this host, in order, so that two runs cannot hold each other up.
+    pub fn lock(&self, resources: &[String], holder: &str) -> Result<Vec<FileLock>, LockError> {
+        let mut sorted = resources.to_vec();
+        sorted.sort();
+        sorted
+            .iter()
+            .map(|resource| {
+                let name: String =
+                    resource.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+                FileLock::take(&self.root.join("locks").join(format!("{name}.lock")), resource, holder)
+            })
+            .collect()
+    }
+}
+
+fn read_plan(path: &Path) -> Result<Plan, StoreError> {
+    let text = fs::read_to_string(path).map_err(io(path))?;
+    let bad = |why: String| StoreError::Plan { path: path.into(), why };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+    let format = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if format != u64::from(FORMAT) {
+        return Err(bad(format!("it has format {format}, this version of mrctl reads {FORMAT}")));
+    }
+    serde_json::from_value(value).map_err(|error| bad(error.to_string()))
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let temporary = path.with_extension("new");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .map_err(io(&temporary))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(&temporary))?;
+    fs::rename(&temporary, path).map_err(io(path))
+}

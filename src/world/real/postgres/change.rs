@@ -1,0 +1,239 @@
+//! Changing: each on a connection of its own under the intent's name, identity checked on that connection, the reply told apart:
+//! refused only where the server proves that nothing happened.
+
+use super::session::{Session, Sessions as Connections, Trouble};
+use super::sql;
+use crate::journal::Permit;
+use crate::journal::permit::short_run;
+use crate::world::postgres::{Altered, Handover, Scope};
+use crate::world::{Known, Member, Reply};
+use std::time::Duration;
+
+/// Deadline of a single changing statement. They are all quick: none waits for other sessions or for replication.
+const CALL: Duration = Duration::from_secs(5);
+/// Deadline of the write probe, after which its commit counts as hanging.
+const PROBE: Duration = Duration::from_secs(3);
+
+/// What a failed statement proves. Nothing was sent, or the server refused it before it began (no right, wrong form, wrong state):
+/// it had no effect. Any other error may have come after half of the work.
+fn failed(trouble: &Trouble) -> Reply {
+    match trouble {
+        Trouble::NotConnected(_) => Reply::refused(trouble.to_string()),
+        Trouble::Server(state, _) if ["42", "22", "25", "28", "0A"].iter().any(|c| state.starts_with(c)) => {
+            Reply::refused(trouble.to_string())
+        }
+        Trouble::Server(..) | Trouble::Late(_) | Trouble::Broken(_) => Reply::lost(trouble.to_string()),
+    }
+}
+
+/// A connection on which the cluster's identity was checked; `primary` demands that it is not in recovery.
+async fn identified(
+    connections: &Connections,
+    permit: &Permit,
+    at: &Member,
+    system: &str,
+    primary: bool,
+) -> Result<Session, Reply> {
+    let session = connections.open(at, &permit.session()).await.map_err(|trouble| failed(&trouble))?;
+    let seen =
+        session.value(sql::IDENTITY, CALL).await.map_err(|trouble| Reply::refused(trouble.to_string()))?;
+    let seen = seen.unwrap_or_default();
+    match seen.split_once(' ') {
+        Some((found, _)) if found != system => Err(Reply::refused(format!(
+            "{at} belongs to system {found}, not to {system}: the address points elsewhere"
+        ))),
+        Some((_, "true")) if primary => {
+            Err(Reply::refused(format!("{at} is in recovery: it is not the primary")))
+        }
+        Some(_) => Ok(session),
+        None => Err(Reply::refused(format!("{at} did not say which cluster it is"))),
+    }
+}
+
+/// `ALTER SYSTEM` cannot stand in a transaction, and the reload is a statement of its own: a failure of the second leaves the
+/// setting written and not loaded, which is for a look to find.
+async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Reply {
+    if let Err(trouble) = session.value(statement, CALL).await {
+        return failed(&trouble);
+    }
+    match session.value(sql::RELOAD, CALL).await {
+        Ok(_) => Reply::acknowledged(note),
+        Err(trouble) => {
+            Reply::lost(format!("the setting was written, the reload was not confirmed: {trouble}"))
+        }
+    }
+}
+
+pub(super) async fn freeze(connections: &Connections, permit: &Permit, at: &Member, system: &str) -> Reply {
+    let reply = match identified(connections, permit, at, system, true).await {
+        Ok(session) => {
+            alter_and_reload(&session, sql::FREEZE, "read-only by default, configuration reloaded").await
+        }
+        Err(reply) => reply,
+    };
+    connections.changed(at);
+    reply
+}
+
+pub(super) async fn unfreeze(
+    connections: &Connections,
+    permit: &Permit,
+    at: &Member,
+    system: &str,
+    prior: &Altered,
+) -> Reply {
+    let reply = match identified(connections, permit, at, system, false).await {
+        Ok(session) => {
+            alter_and_reload(&session, &sql::unfreeze(prior), "put back, configuration reloaded").await
+        }
+        Err(reply) => reply,
+    };
+    connections.changed(at);
+    reply
+}
+
+pub(super) async fn end_sessions(
+    connections: &Connections,
+    permit: &Permit,
+    at: &Member,
+    system: &str,
+    scope: &Scope,
+) -> Reply {
+    let session = match identified(connections, permit, at, system, true).await {
+        Ok(session) => session,
+        Err(reply) => return reply,
+    };
+    match session.value(&sql::end_sessions(&scope.keep), CALL).await {
+        // Connections for looks stay: what they see of other sessions is the server's, not theirs.
+        Ok(note) => Reply::acknowledged(note.unwrap_or_default()),
+        // Some sessions may have been ended before the error, whatever it is.
+        Err(trouble) => {
+            connections.changed(at);
+            Reply::lost(trouble.to_string())
+        }
+    }
+}
+
+pub(super) async fn mark(connections: &Connections, permit: &Permit, at: &Member, system: &str) -> Reply {
+    let session = match identified(connections, permit, at, system, true).await {
+        Ok(session) => session,
+        Err(reply) => return reply,
+    };
+    match session.value(&sql::mark(&permit.idempotency_key()), CALL).await {
+        Ok(lsn) => Reply::acknowledged(format!("marked at {}", lsn.unwrap_or_default())),
+        Err(trouble) => {
+            connections.changed(at);
+            failed(&trouble)
+        }
+    }
+}
+
+pub(super) async fn promote(
+    connections: &Connections,
+    permit: &Permit,
+    at: &Member,
+    handover: &Handover,
+) -> Reply {
+    let session = match connections.open(at, &permit.session()).await {
+        Ok(session) => session,
+        Err(trouble) => return failed(&trouble),
+    };
+    let reply = match session.value(&sql::promote(handover), CALL).await {
+        Ok(Some(said)) if said == "sent" => Reply::acknowledged("promotion requested"),
+        Ok(Some(said)) => Reply::refused(said.strip_prefix("no: ").unwrap_or(&said).to_string()),
+        Ok(None) => Reply::lost("the server returned nothing"),
+        // No right to call it: nothing was sent. Any other error may have come after the signal.
+        Err(trouble @ Trouble::NotConnected(_)) => failed(&trouble),
+        Err(Trouble::Server(state, message)) if state == "42501" => Reply::refused(message),
+        Err(trouble) => Reply::lost(trouble.to_string()),
+    };
+    connections.changed(at);
+    reply
+}
+
+pub(super) async fn write_probe(
+    connections: &Connections,
+    permit: &Permit,
+    at: &Member,
+    table: &str,
+) -> Reply {
+    let session = match connections.open(at, &permit.session()).await {
+        Ok(session) => session,
+        Err(trouble) => return failed(&trouble),
+    };
+    // As an application: nothing of the session is set. The server's own timeouts do not end a commit that waits for a standby.
+    let statement = sql::write_probe(table, permit.run());
+    let call = session.value(&statement, PROBE * 2);
+    tokio::pin!(call);
+    let reply = match tokio::time::timeout(PROBE, &mut call).await {
+        Ok(Ok(_)) => Reply::acknowledged("one row committed"),
+        // An error of the server, also a late one, means that the transaction was rolled back.
+        Ok(Err(trouble @ Trouble::Server(..))) => Reply::refused(trouble.to_string()),
+        Ok(Err(trouble)) => failed(&trouble),
+        Err(_) => {
+            // Asked while it still hangs, cancelled after: a cancelled commit is committed here, and tells nothing any more.
+            let why = hanging(connections, at, permit).await;
+            session.cancel().await;
+            Reply::lost(why)
+        }
+    };
+    connections.changed(at);
+    reply
+}
+
+/// Why the probe's commit hangs.
+async fn hanging(connections: &Connections, at: &Member, permit: &Permit) -> String {
+    let plain = format!("the write was not confirmed within {PROBE:?}");
+    let name = format!("mrctl/{}/look", short_run(permit.run()));
+    let Ok(session) = connections.open(at, &name).await else { return plain };
+    match session.value(&sql::waiting(&permit.session()), CALL).await {
+        Ok(Some(seen)) => match seen.split_once(' ') {
+            Some(("SyncRep", names)) => format!(
+                "{plain}: its commit waits for a synchronous standby ({names}); set synchronous_standby_names to those that exist"
+            ),
+            Some((event, _)) => format!("{plain}: it waits for {event}"),
+            None => plain,
+        },
+        _ => plain,
+    }
+}
+
+pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
+    // Asked twice, our own session would be the somebody else who holds it.
+    if lock_held(connections, at).await == Known::Known(true) {
+        return Known::Known(true);
+    }
+    let session = match connections.open(at, &format!("mrctl/{}/lock", short_run(run))).await {
+        Ok(session) => session,
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    };
+    // Our own freeze and the servers' idle timeouts must not end the session that holds the lock.
+    match session.value("SET idle_session_timeout = 0; SELECT 1", CALL).await {
+        Ok(_) | Err(Trouble::Server(..)) => {}
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    }
+    match session.value(&sql::lock(&at.resource), CALL).await {
+        Ok(Some(held)) if held == "true" => {
+            connections.locks.borrow_mut().insert(at.clone(), session);
+            Known::Known(true)
+        }
+        Ok(_) => Known::Known(false),
+        Err(trouble) => Known::Unknown(trouble.to_string()),
+    }
+}
+
+pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<bool> {
+    let session = connections.locks.borrow_mut().remove(at);
+    let Some(session) = session else { return Known::Known(false) };
+    match session.value("SELECT 1", CALL).await {
+        Ok(_) => {
+            connections.locks.borrow_mut().insert(at.clone(), session);
+            Known::Known(true)
+        }
+        Err(_) if session.closed() => Known::Known(false),
+        Err(trouble) => {
+            connections.locks.borrow_mut().insert(at.clone(), session);
+            Known::Unknown(trouble.to_string())
+        }
+    }
+}

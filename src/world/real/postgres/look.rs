@@ -1,0 +1,266 @@
+//! Reading: one statement, one JSON document, nothing assumed where the server says NULL.
+
+use super::session::{Sessions as Connections, Trouble};
+use super::sql;
+use crate::journal::permit::short_run;
+use crate::world::postgres::{
+    Altered, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender, ServerFacts, Sessions, StandbyFacts,
+};
+use crate::world::{Known, Member};
+use serde::Deserialize;
+
+/// What the statement returns. Every field that the server may leave NULL is optional here, and becomes unknown below.
+#[derive(Deserialize)]
+struct Raw {
+    system: String,
+    version: u32,
+    started: String,
+    recovery: bool,
+    timeline: Option<i64>,
+    flushed: Option<Lsn>,
+    inserted: Option<Lsn>,
+    next: Option<String>,
+    oldest: Option<String>,
+    prepared: Vec<String>,
+    senders: Vec<RawSender>,
+    received: Option<Lsn>,
+    replayed: Option<Lsn>,
+    replay: Option<String>,
+    receiver: Option<RawReceiver>,
+    targets: Vec<String>,
+    delay: Option<u64>,
+    ro: Option<RawReadOnly>,
+    settings: bool,
+    stats: bool,
+    overrides: Vec<String>,
+    clients: Vec<(Option<String>, u32)>,
+    older: u32,
+    supers: u32,
+    writing: u32,
+    workers: u32,
+    waiting: u32,
+    ours: Vec<String>,
+    ssn: String,
+}
+
+#[derive(Deserialize)]
+struct RawSender {
+    name: Option<String>,
+    state: Option<String>,
+    replayed: Option<Lsn>,
+    flushed: Option<Lsn>,
+    sync: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawReceiver {
+    status: Option<String>,
+    timeline: Option<u32>,
+    silent: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct RawReadOnly {
+    value: String,
+    source: String,
+    file: Option<String>,
+}
+
+pub(super) async fn look(connections: &Connections, at: &Member, scope: &Scope) -> Known<ServerFacts> {
+    let name = format!("mrctl/{}/look", short_run(&scope.run));
+    let statement = sql::look(scope);
+    let mut last = String::new();
+    // Twice at most: a role that flips, or an idle connection that died, in the middle of the statement.
+    for _ in 0..2 {
+        let (session, used) = match connections.for_look(at, &name).await {
+            Ok(session) => session,
+            Err(trouble) => return Known::Unknown(trouble.to_string()),
+        };
+        match session.value(&statement, connections.timeout(at)).await {
+            Ok(Some(text)) => {
+                connections.give_back(at, session);
+                return read(&text);
+            }
+            Ok(None) => return Known::unknown("the server returned nothing"),
+            Err(Trouble::Server(state, message)) if state == "55000" => last = message,
+            Err(trouble @ (Trouble::Broken(_) | Trouble::Late(_))) if used => last = trouble.to_string(),
+            Err(trouble) => return Known::Unknown(trouble.to_string()),
+        }
+    }
+    Known::Unknown(last)
+}
+
+fn read(text: &str) -> Known<ServerFacts> {
+    let raw: Raw = match serde_json::from_str(text) {
+        Ok(raw) => raw,
+        Err(error) => return Known::Unknown(format!("the server's answer cannot be read: {error}")),
+    };
+    let Some(ro) = raw.ro else { return Known::unknown("default_transaction_read_only cannot be seen") };
+    let no_stats = || "the role lacks pg_monitor".to_string();
+    let known = |lsn: Option<Lsn>, why: &str| lsn.map_or_else(|| Known::unknown(why), Known::Known);
+    let role = if raw.recovery {
+        let receiver = match raw.receiver {
+            None => Known::unknown("no receiver runs: it is not connected to a primary"),
+            Some(RawReceiver { status: Some(status), timeline: Some(timeline), silent: Some(silent) }) => {
+                Known::Known(Receiver { status, timeline, silent_ms: u64::try_from(silent).unwrap_or(0) })
+            }
+            Some(_) if !raw.stats => Known::Unknown(no_stats()),
+            Some(_) => Known::unknown("the receiver has not heard from a primary"),
+        };
+        Role::Standby(StandbyFacts {
+            received: known(raw.received, "nothing was received"),
+            replayed: known(raw.replayed, "nothing was replayed"),
+            replay: raw.replay.unwrap_or_else(|| "unknown".into()),
+            receiver,
+            recovery_targets: raw.targets,
+            apply_delay_ms: raw.delay.unwrap_or(u64::MAX),
+        })
+    } else {
+        let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
+        let (Some(timeline), Some(flushed), Some(inserted), Some(next), Some(oldest)) =
+            (raw.timeline, raw.flushed, raw.inserted, number(raw.next), number(raw.oldest))
+        else {
+            return Known::unknown("the role changed while it was read");
+        };
+        let senders = if raw.stats {
+            Known::Known(raw.senders.into_iter().map(sender).collect())
+        } else {
+            Known::Unknown(no_stats())
+        };
+        Role::Primary(PrimaryFacts {
+            timeline: u32::try_from(timeline).unwrap_or(0),
+            flushed,
+            inserted,
+            next_transaction: next,
+            oldest_transaction: oldest,
+            prepared: raw.prepared,
+            senders,
+        })
+    };
+    let altered = altered(&ro, raw.settings);
+    let mut overrides = raw.overrides;
+    overrides.sort();
+    let sessions = if raw.stats {
+        Known::Known(Sessions {
+            clients: raw
+                .clients
+                .into_iter()
+                .map(|(role, n)| (role.unwrap_or_else(|| "?".into()), n))
+                .collect(),
+            older: raw.older,
+            writing: raw.writing,
+            superusers: raw.supers,
+            workers: raw.workers,
+        })
+    } else {
+        Known::Unknown(no_stats())
+    };
+    Known::Known(ServerFacts {
+        system: raw.system,
+        version: raw.version,
+        started: raw.started,
+        role,
+        read_only: ReadOnly { on: ro.value == "on", source: ro.source, altered },
+        overrides,
+        sessions,
+        synchronous_names: raw.ssn,
+        waiting_for_standby: if raw.stats { Known::Known(raw.waiting) } else { Known::Unknown(no_stats()) },
+        // Sessions of our own role can always be seen.
+        ours: Known::Known(raw.ours),
+    })
+}
+
+/// What `ALTER SYSTEM` holds, as far as the effective value tells: its file overrides every other file, and is itself hidden by the
+/// command line and by settings of the role or database that we came in with.
+fn altered(ro: &RawReadOnly, may_see: bool) -> Known<Altered> {
+    match (ro.source.as_str(), &ro.file) {
+        ("configuration file", Some(file)) if file.ends_with("postgresql.auto.conf") => {
+            Known::Known(Altered::To(ro.value.clone()))
+        }
+        ("configuration file", Some(_)) | ("default", _) => Known::Known(Altered::Unset),
+        ("configuration file", None) if !may_see => Known::unknown("the role lacks pg_read_all_settings"),
+        (source, _) => Known::Unknown(format!("it is hidden by a setting of the {source}")),
+    }
+}
+
+fn sender(raw: RawSender) -> Sender {
+    let known =
+        |lsn: Option<Lsn>| lsn.map_or_else(|| Known::unknown("the server does not say"), Known::Known);
+    Sender {
+        name: raw.name.unwrap_or_default(),
+        state: raw.state.unwrap_or_default(),
+        replayed: known(raw.replayed),
+        flushed: known(raw.flushed),
+        sync: raw.sync.unwrap_or_default(),
+    }
+}
+
+pub(super) async fn read_probe(
+    connections: &Connections,
+    at: &Member,
+    table: &str,
+    run: &str,
+) -> Known<bool> {
+    let name = format!("mrctl/{}/look", short_run(run));
+    let (session, _) = match connections.for_look(at, &name).await {
+        Ok(session) => session,
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    };
+    match session.value(&sql::read_probe(table, run), connections.timeout(at)).await {
+        Ok(Some(text)) => {
+            connections.give_back(at, session);
+            Known::Known(text == "true")
+        }
+        Ok(None) => Known::unknown("the server returned nothing"),
+        Err(trouble) => Known::Unknown(trouble.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STANDBY: &str = r#"{"system":"7","version":150018,"started":"1","recovery":true,"timeline":null,"flushed":null,
+        "inserted":null,"next":null,"oldest":null,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000",
+        "replay":"not paused","receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
+        "settings":false,"stats":false,"overrides":[],"clients":[],"older":0,"supers":0,"writing":0,"workers":0,"waiting":0,
+        "ours":[],"ssn":""}"#;
+
+    #[test]
+    fn null_becomes_unknown_and_never_zero() {
+        let Known::Known(facts) = read(STANDBY) else { panic!("unreadable") };
+        let standby = facts.standby().unwrap();
+        assert_eq!(standby.received, Known::unknown("nothing was received"));
+        assert!(standby.receiver.get().is_none());
+        assert_eq!(facts.sessions, Known::unknown("the role lacks pg_monitor"));
+        assert_eq!(facts.read_only.altered, Known::unknown("the role lacks pg_read_all_settings"));
+    }
+
+    #[test]
+    fn what_alter_system_holds_is_unknown_where_it_is_hidden() {
+        let ro = |source: &str, file: Option<&str>| RawReadOnly {
+            value: "on".into(),
+            source: source.into(),
+            file: file.map(Into::into),
+        };
+        let auto = "/data/postgresql.auto.conf";
+        assert_eq!(
+            altered(&ro("configuration file", Some(auto)), true),
+            Known::Known(Altered::To("on".into()))
+        );
+        assert_eq!(
+            altered(&ro("configuration file", Some("/etc/main.conf")), true),
+            Known::Known(Altered::Unset)
+        );
+        assert_eq!(altered(&ro("default", None), false), Known::Known(Altered::Unset));
+        for source in ["user", "database", "command line", "client"] {
+            assert!(altered(&ro(source, None), true).get().is_none(), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_primary_without_positions_is_unknown_as_a_whole() {
+        let text = STANDBY.replace(r#""recovery":true"#, r#""recovery":false"#);
+        assert_eq!(read(&text), Known::unknown("the role changed while it was read"));
+    }
+}

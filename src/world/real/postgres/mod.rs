@@ -1,0 +1,93 @@
+//! PostgreSQL for real: `session` connects and keeps deadlines, `look` reads, `change` changes, `preflight` checks.
+
+mod change;
+mod look;
+mod preflight;
+mod session;
+mod sql;
+
+pub use session::{ClusterSettings, Settings};
+
+use crate::journal::Permit;
+use crate::world::postgres::{Altered, Change, Finding, Handover, Postgres, Scope, ServerFacts};
+use crate::world::{Answer, Known, Member, Reply};
+use session::Sessions;
+
+/// The servers of the inventory's clusters.
+pub struct RealPostgres {
+    sessions: Sessions,
+}
+
+impl RealPostgres {
+    /// Connects to nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self { sessions: Sessions::new(settings) }
+    }
+}
+
+impl Postgres for RealPostgres {
+    fn look<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<ServerFacts>> {
+        Box::pin(look::look(&self.sessions, at, scope))
+    }
+
+    fn preflight<'a>(&'a self, at: &'a Member, candidate: bool) -> Answer<'a, Known<Vec<Finding>>> {
+        Box::pin(preflight::preflight(&self.sessions, at, candidate))
+    }
+
+    fn freeze<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {
+        Box::pin(change::freeze(&self.sessions, permit, at, system))
+    }
+
+    fn unfreeze<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        prior: &'a Altered,
+    ) -> Answer<'a, Reply> {
+        Box::pin(change::unfreeze(&self.sessions, permit, at, system, prior))
+    }
+
+    fn end_sessions<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        scope: &'a Scope,
+    ) -> Answer<'a, Reply> {
+        Box::pin(change::end_sessions(&self.sessions, permit, at, system, scope))
+    }
+
+    fn mark<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {
+        Box::pin(change::mark(&self.sessions, permit, at, system))
+    }
+
+    fn promote<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        handover: &'a Handover,
+    ) -> Answer<'a, Reply> {
+        Box::pin(change::promote(&self.sessions, permit, at, handover))
+    }
+
+    fn write_probe<'a>(&'a self, permit: &'a Permit, at: &'a Member, table: &'a str) -> Answer<'a, Reply> {
+        Box::pin(change::write_probe(&self.sessions, permit, at, table))
+    }
+
+    fn read_probe<'a>(&'a self, at: &'a Member, table: &'a str, run: &'a str) -> Answer<'a, Known<bool>> {
+        Box::pin(look::read_probe(&self.sessions, at, table, run))
+    }
+
+    fn lock<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<bool>> {
+        Box::pin(change::lock(&self.sessions, at, run))
+    }
+
+    fn lock_held<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<bool>> {
+        Box::pin(change::lock_held(&self.sessions, at))
+    }
+
+    fn statements(&self, change: Change) -> Vec<String> {
+        sql::statements(&change)
+    }
+}

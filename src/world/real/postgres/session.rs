@@ -1,0 +1,300 @@
+//! Connections: fresh ones, with deadlines on the client that cancel at the server.
+
+use crate::world::Member;
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret, SecretString};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{CancelToken, Client, Config, NoTls, SimpleQueryMessage, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How long a connection may take to be made, TLS and password included; never longer than a look.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long a cancel request may take.
+const CANCEL: Duration = Duration::from_secs(1);
+/// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// All clusters.
+#[derive(Default)]
+pub struct Settings {
+    /// By the name in the inventory.
+    pub clusters: BTreeMap<String, ClusterSettings>,
+}
+
+/// How to reach a cluster.
+pub struct ClusterSettings {
+    /// Database.
+    pub database: String,
+    /// Role.
+    pub user: String,
+    /// Password, resolved before the first change.
+    pub password: Option<SecretString>,
+    /// TLS; `None` only where the inventory says `insecure: true`.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// The name that certificates are checked against, if it is not the host.
+    pub tls_name: Option<String>,
+    /// Deadline of a look.
+    pub timeout: Duration,
+    /// Host and port by region.
+    pub members: BTreeMap<String, (String, u16)>,
+}
+
+/// Why a call gave nothing.
+#[derive(Debug)]
+pub enum Trouble {
+    /// No connection was made: nothing was sent.
+    NotConnected(String),
+    /// The server answered with an error: SQL state and message.
+    Server(String, String),
+    /// The answer did not come in time; a cancel request was sent.
+    Late(String),
+    /// The connection broke while the answer was awaited.
+    Broken(String),
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotConnected(why) => write!(f, "no connection: {why}"),
+            Self::Server(state, message) => write!(f, "the server said {state}: {message}"),
+            Self::Late(why) | Self::Broken(why) => f.write_str(why),
+        }
+    }
+}
+
+/// One connection.
+pub struct Session {
+    client: Client,
+    tls: Option<Connector>,
+    /// Changes at this member that were begun or answered before this connection was opened.
+    generation: u64,
+}
+
+/// rustls with the name that the certificate must carry: the driver itself would always take the host.
+#[derive(Clone)]
+struct Connector {
+    inner: MakeRustlsConnect,
+    name: Option<String>,
+}
+
+impl MakeTlsConnect<Socket> for Connector {
+    type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+    type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        let Self { inner, name } = self;
+        MakeTlsConnect::<Socket>::make_tls_connect(inner, name.as_deref().unwrap_or(host))
+    }
+}
+
+/// A connection that waits to be used again for a look.
+struct Idle {
+    session: Session,
+    since: Instant,
+}
+
+/// Opens connections and keeps those that may be used again for looks.
+pub struct Sessions {
+    settings: Settings,
+    /// Connections for looks, opened after the last change at that member: what proves a change is never older than it.
+    idle: RefCell<BTreeMap<Member, Idle>>,
+    /// Counts changes by member. A look that flies while something changes must not give its old connection back.
+    generations: RefCell<BTreeMap<Member, u64>>,
+    /// Sessions that hold advisory locks.
+    pub(super) locks: RefCell<BTreeMap<Member, Session>>,
+}
+
+impl Sessions {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            idle: RefCell::default(),
+            generations: RefCell::default(),
+            locks: RefCell::default(),
+        }
+    }
+
+    pub(super) fn timeout(&self, at: &Member) -> Duration {
+        self.settings.clusters.get(&at.resource).map_or(Duration::from_secs(5), |cluster| cluster.timeout)
+    }
+
+    fn generation(&self, at: &Member) -> u64 {
+        self.generations.borrow().get(at).copied().unwrap_or(0)
+    }
+
+    /// A connection that no change of ours has used and that was opened after the last one: an idle one, or a new one. Says
+    /// whether it was used before.
+    pub(super) async fn for_look(&self, at: &Member, name: &str) -> Result<(Session, bool), Trouble> {
+        let idle = self.idle.borrow_mut().remove(at);
+        match idle {
+            Some(idle) if !idle.session.client.is_closed() && idle.since.elapsed() < IDLE => {
+                Ok((idle.session, true))
+            }
+            _ => Ok((self.open(at, name).await?, false)),
+        }
+    }
+
+    /// Gives a connection back that worked.
+    pub(super) fn give_back(&self, at: &Member, session: Session) {
+        if !session.client.is_closed() && session.generation == self.generation(at) {
+            let idle = Idle { session, since: Instant::now() };
+            self.idle.borrow_mut().insert(at.clone(), idle);
+        }
+    }
+
+    /// Something changed, or may have changed, at this member: connections from before prove nothing about it any more.
+    pub(super) fn changed(&self, at: &Member) {
+        *self.generations.borrow_mut().entry(at.clone()).or_insert(0) += 1;
+        self.idle.borrow_mut().remove(at);
+    }
+
+    pub(super) async fn open(&self, at: &Member, name: &str) -> Result<Session, Trouble> {
+        let missing = || Trouble::NotConnected(format!("{at} is not in the inventory"));
+        let cluster = self.settings.clusters.get(&at.resource).ok_or_else(missing)?;
+        let (host, port) = cluster.members.get(&at.region).ok_or_else(missing)?;
+        let mut config = Config::new();
+        config
+            .host(host)
+            .port(*port)
+            .user(&cluster.user)
+            .dbname(&cluster.database)
+            .application_name(name)
+            .connect_timeout(CONNECT)
+            .keepalives(true)
+            .keepalives_idle(Duration::from_secs(10))
+            .tcp_user_timeout(Duration::from_secs(10))
+            // Server-side limits are the second line: they do not bound a commit that waits for a synchronous standby.
+            .options(
+                "-c statement_timeout=60s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c jit=off",
+            );
+        if let Some(password) = &cluster.password {
+            config.password(password.expose_secret());
+        }
+        // The driver only knows whether to use TLS, not what to verify: that is the connector's configuration.
+        config.ssl_mode(if cluster.tls.is_some() { SslMode::Require } else { SslMode::Disable });
+        let generation = self.generation(at);
+        let tls = cluster.tls.as_ref().map(|tls| Connector {
+            inner: MakeRustlsConnect::new((**tls).clone()),
+            name: cluster.tls_name.clone(),
+        });
+        let connect = async {
+            match &tls {
+                Some(tls) => {
+                    let (client, connection) = config.connect(tls.clone()).await?;
+                    tokio::spawn(connection);
+                    Ok::<_, tokio_postgres::Error>(client)
+                }
+                None => {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    tokio::spawn(connection);
+                    Ok(client)
+                }
+            }
+        };
+        let limit = CONNECT.min(cluster.timeout);
+        match tokio::time::timeout(limit, connect).await {
+            Ok(Ok(client)) => Ok(Session { client, tls, generation }),
+            Ok(Err(error)) => Err(Trouble::NotConnected(connect_error(host, *port, &error))),
+            Err(_) => Err(Trouble::NotConnected(format!("{host}:{port} did not answer within {limit:?}"))),
+        }
+    }
+}
+
+/// The innermost cause, without anything that could hold a password.
+fn connect_error(host: &str, port: u16, error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        return format!("{host}:{port}: {} ({})", db.message(), db.code().code());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    format!("{host}:{port}: {cause}")
+}
+
+impl Session {
+    /// Whether the connection has ended.
+    pub(super) fn closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Runs statements in one round trip and returns the first column of each row. The deadline cancels at the server.
+    pub(super) async fn rows(&self, sql: &str, limit: Duration) -> Result<Vec<Option<String>>, Trouble> {
+        let messages = self.within(limit, self.client.simple_query(sql)).await?;
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_string)),
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// The first column of the last row.
+    pub(super) async fn value(&self, sql: &str, limit: Duration) -> Result<Option<String>, Trouble> {
+        Ok(self.rows(sql, limit).await?.pop().flatten())
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Trouble> {
+        let mut cancel = CancelOnDrop { session: self, armed: true };
+        let answered = tokio::time::timeout(limit, call).await;
+        cancel.armed = false;
+        match answered {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(match error.as_db_error() {
+                // A shutdown or a crash speaks to everyone; it is no answer to our statement.
+                Some(db) if db.code().code().starts_with("57P") => {
+                    Trouble::Broken(format!("the server ended the session: {}", db.message()))
+                }
+                Some(db) => Trouble::Server(db.code().code().to_string(), db.message().to_string()),
+                None => Trouble::Broken(format!("the connection broke: {error}")),
+            }),
+            Err(_) => {
+                self.cancel().await;
+                Err(Trouble::Late(format!("no answer within {limit:?}")))
+            }
+        }
+    }
+
+    /// Asks the server to stop what this session does. Whether it did is for a look to find out.
+    pub(super) async fn cancel(&self) {
+        cancel(self.client.cancel_token(), self.tls.clone()).await;
+    }
+}
+
+async fn cancel(token: CancelToken, tls: Option<Connector>) {
+    let request = async {
+        match tls {
+            Some(tls) => token.cancel_query(tls).await,
+            None => token.cancel_query(NoTls).await,
+        }
+    };
+    if !matches!(tokio::time::timeout(CANCEL, request).await, Ok(Ok(()))) {
+        tracing::debug!("the cancel request was not delivered");
+    }
+}
+
+/// Dropping a call's future does not stop the statement at the server (measured): this does, also when the engine drops the call.
+struct CancelOnDrop<'a> {
+    session: &'a Session,
+    armed: bool,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(cancel(self.session.client.cancel_token(), self.session.tls.clone()));
+        }
+    }
+}

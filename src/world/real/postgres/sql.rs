@@ -1,0 +1,219 @@
+//! The statements, in one place: what is executed is what plans and dry runs show.
+
+use crate::world::postgres::{Altered, Change, Handover, HandoverBy, Scope};
+
+/// A string literal. Standard-conforming strings are on in every supported server; a backslash still gets the `E` form so that
+/// the meaning does not depend on it.
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// A possibly qualified name.
+pub fn identifier(name: &str) -> String {
+    name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+}
+
+/// An array of text.
+pub fn array(items: &[String]) -> String {
+    format!("ARRAY[{}]::text[]", items.iter().map(|item| literal(item)).collect::<Vec<_>>().join(","))
+}
+
+pub const FREEZE: &str = "ALTER SYSTEM SET default_transaction_read_only = 'on'";
+pub const RELOAD: &str = "SELECT pg_reload_conf()";
+
+/// Which cluster this is, and whether it is in recovery; read on the connection that changes.
+pub const IDENTITY: &str =
+    "SELECT (SELECT system_identifier::text FROM pg_control_system()) || ' ' || pg_is_in_recovery()::text";
+
+/// Puts back what `ALTER SYSTEM` held.
+pub fn unfreeze(prior: &Altered) -> String {
+    match prior {
+        Altered::Unset => "ALTER SYSTEM RESET default_transaction_read_only".into(),
+        Altered::To(value) => format!("ALTER SYSTEM SET default_transaction_read_only = {}", literal(value)),
+    }
+}
+
+/// Client sessions from before the configuration was loaded, and those that write in spite of it, without those that are kept and
+/// our own. Superusers' sessions are left out unless we are one: the whole statement would fail on them.
+pub fn end_sessions(keep: &[String]) -> String {
+    format!(
+        "SELECT count(*) FILTER (WHERE gone) || ' ended' \
+         || CASE WHEN count(*) FILTER (WHERE super) > 0 THEN ', ' || count(*) FILTER (WHERE super) \
+         || ' of superusers cannot be ended by this role: ' || string_agg(DISTINCT usename, ', ') FILTER (WHERE super) ELSE '' END FROM (\
+         SELECT a.usename::text AS usename, r.rolsuper AND NOT me.rolsuper AS super, \
+         CASE WHEN r.rolsuper AND NOT me.rolsuper THEN false ELSE pg_terminate_backend(a.pid) END AS gone \
+         FROM pg_roles me, pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename \
+         WHERE me.rolname = current_user AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() \
+         AND a.usename <> ALL ({}) \
+         AND NOT (a.usename = current_user AND a.application_name LIKE 'mrctl/%') \
+         AND (a.backend_start <= pg_conf_load_time() OR a.backend_xid IS NOT NULL)) ended",
+        array(keep)
+    )
+}
+
+/// What the session of that name waits for, and `synchronous_standby_names`.
+pub fn waiting(session: &str) -> String {
+    format!(
+        "SELECT coalesce(wait_event, 'nothing') || ' ' || current_setting('synchronous_standby_names') FROM pg_stat_activity \
+         WHERE usename = current_user AND application_name = {} ORDER BY state = 'active' DESC LIMIT 1",
+        literal(session)
+    )
+}
+
+/// A transactional message whose commit flushes everything before it, also commits that others were told of asynchronously.
+pub fn mark(key: &str) -> String {
+    format!("SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'mrctl', {})", literal(key))
+}
+
+/// The timeline that a standby follows. The receiver's while one runs; else the newest that the control file knows, which may be
+/// older than the truth until the next restart point: then a promotion is refused, never allowed.
+const STANDBY_TIMELINE: &str = "coalesce((SELECT received_tli FROM pg_stat_wal_receiver), \
+    greatest((SELECT timeline_id FROM pg_control_checkpoint()), (SELECT min_recovery_end_timeline FROM pg_control_recovery())))";
+
+/// The guard and the promotion in one statement: no gap between check and act.
+pub fn promote(handover: &Handover) -> String {
+    let behind = match handover.by {
+        // The position of a shutdown checkpoint is the record's start: replay must be strictly beyond it.
+        HandoverBy::Shutdown => "<=",
+        HandoverBy::Soft | HandoverBy::LossAccepted => "<",
+    };
+    let system = literal(&handover.system);
+    let started = literal(&handover.target_started);
+    let position = literal(&handover.position.to_string());
+    let timeline = handover.timeline;
+    format!(
+        "SELECT CASE \
+         WHEN (SELECT system_identifier::text FROM pg_control_system()) <> {system} THEN 'no: this is another cluster' \
+         WHEN NOT pg_is_in_recovery() THEN 'no: it is not in recovery' \
+         WHEN (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text <> {started} THEN 'no: it was restarted since the handover' \
+         WHEN pg_get_wal_replay_pause_state() <> 'not paused' THEN 'no: replay is paused' \
+         WHEN {STANDBY_TIMELINE} <> {timeline} THEN 'no: it follows another timeline' \
+         WHEN pg_last_wal_replay_lsn() IS NULL THEN 'no: it has replayed nothing' \
+         WHEN pg_last_wal_replay_lsn() {behind} {position}::pg_lsn THEN 'no: it has replayed only up to ' || pg_last_wal_replay_lsn()::text \
+         WHEN EXISTS (SELECT 1 FROM pg_settings WHERE name ~ '^recovery_target(_lsn|_name|_time|_xid)?$' AND setting <> '') THEN 'no: a recovery target is set, promotion would end the server' \
+         WHEN pg_promote(false) THEN 'sent' ELSE 'no: the server did not take the request' END"
+    )
+}
+
+/// As an application writes.
+pub fn write_probe(table: &str, run: &str) -> String {
+    format!(
+        "INSERT INTO {} (run_id, ts) VALUES ({}, clock_timestamp()) ON CONFLICT (run_id) DO UPDATE SET ts = EXCLUDED.ts",
+        identifier(table),
+        literal(run)
+    )
+}
+
+/// Whether the row is there.
+pub fn read_probe(table: &str, run: &str) -> String {
+    format!("SELECT EXISTS (SELECT 1 FROM {} WHERE run_id = {})::text", identifier(table), literal(run))
+}
+
+/// The advisory lock's key for a cluster.
+pub fn lock(cluster: &str) -> String {
+    format!("SELECT pg_try_advisory_lock(hashtext({}))::text", literal(&format!("mrctl:{cluster}")))
+}
+
+/// What plans and dry runs show.
+pub fn statements(change: &Change) -> Vec<String> {
+    match change {
+        Change::Freeze => vec![format!("{FREEZE};"), format!("{RELOAD};")],
+        Change::Unfreeze(prior) => vec![format!("{};", unfreeze(prior)), format!("{RELOAD};")],
+        Change::EndSessions(keep) => vec![format!("{};", end_sessions(keep))],
+        Change::Mark => vec![format!("{};", mark("…"))],
+        Change::Promote => {
+            vec![
+                "SELECT pg_promote(false); -- guarded in the same statement by system, timeline and position"
+                    .into(),
+            ]
+        }
+        Change::WriteProbe(table) => vec![format!("{};", write_probe(table, "…"))],
+    }
+}
+
+/// One look as one JSON document. `flushed` is read before `inserted`, so that new records make it look unflushed, never flushed.
+pub fn look(scope: &Scope) -> String {
+    let keep = array(&scope.keep);
+    let ours = if scope.run.is_empty() {
+        "false".to_string()
+    } else {
+        let run = crate::journal::permit::short_run(&scope.run).replace(['%', '_', '\\'], "");
+        format!("application_name LIKE {}", literal(&format!("mrctl/{run}/%/%")))
+    };
+    format!(
+        "SELECT json_build_object(\
+        'system', (SELECT system_identifier::text FROM pg_control_system()),\
+        'version', current_setting('server_version_num')::int,\
+        'started', (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text,\
+        'recovery', s.recovery,\
+        'timeline', CASE WHEN NOT s.recovery THEN ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,\
+        'flushed', CASE WHEN NOT s.recovery THEN pg_current_wal_flush_lsn() END,\
+        'inserted', CASE WHEN NOT s.recovery THEN pg_current_wal_insert_lsn() END,\
+        'next', CASE WHEN NOT s.recovery THEN pg_snapshot_xmax(pg_current_snapshot())::text END,\
+        'oldest', CASE WHEN NOT s.recovery THEN pg_snapshot_xmin(pg_current_snapshot())::text END,\
+        'prepared', (SELECT coalesce(json_agg(gid ORDER BY gid), '[]'::json) FROM pg_prepared_xacts),\
+        'senders', (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'replayed', replay_lsn, \
+            'flushed', flush_lsn, 'sync', sync_state) ORDER BY application_name, pid), '[]'::json) FROM pg_stat_replication),\
+        'received', CASE WHEN s.recovery THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END,\
+        'replayed', CASE WHEN s.recovery THEN pg_last_wal_replay_lsn() END,\
+        'replay', CASE WHEN s.recovery THEN pg_get_wal_replay_pause_state() END,\
+        'receiver', (SELECT json_build_object('status', status, 'timeline', received_tli, \
+            'silent', (extract(epoch FROM clock_timestamp() - last_msg_receipt_time) * 1000)::bigint) FROM pg_stat_wal_receiver),\
+        'targets', (SELECT coalesce(json_agg(name || ' = ' || setting ORDER BY name), '[]'::json) FROM pg_settings \
+            WHERE name ~ '^recovery_target(_lsn|_name|_time|_xid)?$' AND setting <> ''),\
+        'delay', (SELECT setting::bigint FROM pg_settings WHERE name = 'recovery_min_apply_delay'),\
+        'ro', (SELECT json_build_object('value', setting, 'source', source, 'file', sourcefile) FROM pg_settings \
+            WHERE name = 'default_transaction_read_only'),\
+        'settings', pg_has_role(current_user, 'pg_read_all_settings', 'USAGE'),\
+        'stats', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),\
+        'overrides', (SELECT coalesce(json_agg(coalesce('role ' || r.rolname, 'database ' || d.datname, 'all') || ': ' || c ORDER BY c), '[]'::json) \
+            FROM pg_db_role_setting o LEFT JOIN pg_roles r ON r.oid = o.setrole LEFT JOIN pg_database d ON d.oid = o.setdatabase, \
+            unnest(o.setconfig) c WHERE c LIKE 'default_transaction_read_only=%'),\
+        'clients', (SELECT coalesce(json_agg(json_build_array(n.usename, n.sessions) ORDER BY n.usename), '[]'::json) FROM \
+            (SELECT usename, count(*) AS sessions FROM a WHERE client GROUP BY usename) n),\
+        'older', (SELECT count(*) FROM a WHERE client AND backend_start <= pg_conf_load_time()),\
+        'supers', (SELECT count(*) FROM a JOIN pg_roles r ON r.rolname = a.usename WHERE client AND r.rolsuper),\
+        'writing', (SELECT count(*) FROM a WHERE backend_xid IS NOT NULL AND NOT mine),\
+        'workers', (SELECT count(*) FROM a WHERE backend_type LIKE 'logical replication%worker'),\
+        'waiting', (SELECT count(*) FROM a WHERE wait_event = 'SyncRep'),\
+        'ours', (SELECT coalesce(json_agg(application_name ORDER BY application_name), '[]'::json) FROM a WHERE mine AND {ours}),\
+        'ssn', current_setting('synchronous_standby_names'))::text \
+        FROM (SELECT pg_is_in_recovery() AS recovery) s"
+    )
+    .replacen("SELECT json_build_object", &format!(
+        "WITH a AS (SELECT *, usename = current_user AND application_name LIKE 'mrctl/%' AS mine, \
+        backend_type = 'client backend' AND usename <> ALL ({keep}) \
+        AND NOT (usename = current_user AND application_name LIKE 'mrctl/%') AS client \
+        FROM pg_stat_activity WHERE pid <> pg_backend_pid()) SELECT json_build_object"
+    ), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_and_names_cannot_end_early() {
+        assert_eq!(literal("o'clock"), "'o''clock'");
+        assert_eq!(literal(r"a\'b"), r"E'a\\''b'");
+        assert_eq!(identifier(r#"a"b.c"#), r#""a""b"."c""#);
+        assert_eq!(array(&["a".into(), "b'".into()]), "ARRAY['a','b''']::text[]");
+    }
+
+    #[test]
+    fn a_shutdown_handover_needs_replay_strictly_beyond() {
+        let mut handover = Handover {
+            system: "1".into(),
+            timeline: 1,
+            position: "0/5BE0138".parse().unwrap(),
+            next_transaction: 1,
+            source_started: "1".into(),
+            target_started: "1".into(),
+            by: HandoverBy::Shutdown,
+        };
+        assert!(promote(&handover).contains("<= '0/5BE0138'::pg_lsn"));
+        handover.by = HandoverBy::Soft;
+        assert!(promote(&handover).contains("pg_last_wal_replay_lsn() < '0/5BE0138'::pg_lsn"));
+    }
+}

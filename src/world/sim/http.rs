@@ -1,0 +1,73 @@
+//! Endpoints in memory.
+
+use crate::world::http::{Http, Probe};
+use crate::world::{Answer, Known, Member, ready};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Simulated endpoints: each answers with its scripted probes in turn, the last one for ever.
+#[derive(Debug, Default)]
+pub struct SimHttp {
+    probes: RefCell<BTreeMap<Member, VecDeque<Probe>>>,
+    asked: RefCell<BTreeMap<Member, u32>>,
+}
+
+/// All stages passed, status 200.
+pub fn healthy(latency_us: u64) -> Probe {
+    Probe {
+        address: Known::Known("192.0.2.1:443".into()),
+        connected: Known::Known(true),
+        tls: Known::Known(true),
+        status: Known::Known(200),
+        body: Known::Known(true),
+        latency_us: Known::Known(latency_us),
+        trouble: String::new(),
+    }
+}
+
+/// No answer.
+pub fn silent(why: &str) -> Probe {
+    Probe {
+        address: Known::Known("192.0.2.1:443".into()),
+        connected: Known::unknown(why),
+        tls: Known::unknown(why),
+        status: Known::unknown(why),
+        body: Known::unknown(why),
+        latency_us: Known::unknown(why),
+        trouble: why.to_owned(),
+    }
+}
+
+impl SimHttp {
+    /// From now on it answers like this.
+    pub fn set(&self, endpoint: &str, region: &str, probe: Probe) {
+        self.script(endpoint, region, [probe]);
+    }
+
+    /// It answers with these in turn, with the last one for ever.
+    pub fn script(&self, endpoint: &str, region: &str, probes: impl IntoIterator<Item = Probe>) {
+        self.probes.borrow_mut().insert(Member::new(endpoint, region), probes.into_iter().collect());
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self, endpoint: &str, region: &str) -> u32 {
+        self.asked.borrow().get(&Member::new(endpoint, region)).copied().unwrap_or(0)
+    }
+}
+
+impl Http for SimHttp {
+    fn probe<'a>(&'a self, endpoint: &'a Member) -> Answer<'a, Probe> {
+        *self.asked.borrow_mut().entry(endpoint.clone()).or_insert(0) += 1;
+        let mut probes = self.probes.borrow_mut();
+        let probe = match probes.get_mut(endpoint) {
+            Some(script) if script.len() > 1 => script.pop_front(),
+            Some(script) => script.front().cloned(),
+            None => None,
+        };
+        ready(probe.unwrap_or_else(|| silent(&format!("no endpoint {endpoint}"))))
+    }
+
+    fn expected_status(&self, _endpoint: &str) -> u16 {
+        200
+    }
+}

@@ -1,0 +1,104 @@
+//! The simulated ports: deterministic models in memory, every method ready in one poll, with faults on demand.
+//!
+//! One [`Sim`] is one world. Its ports are handed to the engine by [`Sim::world`], and to a test or a rehearsal as they are, to set
+//! facts and faults and to read the ground truth.
+
+pub mod cache;
+pub mod clock;
+pub mod dns;
+pub mod exec;
+pub mod fault;
+pub mod http;
+pub mod notify;
+pub mod signal;
+pub mod silent;
+
+pub use fault::{Fault, Faults};
+
+use super::World;
+use super::postgres::Postgres;
+use std::rc::Rc;
+
+/// All simulated ports of one world. Clones share it.
+#[derive(Clone)]
+pub struct Sim {
+    /// Virtual time.
+    pub clock: Rc<clock::SimClock>,
+    /// Authoritative DNS.
+    pub dns: Rc<dns::SimDns>,
+    /// Endpoints.
+    pub http: Rc<http::SimHttp>,
+    /// Caches.
+    pub cache: Rc<cache::SimCache>,
+    /// Commands.
+    pub exec: Rc<exec::SimExec>,
+    /// Messages.
+    pub notify: Rc<notify::SimNotify>,
+    /// Numbers.
+    pub signals: Rc<signal::SimSignals>,
+}
+
+impl Sim {
+    /// An empty world at a fixed moment.
+    pub fn new() -> Self {
+        let clock = Rc::new(clock::SimClock::default());
+        let faults = || Faults::new(Rc::clone(&clock));
+        Self {
+            dns: Rc::new(dns::SimDns::new(faults())),
+            http: Rc::new(http::SimHttp::default()),
+            cache: Rc::new(cache::SimCache::new(faults())),
+            exec: Rc::new(exec::SimExec::new(faults())),
+            notify: Rc::new(notify::SimNotify::new(faults())),
+            signals: Rc::new(signal::SimSignals::default()),
+            clock,
+        }
+    }
+
+    /// The ports for the engine, with a PostgreSQL of the caller's choice.
+    pub fn world_with(&self, postgres: Rc<dyn Postgres>) -> World {
+        World {
+            clock: Rc::clone(&self.clock) as _,
+            postgres,
+            dns: Rc::clone(&self.dns) as _,
+            http: Rc::clone(&self.http) as _,
+            cache: Rc::clone(&self.cache) as _,
+            exec: Rc::clone(&self.exec) as _,
+            notify: Rc::clone(&self.notify) as _,
+            signals: Rc::clone(&self.signals) as _,
+        }
+    }
+
+    /// The ports for the engine, with a PostgreSQL that never answers.
+    pub fn world(&self) -> World {
+        self.world_with(Rc::new(silent::SilentPostgres))
+    }
+}
+
+impl Default for Sim {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Two regions, `eu-west` and `us-east`, in which everything is well and `eu-west` has the traffic: the record `www` at the servers
+/// `pdns-eu` and `pdns-us`, the endpoint `shop`, the cache `sessions`, the channel `ops`.
+pub fn two_regions() -> Sim {
+    let sim = Sim::new();
+    let spec = super::record_content::RecordSpec {
+        domain: "www.example.com.".into(),
+        zone: "example.com.".into(),
+        kind: "A".into(),
+        ttl: 60,
+        targets: [("eu-west", "192.0.2.10"), ("us-east", "198.51.100.10")]
+            .map(|(region, target)| (region.to_owned(), target.to_owned()))
+            .into(),
+    };
+    sim.dns.add("www", spec, &["pdns-eu", "pdns-us"], "eu-west");
+    for region in ["eu-west", "us-east"] {
+        sim.http.set("shop", region, http::healthy(20_000));
+        let keys = if region == "eu-west" { 40 } else { 0 };
+        sim.cache.add("sessions", region, (0..keys).map(|n| (format!("session:{n}"), None)));
+    }
+    sim.notify.add("ops");
+    sim
+}

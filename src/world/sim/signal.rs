@@ -1,0 +1,43 @@
+//! Numbers in memory.
+
+use crate::world::signal::{SignalCall, Signals};
+use crate::world::{Answer, Known, ready};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Simulated signals: each gives its scripted samples in turn, the last one for ever.
+#[derive(Debug, Default)]
+pub struct SimSignals {
+    samples: RefCell<BTreeMap<SignalCall, VecDeque<Known<f64>>>>,
+}
+
+impl SimSignals {
+    /// From now on it gives this.
+    pub fn set(&self, name: &str, of: &str, value: f64) {
+        self.script(name, of, [Known::Known(value)]);
+    }
+
+    /// It gives these in turn, the last one for ever.
+    pub fn script(&self, name: &str, of: &str, samples: impl IntoIterator<Item = Known<f64>>) {
+        let call = SignalCall { name: name.to_owned(), of: of.to_owned() };
+        self.samples.borrow_mut().insert(call, samples.into_iter().collect());
+    }
+}
+
+impl Signals for SimSignals {
+    fn sample<'a>(&'a self, call: &'a SignalCall) -> Answer<'a, Known<f64>> {
+        let mut samples = self.samples.borrow_mut();
+        let sample = match samples.get_mut(call) {
+            Some(script) if script.len() > 1 => script.pop_front(),
+            Some(script) => script.front().cloned(),
+            None => None,
+        };
+        ready(match sample {
+            Some(Known::Known(value)) if !value.is_finite() => {
+                Known::unknown(format!("the value is {value}"))
+            }
+            Some(sample) => sample,
+            None => Known::unknown(format!("no sample of {call}")),
+        })
+    }
+}

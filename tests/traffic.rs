@@ -1,0 +1,36 @@
+//! The real ports of traffic against real servers: PowerDNS, Redis, TLS and HTTP on loopback.
+
+mod cache;
+mod dns;
+mod fake;
+mod http;
+mod messages;
+mod servers;
+mod signals;
+
+use mrctl::journal::memory::MemoryJournal;
+use mrctl::journal::{IntentKey, Permit, Storage as _};
+use mrctl::world::real::addresses::Addresses;
+use mrctl::world::real::tls::{self, Verify};
+use std::sync::Arc;
+
+/// A permit; only the journal can make one.
+fn permit() -> Permit {
+    let key = IntentKey {
+        run: "0192f0c1-0000-7000-8000-0123456789ab".into(),
+        step: "shift".into(),
+        effect: "www".into(),
+        attempt: 1,
+        undo: false,
+    };
+    MemoryJournal::default().append_intent(key, serde_json::Map::new()).unwrap().1
+}
+
+/// TLS that trusts the system; for plain HTTP it does not matter.
+fn system_tls() -> Arc<rustls::ClientConfig> {
+    tls::client(Verify::Full, None).unwrap().unwrap()
+}
+
+fn addresses() -> Addresses {
+    Addresses::default()
+}
