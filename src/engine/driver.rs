@@ -64,6 +64,12 @@ impl Signals for NoSignals {
     }
 }
 
+/// Compares the live state with what a reader of the journal would fold.
+pub type Audit = Box<dyn Fn(&RunState)>;
+
+/// Permits that a process holds, by step, effect and direction.
+type Permits = RefCell<BTreeMap<(usize, usize, bool), Rc<Permit>>>;
+
 /// Drives one run.
 pub struct Driver<S: Storage> {
     /// The plan.
@@ -83,7 +89,7 @@ pub struct Driver<S: Storage> {
     /// Scrubs secrets from everything that is written.
     pub redactor: Redactor,
     /// Called after each append, to compare with what a reader of the file would fold. Only tests and debug builds set it.
-    pub audit: Option<Box<dyn Fn(&RunState)>>,
+    pub audit: Option<Audit>,
     times: Times,
 }
 
@@ -193,7 +199,7 @@ impl<S: Storage> Driver<S> {
         let reader = Rc::clone(&self.reader);
         let progress = move |progress: Progress| reader.progress(&progress);
         // Permits that this process holds. An orphaned intent has none here, which is why it is looked at and never re-sent.
-        let permits: RefCell<BTreeMap<(usize, usize, bool), Rc<Permit>>> = RefCell::default();
+        let permits = Permits::default();
         let mut flights: FuturesUnordered<Flight<'_>> = FuturesUnordered::new();
         let mut flying: BTreeMap<Task, future::AbortHandle> = BTreeMap::new();
         loop {
@@ -258,7 +264,7 @@ impl<S: Storage> Driver<S> {
         &mut self,
         plan: &Plan,
         wanted: &BTreeSet<Task>,
-        permits: &RefCell<BTreeMap<(usize, usize, bool), Rc<Permit>>>,
+        permits: &Permits,
     ) -> Result<bool, DriveError> {
         for task in wanted {
             match task {

@@ -43,7 +43,11 @@ pub fn interpolate(node: &Node, lookup: &dyn Lookup, problems: &mut Problems) ->
             // In a plain scalar on one line the text stands as it was written, and places inside it are exact.
             let exact = *style == Style::Plain && node.span.range().len() == text.len();
             match replace(text, node.span, exact, lookup, problems) {
-                Some(text) => Value::Scalar { text, style: *style },
+                // `"${n}"` has to be quoted inside `{ }`; what it stands for is a value like any other, and may be a number.
+                Some(replaced) => {
+                    let style = if whole(text) { Style::Plain } else { *style };
+                    Value::Scalar { text: replaced, style }
+                }
                 None => Value::Refused,
             }
         }
@@ -58,6 +62,13 @@ pub fn interpolate(node: &Node, lookup: &dyn Lookup, problems: &mut Problems) ->
         Value::Refused => Value::Refused,
     };
     Node { span: node.span, value }
+}
+
+/// Whether a text is one `${…}` and nothing else.
+fn whole(text: &str) -> bool {
+    text.strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|name| !name.contains(['{', '}', '$']))
 }
 
 /// Replaces every `${…}` in one text that stands at `span`.

@@ -446,8 +446,7 @@ fn consent(steps: &mut [Step], to: &str) {
         .iter_mut()
         .filter(runs)
         .flat_map(|step| &mut step.questions)
-        .filter(|ask| ask.kind != AskKind::Item)
-        .next_back();
+        .rfind(|ask| ask.kind != AskKind::Item);
     match last {
         Some(ask) => ask.kind = AskKind::Typed(to.to_string()),
         None => {

@@ -128,9 +128,10 @@ impl Condition {
         let mut now = BTreeMap::new();
         for call in self.expression.calls().iter().filter(|call| !call.at_start) {
             let key = self.signal(call);
-            if !now.contains_key(&key) {
-                let sample = sight.world.signals.sample(&key).await;
-                now.insert(key, sample);
+            // Each signal once, however often it is named: two samples of one moment could contradict each other.
+            if let std::collections::btree_map::Entry::Vacant(empty) = now.entry(key) {
+                let sample = sight.world.signals.sample(empty.key()).await;
+                empty.insert(sample);
             }
         }
         let seen = self.expression.evaluate(&Samples { condition: self, now, starts: sight.starts });

@@ -54,6 +54,9 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {
     move |error| StoreError::Io { path: path.into(), why: error.to_string() }
 }
 
+/// A folder that holds no run that can be read, and why.
+pub type Unreadable = (PathBuf, StoreError);
+
 /// The state folder.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -126,7 +129,7 @@ impl Store {
     }
 
     /// All runs that can be read, newest first; with the folders that cannot.
-    pub fn runs(&self) -> Result<(Vec<Run>, Vec<(PathBuf, StoreError)>), StoreError> {
+    pub fn runs(&self) -> Result<(Vec<Run>, Vec<Unreadable>), StoreError> {
         let parent = self.runs_folder();
         let mut ids = Vec::new();
         for entry in fs::read_dir(&parent).map_err(io(&parent))? {

@@ -138,7 +138,7 @@ impl PrimaryFacts {
     pub fn all_flushed(&self) -> bool {
         const PAGE: u64 = 8192;
         let ahead = self.inserted.0.saturating_sub(self.flushed.0);
-        ahead == 0 || (self.flushed.0 % PAGE == 0 && (ahead == 24 || ahead == 40))
+        ahead == 0 || (self.flushed.0.is_multiple_of(PAGE) && (ahead == 24 || ahead == 40))
     }
 }
 
