@@ -306,15 +306,6 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         return setup
             .usage(format!("nothing in the plan is called {}", strangers.join(", ")), "check the --approve");
     }
-    if let Some(digest) = &approvals.digest
-        && !approvals.approves_plan(plan)
-    {
-        setup.say("mrctl: refused: the plan is not the one that was approved.");
-        setup.say(&format!("  approved {digest}"));
-        setup.say(&format!("  now      {}", plan.digest()));
-        setup.say("  see what changed with `mrctl drill --dry-run`, and approve that");
-        return ExitCode::Refused;
-    }
     if !setup.output.interactive {
         let missing = missing(plan, &approvals);
         if !missing.is_empty() {
@@ -336,6 +327,16 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         Ok(locks) => locks,
         Err(code) => return code,
     };
+    // After the locks: a plan that changed because another run is at work is better told as that.
+    if let Some(digest) = &approvals.digest
+        && !approvals.approves_plan(plan)
+    {
+        setup.say("mrctl: refused: the plan is not the one that was approved.");
+        setup.say(&format!("  approved {digest}"));
+        setup.say(&format!("  now      {}", plan.digest()));
+        setup.say("  see what changed with `mrctl drill --dry-run`, and approve that");
+        return ExitCode::Refused;
+    }
     begin(setup, &store, prepared, approvals).await
 }
 

@@ -71,7 +71,10 @@ impl Setup {
                 let text = render::text(problems, sources, self.output.style.colour, self.output.width);
                 self.say(self.redactor.scrub(text.trim_end()).as_ref());
             }
-            Format::Json => self.data(&render::json(problems, sources).to_string()),
+            Format::Json => self.data(
+                &serde_json::json!({ "schema": 1, "event": "problems", "problems": render::json(problems, sources) })
+                    .to_string(),
+            ),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use crate::step::condition::Starts;
 use crate::step::{Aim, Class, Found, Sight, Standing};
 use crate::world::dns::{RecordName, Shares};
-use crate::world::postgres::{Scope, ServerFacts};
+use crate::world::postgres::{Commits, Scope, ServerFacts};
 use crate::world::signal::SignalCall;
 use crate::world::{Known, Member, World};
 use std::collections::BTreeMap;
@@ -135,10 +135,14 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
             parts.push(format!("{}: {}", label(what), server_in_words(facts)));
             if passed && let Some(handover) = state.handovers.get(name) {
                 match facts.get().and_then(ServerFacts::primary) {
-                    Some(primary) if primary.next_transaction > handover.next_transaction => {
-                        diverged.push(name.clone())
-                    }
-                    _ => {}
+                    Some(primary) => match handover.commits_since(primary) {
+                        Commits::Writes(_) => diverged.push(name.clone()),
+                        Commits::Upkeep(ended) => notes.push(format!(
+                            "autovacuum ended {ended} transactions on the old primary of {name} in {old}; no written row was counted"
+                        )),
+                        Commits::None => {}
+                    },
+                    None => {}
                 }
                 if facts.is(|facts| !facts.in_recovery()) {
                     notes.push(format!(

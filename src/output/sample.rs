@@ -143,6 +143,7 @@ pub fn looked(step: &str, effect: &str, purpose: Purpose, standing: Standing, ev
         timeline: 1,
         position: serde_json::from_value(serde_json::json!("0/5000000")).unwrap(),
         next_transaction: 900,
+        activity: Default::default(),
         source_started: "a".into(),
         target_started: "b".into(),
         by: HandoverBy::Soft,

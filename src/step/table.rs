@@ -191,6 +191,7 @@ step_kinds! {
     PostgresCatchUp = super::postgres::catch_up::CatchUp;
     PostgresPromote = super::postgres::promote::Promote;
     PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
+    PostgresStop = super::postgres::stop::Stop;
     DnsTtl = super::dns::ttl::Ttl;
     DnsShift = super::dns::shift::Shift;
     DnsRestore = super::dns::restore::Restore;

@@ -90,6 +90,23 @@ impl ServerFacts {
         }
     }
 
+    /// Why commits on this primary wait for ever, if they do: fewer synchronous standbys stream than are asked for. A session that
+    /// waits so is ended by no timeout of the server (measured on version 15), and cancelling it commits here alone.
+    pub fn lacks_synchronous(&self) -> Known<Option<String>> {
+        let names = self.synchronous_names.trim();
+        let (Some(primary), false) = (self.primary(), names.is_empty()) else { return Known::Known(None) };
+        let wanted = synchronous_count(names);
+        primary.senders.as_ref().map(|senders| {
+            let attached = senders
+                .iter()
+                .filter(|s| s.state == "streaming" && matches!(s.sync.as_str(), "sync" | "quorum"))
+                .count();
+            (attached < wanted).then(|| {
+                format!("commits wait for {wanted} synchronous standby of ({names}), and {attached} stream")
+            })
+        })
+    }
+
     /// The facts of a standby.
     pub fn standby(&self) -> Option<&StandbyFacts> {
         match &self.role {
@@ -97,6 +114,12 @@ impl ServerFacts {
             Role::Primary(_) => None,
         }
     }
+}
+
+/// How many standbys `synchronous_standby_names` waits for: `ANY 2 (…)`, `FIRST 2 (…)`, `2 (…)`, or a plain list, which means one.
+fn synchronous_count(names: &str) -> usize {
+    let Some((head, _)) = names.split_once('(') else { return 1 };
+    head.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or(1)
 }
 
 /// Role of a server.
@@ -122,12 +145,52 @@ pub struct PrimaryFacts {
     /// The next transaction number (`pg_snapshot_xmax`): it advances with every writing transaction, unlike positions, which
     /// also move on an idle server.
     pub next_transaction: u64,
-    /// The oldest transaction still running (`pg_snapshot_xmin`); equal to `next_transaction` when none runs.
+    /// The oldest transaction still running (`pg_snapshot_xmin`). Equal to `next_transaction` when none runs, and also when the only
+    /// one that runs is the newest (measured): only [`Sessions::writing`] tells these apart.
     pub oldest_transaction: u64,
+    /// What its statistics have counted.
+    pub activity: Activity,
     /// Prepared transactions: they survive terminations and can still commit.
     pub prepared: Vec<String>,
     /// Standbys as the primary sees them. Unknown without the rights of `pg_monitor`.
     pub senders: Known<Vec<Sender>>,
+}
+
+/// What the statistics of the database have counted since they began. Autovacuum goes on under a freeze and uses transaction numbers
+/// like a client (measured on version 15); these tell them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Activity {
+    /// Rows of user tables inserted, updated and deleted.
+    pub rows: u64,
+    /// Runs of autovacuum and autoanalyze.
+    pub upkeep: u64,
+}
+
+/// Transactions that ended on a source after its handover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Commits {
+    /// None.
+    None,
+    /// This many, while autovacuum ran and no row of a user table was counted.
+    Upkeep(u64),
+    /// This many, and a client may have written: rows were counted, or nothing else explains them.
+    Writes(u64),
+}
+
+impl Handover {
+    /// What ended on the source since. Sessions report their rows up to ten seconds late, so `Upkeep` is an explanation and no proof.
+    pub fn commits_since(&self, source: &PrimaryFacts) -> Commits {
+        match source.next_transaction.saturating_sub(self.next_transaction) {
+            0 => Commits::None,
+            ended
+                if source.activity.rows == self.activity.rows
+                    && source.activity.upkeep > self.activity.upkeep =>
+            {
+                Commits::Upkeep(ended)
+            }
+            ended => Commits::Writes(ended),
+        }
+    }
 }
 
 impl PrimaryFacts {
@@ -165,6 +228,9 @@ pub struct StandbyFacts {
     pub received: Known<Lsn>,
     /// Replayed up to here.
     pub replayed: Known<Lsn>,
+    /// Timeline that it follows: the receiver's, else the newest that its control file knows, which may be older than the truth until
+    /// the next restart point.
+    pub timeline: Known<u32>,
     /// `not paused`, `pause requested` or `paused`.
     pub replay: String,
     /// The receiver; unknown when it is not streaming, for then lag cannot be known here.
@@ -242,6 +308,8 @@ pub struct Handover {
     pub position: Lsn,
     /// The source's next transaction number at that time: one more means that somebody wrote.
     pub next_transaction: u64,
+    /// What the source's statistics had counted at that time.
+    pub activity: Activity,
     /// When each server started; a restart ends the handover.
     pub source_started: String,
     /// See `source_started`.
@@ -295,8 +363,13 @@ pub trait Postgres {
     fn look<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<ServerFacts>>;
 
     /// Everything that a planned switch needs of this server, checked without using it.
-    /// `candidate` says whether it is the one to be promoted.
-    fn preflight<'a>(&'a self, at: &'a Member, candidate: bool) -> Answer<'a, Known<Vec<Finding>>>;
+    /// `candidate` says whether it is the one to be promoted; `table` is the probe table.
+    fn preflight<'a>(
+        &'a self,
+        at: &'a Member,
+        candidate: bool,
+        table: &'a str,
+    ) -> Answer<'a, Known<Vec<Finding>>>;
 
     /// `ALTER SYSTEM SET default_transaction_read_only = on` and reload, on a primary of this system only.
     fn freeze<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply>;
@@ -310,7 +383,8 @@ pub trait Postgres {
         prior: &'a Altered,
     ) -> Answer<'a, Reply>;
 
-    /// Ends client sessions except those of `scope.keep` and ours; the note says how many and which could not be ended.
+    /// Ends client sessions from before the configuration was loaded and those that write in spite of it, except those of
+    /// `scope.keep` and ours; the note says how many, and which could not be ended.
     fn end_sessions<'a>(
         &'a self,
         permit: &'a Permit,
@@ -376,6 +450,15 @@ mod tests {
     }
 
     #[test]
+    fn synchronous_standbys_are_counted_as_the_server_does() {
+        for (names, count) in
+            [("*", 1), ("a, b", 1), ("ANY 2 (a, b, c)", 2), ("FIRST 3 (*)", 3), ("2 (a, b)", 2)]
+        {
+            assert_eq!(synchronous_count(names), count, "{names}");
+        }
+    }
+
+    #[test]
     fn a_header_at_a_boundary_is_not_unflushed_data() {
         let facts = |inserted: &str, flushed: &str| PrimaryFacts {
             timeline: 1,
@@ -383,6 +466,7 @@ mod tests {
             inserted: inserted.parse().unwrap(),
             next_transaction: 1,
             oldest_transaction: 1,
+            activity: Activity::default(),
             prepared: vec![],
             senders: Known::Known(vec![]),
         };

@@ -278,14 +278,36 @@ impl Server {
         }
     }
 
+    /// Commands, as an operator would write them into the inventory: a clean stop, and the control file.
+    pub fn commands(&self) -> (Vec<String>, Vec<String>) {
+        let data = self.data.display().to_string();
+        let with = |program: &str, arguments: &[&str]| {
+            let mut argv = Vec::new();
+            if let Some((user, group)) = account() {
+                argv.extend([
+                    "setpriv".into(),
+                    format!("--reuid={user}"),
+                    format!("--regid={group}"),
+                    "--clear-groups".into(),
+                ]);
+            }
+            argv.extend([binary(program).display().to_string(), "-D".into(), data.clone()]);
+            argv.extend(arguments.iter().map(ToString::to_string));
+            argv
+        };
+        (with("pg_ctl", &["stop", "-m", "fast", "-w"]), with("pg_controldata", &[]))
+    }
+
+    /// Forgets a process that somebody else has stopped.
+    pub fn reap(&self) {
+        if let Some(mut child) = self.process.lock().unwrap().take() {
+            let _ = child.wait();
+        }
+    }
+
     /// A fast shutdown, with a shutdown checkpoint.
     pub fn stop_cleanly(&self) {
         self.end(Signal::INT);
-    }
-
-    /// As after a power cut.
-    pub fn crash(&self) {
-        self.end(Signal::QUIT);
     }
 
     /// As after a power cut, while one of its processes is stopped and would not hear of it.
@@ -372,7 +394,10 @@ impl Pair {
                 let access = std::fs::read_to_string(data.join("pg_hba.conf")).unwrap();
                 std::fs::write(
                     data.join("pg_hba.conf"),
-                    access.replace("host all mrctl", "hostssl all mrctl"),
+                    access.replace(
+                        "host all mrctl",
+                        "hostnossl all mrctl 127.0.0.1/32 reject\nhostssl all mrctl",
+                    ),
                 )
                 .unwrap();
             }

@@ -52,7 +52,7 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
     };
     if sessions.writing > 0 || primary.oldest_transaction < primary.next_transaction {
         return Judgement::not_reached(format!(
-            "{} transactions still run on the source",
+            "{} writing transactions still run on the source",
             sessions.writing.max(1)
         ));
     }
@@ -66,6 +66,8 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
         Known::Known(replayed) => *replayed,
         Known::Unknown(why) => return Judgement::unknown(format!("replay position: {why}")),
     };
+    // Positions compare on one timeline only. A standby that was left behind on an older one can be far ahead in numbers and lack
+    // everything; without a receiver its timeline cannot be told.
     if let Some(receiver) = standby.receiver.get()
         && receiver.timeline != primary.timeline
     {
@@ -89,12 +91,18 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
             }
         };
     }
+    if let Known::Unknown(why) = &standby.receiver {
+        return Judgement::unknown(format!(
+            "replay is at {replayed}, but its timeline cannot be told: {why}"
+        ));
+    }
     Judgement::reached(format!("replay caught up to {}, 0 bytes behind", primary.flushed)).with_handover(
         Handover {
             system: source.system.clone(),
             timeline: primary.timeline,
             position: primary.flushed,
             next_transaction: primary.next_transaction,
+            activity: primary.activity,
             source_started: source.started.clone(),
             target_started: target.started.clone(),
             by: HandoverBy::Soft,
@@ -232,6 +240,9 @@ mod tests {
             }),
             ("behind and cut off", Standing::NotReached, |_, t| {
                 examples::standby_of(t).replayed = Known::Known("0/50000F8".parse().unwrap());
+                examples::standby_of(t).receiver = Known::unknown("no receiver runs");
+            }),
+            ("cut off, its timeline unknown", Standing::Unknown, |_, t| {
                 examples::standby_of(t).receiver = Known::unknown("no receiver runs");
             }),
             ("replay unknown", Standing::Unknown, |_, t| {

@@ -1,6 +1,6 @@
 //! `postgres.freeze`: no new transaction may write on the source, and none from before is left.
 
-use super::{Pair, cluster, member, unread};
+use super::{Pair, cluster, forbids_writing, in_recovery, member, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{
@@ -71,6 +71,14 @@ impl Freeze {
                 primary.prepared.join(", ")
             ));
         }
+        let through: Vec<&str> =
+            source.overrides.iter().map(String::as_str).filter(|set| set.ends_with("=off")).collect();
+        if !through.is_empty() {
+            return Judgement::blocked(format!(
+                "these would write through the freeze: {}",
+                through.join(", ")
+            ));
+        }
         let clients = source.sessions.get().map_or(0, |sessions| sessions.total());
         Judgement::not_reached(format!("writable, {clients} client sessions"))
     }
@@ -98,8 +106,11 @@ impl Freeze {
         if sessions.older == 0 && sessions.writing == 0 {
             return Judgement::reached("frozen: no session from before, no writing transaction");
         }
-        let who: Vec<String> =
+        let mut who: Vec<String> =
             sessions.clients.iter().map(|(role, count)| format!("{role}: {count}")).collect();
+        if sessions.superusers > 0 {
+            who.push(format!("{} of superusers, which only a superuser can end", sessions.superusers));
+        }
         Judgement::not_reached(format!(
             "{} sessions from before, {} writing transactions ({})",
             sessions.older,
@@ -129,26 +140,17 @@ impl Freeze {
         {
             return Judgement::reached("writes are possible as before");
         }
+        if let Known::Unknown(why) = &source.read_only.altered {
+            return Judgement::unknown(format!("what ALTER SYSTEM holds cannot be seen: {why}"));
+        }
         if source.read_only.altered != Known::Known(Altered::To("on".into())) {
             return Judgement::reached(
                 "somebody else changed default_transaction_read_only since; it was left alone",
             )
             .with_remark(Remark::ForeignChange);
         }
-        for (region, recovery) in &facts.others {
-            match recovery {
-                Known::Known(true) => {}
-                Known::Known(false) => {
-                    return Judgement::blocked(format!(
-                        "the member in {region} is no longer a standby: unfreezing could make two primaries"
-                    ));
-                }
-                Known::Unknown(why) => {
-                    return Judgement::unknown(format!(
-                        "the member in {region} could not be seen in recovery ({why}): it stays frozen"
-                    ));
-                }
-            }
+        if let Some(forbidden) = forbids_writing(&facts.others) {
+            return forbidden;
         }
         Judgement::not_reached("frozen by us; every other member is a standby")
     }
@@ -211,16 +213,9 @@ impl Kind for Freeze {
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
         Box::pin(async move {
             let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
-            let looks = self.pair.others.iter().map(|other| {
-                let scope = &scope;
-                async move {
-                    let facts = sight.world.postgres.look(other, scope).await;
-                    (other.region.clone(), facts.map(|facts| facts.in_recovery()))
-                }
-            });
             let (source, others) = futures_util::future::join(
                 sight.world.postgres.look(&self.pair.source, &scope),
-                futures_util::future::join_all(looks),
+                in_recovery(sight.world, &self.pair.others, &self.keep, sight.run),
             )
             .await;
             Facts { source, others }
@@ -290,7 +285,14 @@ impl Kind for Freeze {
                 return ready(Reply::refused(format!("the value before was not known: {why}")));
             }
         };
-        Box::pin(async move { world.postgres.unfreeze(permit, &self.pair.source, &system, &altered).await })
+        Box::pin(async move {
+            // The others cannot be asked in the statement; they are asked once more as close to it as can be.
+            let others = in_recovery(world, &self.pair.others, &self.keep, permit.run()).await;
+            match forbids_writing(&others) {
+                Some(forbidden) => Reply::refused(forbidden.evidence),
+                None => world.postgres.unfreeze(permit, &self.pair.source, &system, &altered).await,
+            }
+        })
     }
 
     fn would(&self, effect: &str, facts: &Facts, world: &World) -> Vec<String> {

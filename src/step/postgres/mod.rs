@@ -5,8 +5,12 @@ pub mod check_lag;
 pub mod freeze;
 pub mod preflight;
 pub mod promote;
+#[cfg(test)]
+mod simulated;
+pub mod stop;
 pub mod verify_writable;
 
+use super::contract::Judgement;
 use super::scope::{Cluster, Scope};
 use crate::error::{Code, Problem, suggest};
 use crate::world::postgres::ServerFacts;
@@ -108,6 +112,37 @@ impl Pair {
     }
 }
 
+/// Whether each of these members is in recovery, looked at together: what every way back to writing on a source depends on.
+pub(super) async fn in_recovery(
+    world: &World,
+    members: &[Member],
+    keep: &[String],
+    run: &str,
+) -> Vec<(String, Known<bool>)> {
+    let scope = crate::world::postgres::Scope { keep: keep.to_vec(), run: run.to_string() };
+    let looks = members.iter().map(|member| {
+        let scope = &scope;
+        async move {
+            let facts = world.postgres.look(member, scope).await;
+            (member.region.clone(), facts.map(|facts| facts.in_recovery()))
+        }
+    });
+    futures_util::future::join_all(looks).await
+}
+
+/// What forbids writing on a source again: a member that is not, or not certainly, a standby.
+pub(super) fn forbids_writing(others: &[(String, Known<bool>)]) -> Option<Judgement> {
+    others.iter().find_map(|(region, recovery)| match recovery {
+        Known::Known(true) => None,
+        Known::Known(false) => Some(Judgement::blocked(format!(
+            "the member in {region} is no longer a standby: writing here again could make two primaries"
+        ))),
+        Known::Unknown(why) => Some(Judgement::unknown(format!(
+            "the member in {region} could not be seen in recovery ({why}): writes stay stopped"
+        ))),
+    })
+}
+
 /// Why a side could not be read, as evidence.
 pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
     format!("{what} in {} could not be read: {why}", at.region)
@@ -117,7 +152,7 @@ pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
 pub(super) mod examples {
     use super::*;
     use crate::world::postgres::{
-        Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, Sessions, StandbyFacts,
+        Activity, Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, Sessions, StandbyFacts,
     };
 
     pub fn pair() -> Pair {
@@ -161,6 +196,7 @@ pub(super) mod examples {
             inserted: "0/5000100".parse().unwrap(),
             next_transaction: 900,
             oldest_transaction: 900,
+            activity: Activity { rows: 5000, upkeep: 3 },
             prepared: vec![],
             senders: Known::Known(vec![Sender {
                 name: "us_east".into(),
@@ -176,6 +212,7 @@ pub(super) mod examples {
         server(Role::Standby(StandbyFacts {
             received: Known::Known("0/5000100".parse().unwrap()),
             replayed: Known::Known("0/5000100".parse().unwrap()),
+            timeline: Known::Known(1),
             replay: "not paused".into(),
             receiver: Known::Known(Receiver { status: "streaming".into(), timeline: 1, silent_ms: 10 }),
             recovery_targets: vec![],

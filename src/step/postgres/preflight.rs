@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Preflight {
     pair: Pair,
+    table: String,
 }
 
 /// What both sides are, and what was checked on them.
@@ -45,8 +46,8 @@ impl Kind for Preflight {
     };
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
-        let (pair, _) = pair(scope, &params.cluster)?;
-        Ok(Self { pair })
+        let (pair, cluster) = pair(scope, &params.cluster)?;
+        Ok(Self { pair, table: cluster.probe_table })
     }
 
     fn title(&self) -> String {
@@ -68,8 +69,8 @@ impl Kind for Preflight {
         Box::pin(async move {
             let postgres = &sight.world.postgres;
             let sides = self.pair.look(sight.world, &[], sight.run).await;
-            let source = postgres.preflight(&self.pair.source, false).await;
-            let target = postgres.preflight(&self.pair.target, true).await;
+            let source = postgres.preflight(&self.pair.source, false, &self.table).await;
+            let target = postgres.preflight(&self.pair.target, true, &self.table).await;
             let mut others = Vec::new();
             let scope = crate::world::postgres::Scope::default();
             for other in &self.pair.others {
@@ -210,7 +211,12 @@ mod tests {
         change(&mut sides);
         let facts =
             Facts { sides, source: Known::Known(vec![]), target: Known::Known(findings), others: vec![] };
-        Preflight { pair: examples::pair() }.judge("look", &facts, Aim::Applied, None)
+        Preflight { pair: examples::pair(), table: "mrctl.probe".into() }.judge(
+            "look",
+            &facts,
+            Aim::Applied,
+            None,
+        )
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::step::contract::{
     Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
 };
 use crate::step::scope::Scope;
-use crate::world::postgres::{Change, Handover, HandoverBy, ServerFacts};
+use crate::world::postgres::{Change, Commits, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Reply, World, ready};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,8 @@ impl Promote {
     fn judge_source_before(&self, source: &Known<ServerFacts>, handover: &Handover) -> Option<Judgement> {
         let source = match source {
             Known::Known(source) => source,
-            // A stopped source cannot be read, and its handover says so.
-            Known::Unknown(_) if handover.by == HandoverBy::Shutdown => return None,
+            // A stopped source cannot be read, and its handover says so; that of a lost one says that a person accepted the loss.
+            Known::Unknown(_) if handover.by != HandoverBy::Soft => return None,
             Known::Unknown(why) => {
                 return Some(Judgement::unknown(format!(
                     "{}; a planned run never promotes while the source is silent",
@@ -38,9 +38,9 @@ impl Promote {
         let Some(primary) = source.primary() else {
             return Some(Judgement::blocked("the source is not a primary any more: the handover is dead"));
         };
-        if handover.by == HandoverBy::Shutdown {
+        if handover.by != HandoverBy::Soft {
             return Some(Judgement::blocked(
-                "the source was stopped for the handover and runs again: the handover is dead",
+                "the source was down when the handover was made and runs again: the handover is dead",
             ));
         }
         if source.started != handover.source_started {
@@ -84,24 +84,38 @@ impl Promote {
                 primary.timeline, handover.timeline
             ));
         }
-        if let Some(source) = facts.source.get().and_then(ServerFacts::primary)
-            && source.next_transaction > handover.next_transaction
-        {
+        let commits =
+            facts.source.get().and_then(ServerFacts::primary).map(|source| handover.commits_since(source));
+        let upkeep = match commits {
+            Some(Commits::Writes(ended)) => {
+                return Judgement::blocked(format!(
+                    "divergence: {} promoted, and the old primary took {ended} transactions after the handover",
+                    self.pair.target
+                ))
+                .with_remark(Remark::Divergence);
+            }
+            Some(Commits::Upkeep(ended)) => {
+                format!("; {ended} transactions of autovacuum ended on the old primary")
+            }
+            Some(Commits::None) | None => String::new(),
+        };
+        if let Some(leak) = leaked_freeze(target) {
             return Judgement::blocked(format!(
-                "divergence: {} promoted, and the old primary took {} transactions after the handover",
-                self.pair.target,
-                source.next_transaction - handover.next_transaction
-            ))
-            .with_remark(Remark::Divergence);
-        }
-        if target.read_only.on {
-            return Judgement::blocked(format!(
-                "promoted to timeline {}, but new transactions are read-only by default ({}): a freeze leaked",
-                primary.timeline, target.read_only.source
+                "promoted to timeline {}, but read-only: {leak}",
+                primary.timeline
             ));
         }
-        Judgement::reached(format!("primary on timeline {}, writable", primary.timeline))
+        Judgement::reached(format!("primary on timeline {}, writable{upkeep}", primary.timeline))
     }
+}
+
+/// A freeze that came along: in a copied configuration file, or replicated with `ALTER DATABASE`. A single role that is read-only
+/// (for reports) is none.
+fn leaked_freeze(server: &ServerFacts) -> Option<String> {
+    if server.read_only.on {
+        return Some(format!("default_transaction_read_only is on ({})", server.read_only.source));
+    }
+    server.overrides.iter().find(|set| !set.starts_with("role ") && set.ends_with("=on")).cloned()
 }
 
 impl Kind for Promote {
@@ -176,6 +190,14 @@ impl Kind for Promote {
         if target.system != handover.system {
             return Judgement::blocked("the target is another cluster than the handover's");
         }
+        if target.started != handover.target_started {
+            return Judgement::blocked(
+                "the target was restarted since the handover, which forgets a requested promotion: the handover is dead",
+            );
+        }
+        if let Some(leak) = leaked_freeze(target) {
+            return Judgement::blocked(format!("it would come up read-only: {leak}"));
+        }
         if let Some(trouble) = self.judge_source_before(&facts.source, handover) {
             return trouble;
         }
@@ -237,6 +259,7 @@ mod tests {
     use super::super::examples;
     use super::*;
     use crate::step::Standing;
+    use crate::world::postgres::Activity;
 
     fn handover() -> Handover {
         Handover {
@@ -244,6 +267,7 @@ mod tests {
             timeline: 1,
             position: "0/5000100".parse().unwrap(),
             next_transaction: 900,
+            activity: Activity { rows: 5000, upkeep: 3 },
             source_started: "100".into(),
             target_started: "100".into(),
             by: HandoverBy::Soft,
@@ -275,6 +299,25 @@ mod tests {
         let mut wrote = examples::frozen();
         examples::primary_of(&mut wrote).next_transaction = 901;
         assert_eq!(before(Known::Known(wrote)), Standing::Blocked, "one more transaction");
+        let mut leaking = examples::standby();
+        leaking.overrides = vec!["database orders: default_transaction_read_only=on".into()];
+        assert_eq!(judge(frozen(), leaking.clone(), Some(&handover)).standing, Standing::Blocked, "leak");
+        leaking.overrides = vec!["role reports: default_transaction_read_only=on".into()];
+        assert_eq!(judge(frozen(), leaking, Some(&handover)).standing, Standing::NotReached, "reports");
+    }
+
+    #[test]
+    fn only_a_handover_of_a_lost_or_stopped_source_goes_without_it() {
+        for (by, silent, running) in [
+            (HandoverBy::Soft, Standing::Unknown, Standing::NotReached),
+            (HandoverBy::Shutdown, Standing::NotReached, Standing::Blocked),
+            (HandoverBy::LossAccepted, Standing::NotReached, Standing::Blocked),
+        ] {
+            let handover = Handover { by, ..handover() };
+            let judged = |source| judge(source, examples::standby(), Some(&handover)).standing;
+            assert_eq!(judged(Known::unknown("connection refused")), silent, "{by:?}");
+            assert_eq!(judged(Known::Known(examples::frozen())), running, "{by:?}");
+        }
     }
 
     #[test]
@@ -305,5 +348,18 @@ mod tests {
         let judged = judge(Known::Known(wrote), promoted(), Some(&handover()));
         assert_eq!((judged.standing, judged.remark), (Standing::Blocked, Some(Remark::Divergence)));
         assert!(judged.evidence.contains("took 2 transactions"), "{}", judged.evidence);
+    }
+
+    #[test]
+    fn autovacuum_on_the_old_primary_is_told_and_is_no_divergence() {
+        for (rows, upkeep, standing) in
+            [(5000, 4, Standing::Reached), (5001, 4, Standing::Blocked), (5000, 3, Standing::Blocked)]
+        {
+            let mut source = examples::frozen();
+            let primary = examples::primary_of(&mut source);
+            (primary.next_transaction, primary.activity) = (902, Activity { rows, upkeep });
+            let judged = judge(Known::Known(source), promoted(), Some(&handover()));
+            assert_eq!(judged.standing, standing, "{rows} {upkeep}: {}", judged.evidence);
+        }
     }
 }

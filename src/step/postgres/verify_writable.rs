@@ -100,6 +100,18 @@ impl Kind for VerifyWritable {
                 server.synchronous_names
             ));
         }
+        match server.lacks_synchronous() {
+            Known::Known(None) => {}
+            // The row alone proves nothing: a commit that was cancelled while it waited is committed here.
+            Known::Known(Some(why)) => {
+                return Judgement::blocked(format!(
+                    "{why}: set synchronous_standby_names to those that exist"
+                ));
+            }
+            Known::Unknown(why) => {
+                return Judgement::unknown(format!("synchronous standbys cannot be seen: {why}"));
+            }
+        }
         match &facts.row {
             Known::Known(true) => Judgement::reached("one row written and read back"),
             Known::Known(false) => Judgement::not_reached("the probe row is not there"),
@@ -146,5 +158,12 @@ mod tests {
         let mut ghost = examples::primary();
         ghost.waiting_for_standby = Known::Known(1);
         assert_eq!(standing(Known::Known(ghost), Known::Known(false)), Standing::Blocked);
+        let mut alone = examples::primary();
+        alone.synchronous_names = "ghost".into();
+        assert_eq!(
+            standing(Known::Known(alone), Known::Known(true)),
+            Standing::Blocked,
+            "a cancelled commit leaves a row"
+        );
     }
 }

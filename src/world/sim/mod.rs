@@ -10,6 +10,8 @@ pub mod exec;
 pub mod fault;
 pub mod http;
 pub mod notify;
+pub mod postgres;
+mod postgres_server;
 pub mod signal;
 pub mod silent;
 
@@ -32,6 +34,8 @@ pub struct Sim {
     pub cache: Rc<cache::SimCache>,
     /// Commands.
     pub exec: Rc<exec::SimExec>,
+    /// PostgreSQL servers.
+    pub postgres: Rc<postgres::SimPostgres>,
     /// Messages.
     pub notify: Rc<notify::SimNotify>,
     /// Numbers.
@@ -48,6 +52,7 @@ impl Sim {
             http: Rc::new(http::SimHttp::default()),
             cache: Rc::new(cache::SimCache::new(faults())),
             exec: Rc::new(exec::SimExec::new(faults())),
+            postgres: Rc::new(postgres::SimPostgres::new(faults())),
             notify: Rc::new(notify::SimNotify::new(faults())),
             signals: Rc::new(signal::SimSignals::default()),
             clock,
@@ -68,9 +73,9 @@ impl Sim {
         }
     }
 
-    /// The ports for the engine, with a PostgreSQL that never answers.
+    /// The ports for the engine.
     pub fn world(&self) -> World {
-        self.world_with(Rc::new(silent::SilentPostgres))
+        self.world_with(Rc::clone(&self.postgres) as _)
     }
 }
 
@@ -81,7 +86,8 @@ impl Default for Sim {
 }
 
 /// Two regions, `eu-west` and `us-east`, in which everything is well and `eu-west` has the traffic: the record `www` at the servers
-/// `pdns-eu` and `pdns-us`, the endpoint `shop`, the cache `sessions`, the channel `ops`.
+/// `pdns-eu` and `pdns-us`, the endpoint `shop`, the cache `sessions`, the channel `ops`, the
+/// cluster `orders`.
 pub fn two_regions() -> Sim {
     let sim = Sim::new();
     let spec = super::record_content::RecordSpec {
@@ -100,5 +106,6 @@ pub fn two_regions() -> Sim {
         sim.cache.add("sessions", region, (0..keys).map(|n| (format!("session:{n}"), None)));
     }
     sim.notify.add("ops");
+    sim.postgres.add("orders", &["eu-west", "us-east"]);
     sim
 }

@@ -15,7 +15,7 @@ impl Postgres for SilentPostgres {
         ready(Known::unknown(WHY))
     }
 
-    fn preflight<'a>(&'a self, _: &'a Member, _: bool) -> Answer<'a, Known<Vec<Finding>>> {
+    fn preflight<'a>(&'a self, _: &'a Member, _: bool, _: &'a str) -> Answer<'a, Known<Vec<Finding>>> {
         ready(Known::unknown(WHY))
     }
 

@@ -4,7 +4,8 @@ use super::session::{Sessions as Connections, Trouble};
 use super::sql;
 use crate::journal::permit::short_run;
 use crate::world::postgres::{
-    Altered, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender, ServerFacts, Sessions, StandbyFacts,
+    Activity, Altered, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender, ServerFacts, Sessions,
+    StandbyFacts,
 };
 use crate::world::{Known, Member};
 use serde::Deserialize;
@@ -21,11 +22,14 @@ struct Raw {
     inserted: Option<Lsn>,
     next: Option<String>,
     oldest: Option<String>,
+    rows: Option<u64>,
+    upkeep: Option<u64>,
     prepared: Vec<String>,
     senders: Vec<RawSender>,
     received: Option<Lsn>,
     replayed: Option<Lsn>,
     replay: Option<String>,
+    follows: Option<u32>,
     receiver: Option<RawReceiver>,
     targets: Vec<String>,
     delay: Option<u64>,
@@ -110,6 +114,9 @@ fn read(text: &str) -> Known<ServerFacts> {
         Role::Standby(StandbyFacts {
             received: known(raw.received, "nothing was received"),
             replayed: known(raw.replayed, "nothing was replayed"),
+            timeline: raw
+                .follows
+                .map_or_else(|| Known::unknown("the control file does not say"), Known::Known),
             replay: raw.replay.unwrap_or_else(|| "unknown".into()),
             receiver,
             recovery_targets: raw.targets,
@@ -117,8 +124,23 @@ fn read(text: &str) -> Known<ServerFacts> {
         })
     } else {
         let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
-        let (Some(timeline), Some(flushed), Some(inserted), Some(next), Some(oldest)) =
-            (raw.timeline, raw.flushed, raw.inserted, number(raw.next), number(raw.oldest))
+        let (
+            Some(timeline),
+            Some(flushed),
+            Some(inserted),
+            Some(next),
+            Some(oldest),
+            Some(rows),
+            Some(upkeep),
+        ) = (
+            raw.timeline,
+            raw.flushed,
+            raw.inserted,
+            number(raw.next),
+            number(raw.oldest),
+            raw.rows,
+            raw.upkeep,
+        )
         else {
             return Known::unknown("the role changed while it was read");
         };
@@ -133,6 +155,7 @@ fn read(text: &str) -> Known<ServerFacts> {
             inserted,
             next_transaction: next,
             oldest_transaction: oldest,
+            activity: Activity { rows, upkeep },
             prepared: raw.prepared,
             senders,
         })
@@ -221,8 +244,8 @@ mod tests {
     use super::*;
 
     const STANDBY: &str = r#"{"system":"7","version":150018,"started":"1","recovery":true,"timeline":null,"flushed":null,
-        "inserted":null,"next":null,"oldest":null,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000",
-        "replay":"not paused","receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
+        "inserted":null,"next":null,"oldest":null,"rows":null,"upkeep":null,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000",
+        "replay":"not paused","follows":null,"receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
         "settings":false,"stats":false,"overrides":[],"clients":[],"older":0,"supers":0,"writing":0,"workers":0,"waiting":0,
         "ours":[],"ssn":""}"#;
 

@@ -30,8 +30,13 @@ impl Postgres for RealPostgres {
         Box::pin(look::look(&self.sessions, at, scope))
     }
 
-    fn preflight<'a>(&'a self, at: &'a Member, candidate: bool) -> Answer<'a, Known<Vec<Finding>>> {
-        Box::pin(preflight::preflight(&self.sessions, at, candidate))
+    fn preflight<'a>(
+        &'a self,
+        at: &'a Member,
+        candidate: bool,
+        table: &'a str,
+    ) -> Answer<'a, Known<Vec<Finding>>> {
+        Box::pin(preflight::preflight(&self.sessions, at, candidate, table))
     }
 
     fn freeze<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {

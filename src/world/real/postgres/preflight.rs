@@ -2,9 +2,27 @@
 //! and not after the freeze.
 
 use super::session::Sessions as Connections;
+use super::sql;
 use crate::world::postgres::Finding;
 use crate::world::{Known, Member};
 use serde::Deserialize;
+
+/// The checks of one server. The probe table is found through the catalogs, because `to_regclass` fails without rights on a schema.
+fn statement(table: &str) -> String {
+    let (schema, name) = table.split_once('.').unwrap_or(("public", table));
+    format!(
+        "{STATEMENT}'probe', coalesce((SELECT CASE \
+         WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'no USAGE on its schema' \
+         WHEN NOT has_table_privilege(c.oid, 'SELECT') OR NOT has_table_privilege(c.oid, 'INSERT') \
+           OR NOT has_table_privilege(c.oid, 'UPDATE') THEN 'no SELECT, INSERT and UPDATE on it' \
+         WHEN (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('run_id', 'ts')) < 2 \
+           THEN 'no columns run_id and ts' \
+         ELSE 'usable' END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {} AND c.relname = {}), 'not there'))::text",
+        sql::literal(schema),
+        sql::literal(name)
+    )
+}
 
 const STATEMENT: &str = "SELECT json_build_object(\
  'recovery', pg_is_in_recovery(),\
@@ -21,19 +39,20 @@ const STATEMENT: &str = "SELECT json_build_object(\
    WHERE name ~ '^recovery_target(_lsn|_name|_time|_xid)?$' AND setting <> ''),\
  'delay', current_setting('recovery_min_apply_delay'),\
  'replay', CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() END,\
- 'ssn', current_setting('synchronous_standby_names'),\
+ 'attached', (SELECT coalesce(json_agg(application_name), '[]'::json) FROM pg_stat_replication),\
+'ssn', current_setting('synchronous_standby_names'),\
  'hints', current_setting('wal_log_hints') = 'on' OR current_setting('data_checksums') = 'on',\
  'fsync', current_setting('fsync'),\
  'commit', current_setting('synchronous_commit'),\
  'prepared', (SELECT coalesce(json_agg(gid), '[]'::json) FROM pg_prepared_xacts),\
  'slots', (SELECT coalesce(json_agg(slot_name || ' (' || slot_type || ')'), '[]'::json) FROM pg_replication_slots WHERE slot_type = 'logical'),\
- 'subscriptions', (SELECT coalesce(json_agg(subname), '[]'::json) FROM pg_stat_subscription),\
+ 'subscriptions', (SELECT coalesce(json_agg(subname), '[]'::json) FROM pg_stat_subscription WHERE pid IS NOT NULL),\
  'managers', (SELECT coalesce(json_agg(DISTINCT m), '[]'::json) FROM (\
    SELECT application_name AS m FROM pg_stat_activity WHERE application_name ILIKE 'patroni%' OR application_name ILIKE 'repmgr%' OR application_name ILIKE 'pg_auto%' \
    UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname IN ('repmgr', 'pgautofailover')) x),\
  'overrides', (SELECT coalesce(json_agg(coalesce('role ' || r.rolname, 'database ' || d.datname, 'all') || ': ' || c), '[]'::json) \
    FROM pg_db_role_setting o LEFT JOIN pg_roles r ON r.oid = o.setrole LEFT JOIN pg_database d ON d.oid = o.setdatabase, \
-   unnest(o.setconfig) c WHERE c LIKE 'default_transaction_read_only=%'))::text";
+   unnest(o.setconfig) c WHERE c LIKE 'default_transaction_read_only=%'),";
 
 #[derive(Deserialize)]
 struct Raw {
@@ -57,18 +76,21 @@ struct Raw {
     subscriptions: Vec<Option<String>>,
     managers: Vec<String>,
     overrides: Vec<String>,
+    attached: Vec<String>,
+    probe: String,
 }
 
 pub(super) async fn preflight(
     connections: &Connections,
     at: &Member,
     candidate: bool,
+    table: &str,
 ) -> Known<Vec<Finding>> {
     let (session, _) = match connections.for_look(at, "mrctl//look").await {
         Ok(session) => session,
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     };
-    let text = match session.value(STATEMENT, connections.timeout(at)).await {
+    let text = match session.value(&statement(table), connections.timeout(at)).await {
         Ok(Some(text)) => text,
         Ok(None) => return Known::unknown("the server returned nothing"),
         Err(trouble) => return Known::Unknown(trouble.to_string()),
@@ -142,6 +164,13 @@ fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
         "GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO the role, on the primary",
     );
     check(
+        "probe_table",
+        raw.probe == "usable",
+        true,
+        raw.probe.clone(),
+        "CREATE TABLE … (run_id text PRIMARY KEY, ts timestamptz NOT NULL) and GRANT SELECT, INSERT, UPDATE, on the primary",
+    );
+    check(
         "role",
         raw.recovery == candidate,
         true,
@@ -207,16 +236,19 @@ fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
         );
         let replay = raw.replay.clone().unwrap_or_else(|| "unknown".into());
         check("replay", replay == "not paused", true, replay, "SELECT pg_wal_replay_resume()");
+        // Those that follow the candidate today will follow it then; whether they are enough is seen after the promotion.
+        let named = |name: &String| raw.ssn.contains('*') || raw.ssn.contains(name.as_str());
+        let attached = raw.attached.iter().any(named);
         check(
             "synchronous_names",
-            raw.ssn.is_empty(),
-            false,
+            raw.ssn.is_empty() || attached,
+            true,
             if raw.ssn.is_empty() { "empty".into() } else { raw.ssn.clone() },
-            "after promotion commits would wait for these standbys; clear it or have them follow",
+            "after promotion commits would wait for ever for standbys that do not follow the candidate: clear it on the candidate",
         );
         check(
             "leaked_freeze",
-            !raw.overrides.iter().any(|o| o.ends_with("=on")),
+            !raw.overrides.iter().any(|o| o.ends_with("=on") && !o.starts_with("role ")),
             true,
             none(&raw.overrides),
             "reset it: the promoted server would refuse writes",
@@ -226,7 +258,7 @@ fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
         check(
             "subscriptions",
             names.is_empty(),
-            false,
+            true,
             none(&names),
             "their apply workers ignore the freeze: disable them",
         );

@@ -152,12 +152,17 @@ pub fn look(scope: &Scope) -> String {
         'inserted', CASE WHEN NOT s.recovery THEN pg_current_wal_insert_lsn() END,\
         'next', CASE WHEN NOT s.recovery THEN pg_snapshot_xmax(pg_current_snapshot())::text END,\
         'oldest', CASE WHEN NOT s.recovery THEN pg_snapshot_xmin(pg_current_snapshot())::text END,\
+        'rows', CASE WHEN NOT s.recovery THEN (SELECT coalesce(sum(pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) \
+            + pg_stat_get_tuples_deleted(oid)), 0)::bigint FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384) END,\
+        'upkeep', CASE WHEN NOT s.recovery THEN (SELECT coalesce(sum(pg_stat_get_autovacuum_count(oid) \
+            + pg_stat_get_autoanalyze_count(oid)), 0)::bigint FROM pg_class WHERE relkind IN ('r', 't', 'm')) END,\
         'prepared', (SELECT coalesce(json_agg(gid ORDER BY gid), '[]'::json) FROM pg_prepared_xacts),\
         'senders', (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'replayed', replay_lsn, \
             'flushed', flush_lsn, 'sync', sync_state) ORDER BY application_name, pid), '[]'::json) FROM pg_stat_replication),\
         'received', CASE WHEN s.recovery THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END,\
         'replayed', CASE WHEN s.recovery THEN pg_last_wal_replay_lsn() END,\
         'replay', CASE WHEN s.recovery THEN pg_get_wal_replay_pause_state() END,\
+        'follows', CASE WHEN s.recovery THEN {STANDBY_TIMELINE} END,\
         'receiver', (SELECT json_build_object('status', status, 'timeline', received_tli, \
             'silent', (extract(epoch FROM clock_timestamp() - last_msg_receipt_time) * 1000)::bigint) FROM pg_stat_wal_receiver),\
         'targets', (SELECT coalesce(json_agg(name || ' = ' || setting ORDER BY name), '[]'::json) FROM pg_settings \
@@ -208,6 +213,7 @@ mod tests {
             timeline: 1,
             position: "0/5BE0138".parse().unwrap(),
             next_transaction: 1,
+            activity: Default::default(),
             source_started: "1".into(),
             target_started: "1".into(),
             by: HandoverBy::Shutdown,

@@ -1,0 +1,198 @@
+//! One simulated server: its state, what a look sees of it, and the guards of the real statements.
+
+use crate::world::Known;
+use crate::world::Reply;
+use crate::world::postgres::{
+    Activity, Altered, Finding, Handover, HandoverBy, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope,
+    Sender, ServerFacts, Sessions, StandbyFacts,
+};
+use std::collections::BTreeMap;
+
+/// A client session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its role.
+    pub role: String,
+    /// Whether it was there before the configuration was last loaded.
+    pub older: bool,
+    /// Whether it has an open transaction that wrote.
+    pub writing: bool,
+    /// Whether the role is a superuser, whose sessions mrctl cannot end.
+    pub superuser: bool,
+    /// Whether it sets `default_transaction_read_only = off` for itself.
+    pub hostile: bool,
+}
+
+impl Session {
+    /// An application's idle session.
+    pub fn app() -> Self {
+        Self { role: "app".into(), older: false, writing: false, superuser: false, hostile: false }
+    }
+}
+
+/// One server: the ground truth, free to be changed by a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// System identifier.
+    pub system: String,
+    /// Whether it runs.
+    pub up: bool,
+    /// Counts starts.
+    pub started: u64,
+    /// Whether it is a standby.
+    pub recovery: bool,
+    /// Timeline that it writes or follows.
+    pub timeline: u32,
+    /// Writes that it has, in order: the name of each.
+    pub log: Vec<String>,
+    /// Position at the end of the log; flushed, or replayed.
+    pub position: u64,
+    /// Bytes that were told of as committed and are not flushed.
+    pub unflushed: u64,
+    /// Next transaction number.
+    pub next_transaction: u64,
+    /// Runs of autovacuum.
+    pub upkeep: u64,
+    /// What stands in the file of `ALTER SYSTEM`.
+    pub altered: Altered,
+    /// What was loaded of it.
+    pub loaded: Altered,
+    /// Sessions of clients.
+    pub sessions: Vec<Session>,
+    /// Prepared transactions.
+    pub prepared: Vec<String>,
+    /// Settings of roles and databases.
+    pub overrides: Vec<String>,
+    /// `synchronous_standby_names`.
+    pub synchronous_names: String,
+    /// Region of the server that the receiver is connected to.
+    pub follows: Option<String>,
+    /// Writes that replay stays behind.
+    pub behind: usize,
+    /// Whether replay is paused.
+    pub paused: bool,
+    /// Recovery targets.
+    pub recovery_targets: Vec<String>,
+    /// Whether a promotion takes effect only when [`SimPostgres::finish_promotion`] says so.
+    pub slow: bool,
+    /// Whether a promotion was requested and has not happened; a crash forgets it.
+    pub promoting: bool,
+    /// What a preflight finds.
+    pub findings: Vec<Finding>,
+}
+
+impl Server {
+    /// Whether a plain session is read-only.
+    pub(super) fn frozen(&self) -> bool {
+        self.loaded == Altered::To("on".into())
+    }
+
+    /// Ends recovery on a new timeline.
+    pub(super) fn become_primary(&mut self) {
+        (self.recovery, self.promoting, self.follows, self.behind) = (false, false, None, 0);
+        self.timeline += 1;
+    }
+}
+
+/// What a look sees.
+pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, scope: &Scope) -> ServerFacts {
+    let role = if server.recovery {
+        let receiver = Receiver { status: "streaming".into(), timeline: server.timeline, silent_ms: 0 };
+        Role::Standby(StandbyFacts {
+            received: Known::Known(Lsn(server.position)),
+            replayed: Known::Known(Lsn(server.position)),
+            timeline: Known::Known(server.timeline),
+            replay: if server.paused { "paused" } else { "not paused" }.into(),
+            receiver: if upstream_runs {
+                Known::Known(receiver)
+            } else {
+                Known::unknown("no receiver runs: it is not connected to a primary")
+            },
+            recovery_targets: server.recovery_targets.clone(),
+            apply_delay_ms: 0,
+        })
+    } else {
+        Role::Primary(PrimaryFacts {
+            timeline: server.timeline,
+            flushed: Lsn(server.position),
+            inserted: Lsn(server.position + server.unflushed),
+            next_transaction: server.next_transaction,
+            oldest_transaction: server.next_transaction,
+            activity: Activity { rows: server.log.len() as u64, upkeep: server.upkeep },
+            prepared: server.prepared.clone(),
+            senders: Known::Known(senders),
+        })
+    };
+    let clients: Vec<&Session> = server.sessions.iter().filter(|s| !scope.keep.contains(&s.role)).collect();
+    let mut roles: BTreeMap<String, u32> = BTreeMap::new();
+    for session in &clients {
+        *roles.entry(session.role.clone()).or_default() += 1;
+    }
+    let count = |test: fn(&Session) -> bool, of: &[&Session]| of.iter().filter(|s| test(s)).count() as u32;
+    let everyone: Vec<&Session> = server.sessions.iter().collect();
+    ServerFacts {
+        system: server.system.clone(),
+        version: 150_000,
+        started: server.started.to_string(),
+        role,
+        read_only: ReadOnly {
+            on: server.frozen(),
+            source: if server.loaded == Altered::Unset { "default" } else { "configuration file" }.into(),
+            altered: Known::Known(server.loaded.clone()),
+        },
+        overrides: server.overrides.clone(),
+        sessions: Known::Known(Sessions {
+            older: count(|s| s.older, &clients),
+            writing: count(|s| s.writing, &everyone),
+            superusers: count(|s| s.superuser, &clients),
+            clients: roles.into_iter().collect(),
+            workers: 0,
+        }),
+        synchronous_names: server.synchronous_names.clone(),
+        waiting_for_standby: Known::Known(0),
+        ours: Known::Known(vec![]),
+    }
+}
+
+/// `ALTER SYSTEM` and a reload: sessions of now are those from before.
+pub(super) fn alter(server: &mut Server, to: Altered) {
+    (server.altered, server.loaded) = (to.clone(), to);
+    for session in &mut server.sessions {
+        session.older = true;
+    }
+}
+
+/// The guard of the real statement, in its order.
+pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
+    let position = Lsn(server.position);
+    let behind = match handover.by {
+        HandoverBy::Shutdown => position <= handover.position,
+        HandoverBy::Soft | HandoverBy::LossAccepted => position < handover.position,
+    };
+    if server.system != handover.system {
+        return Reply::refused("this is another cluster");
+    }
+    if !server.recovery {
+        return Reply::refused("it is not in recovery");
+    }
+    if server.started.to_string() != handover.target_started {
+        return Reply::refused("it was restarted since the handover");
+    }
+    if server.paused {
+        return Reply::refused("replay is paused");
+    }
+    if server.timeline != handover.timeline {
+        return Reply::refused("it follows another timeline");
+    }
+    if behind {
+        return Reply::refused(format!("it has replayed only up to {position}"));
+    }
+    if !server.recovery_targets.is_empty() {
+        return Reply::refused("a recovery target is set, promotion would end the server");
+    }
+    server.promoting = true;
+    if !server.slow {
+        server.become_primary();
+    }
+    Reply::acknowledged("promotion requested")
+}

@@ -1,0 +1,386 @@
+//! The main path, with the program itself, on real servers: a planned failover under load, rehearsed, refused, killed, resumed.
+
+use crate::lab::{Folder, lab};
+use mrctl::lab::{Fault, Lab, Load, LoadOptions, Region, Role};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// The program under test.
+fn program() -> PathBuf {
+    std::env::var_os("MRCTL_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_mrctl").into(), PathBuf::from)
+}
+
+const RUNBOOK: &str = include_str!("../runbooks/postgres-planned-failover.yaml");
+
+/// A lab with the means to run mrctl against it.
+struct Site {
+    lab: Lab,
+    folder: Folder,
+}
+
+impl Site {
+    async fn up() -> Self {
+        let (lab, folder) = lab().await;
+        Self { lab, folder }
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state-of-tests")
+    }
+
+    fn runbook(&self, text: &str) -> PathBuf {
+        let path = self.folder.path().join("runbook.yaml");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .arg("--inventory")
+            .arg(self.lab.inventory())
+            .arg("--state-dir")
+            .arg(self.state())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", "/nonexistent")
+            .env("USER", "ada")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs mrctl to its end.
+    fn mrctl(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    /// The digest of the plan as a dry run gives it.
+    fn digest(&self, runbook: &Path, from: Region, to: Region) -> String {
+        let (runbook, from, to) = (runbook.display().to_string(), from.to_string(), to.to_string());
+        let arguments =
+            ["drill", "--dry-run", "--output", "json", "--runbook", &runbook, "--from", &from, "--to", &to];
+        let ended = self.mrctl(&arguments);
+        assert_eq!(ended.code, 0, "{ended}");
+        ended.events().last().unwrap()["digest"].as_str().unwrap().to_string()
+    }
+
+    /// Arguments of a failover with every approval given.
+    fn approved(&self, runbook: &Path, from: Region, to: Region) -> Vec<String> {
+        let digest = self.digest(runbook, from, to);
+        ["failover", "--output", "json", "--yes", "--approve", "step:promote", "--plan-digest", &digest]
+            .iter()
+            .map(ToString::to_string)
+            .chain(["--runbook".into(), runbook.display().to_string()])
+            .chain(["--from".into(), from.to_string(), "--to".into(), to.to_string()])
+            .collect()
+    }
+
+    fn failover(&self, runbook: &Path, from: Region, to: Region) -> Ended {
+        let arguments = self.approved(runbook, from, to);
+        self.mrctl(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn journals(&self) -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> = std::fs::read_dir(self.state().join("runs"))
+            .map(|entries| entries.flatten().map(|entry| entry.path().join("journal.jsonl")).collect())
+            .unwrap_or_default();
+        found.sort();
+        found
+    }
+
+    /// Whether new transactions of the application can write there.
+    async fn writable(&self, region: Region) -> bool {
+        let Ok(session) = self.lab.connect(region, Role::App).await else { return false };
+        session.simple_query("CREATE TEMP TABLE probe_of_the_test (n int)").await.is_ok()
+    }
+}
+
+/// How a command ended.
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    fn events(&self) -> Vec<Value> {
+        self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    fn last(&self, event: &str) -> Value {
+        self.events()
+            .into_iter()
+            .rfind(|line| line["event"] == event)
+            .unwrap_or_else(|| panic!("no {event} in {self}"))
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "code {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+fn load() -> LoadOptions {
+    LoadOptions { clients: 3, long_writers: 3, ..LoadOptions::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planned_failovers_under_load_back_and_forth_lose_nothing() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK);
+    let rounds: usize = std::env::var("MRCTL_TEST_FAILOVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let (mut from, mut to) = (Region::EuWest, Region::UsEast);
+    for round in 0..rounds {
+        let load = Load::start(&site.lab, &load()).unwrap();
+        load.wait_for(60, Duration::from_secs(30)).await.unwrap();
+        let ended = site.failover(&runbook, from, to);
+        assert_eq!(ended.code, 0, "round {round}: {ended}");
+        load.wait_for(60, Duration::from_secs(30)).await.unwrap();
+        let report = load.stop().await.unwrap();
+        assert!(report.lost.is_empty(), "round {round}: {report}");
+        assert_eq!(site.lab.primary().await.unwrap(), to);
+        assert!(!site.writable(from).await, "round {round}: the old primary takes writes");
+        site.lab.rejoin().await.unwrap();
+        (from, to) = (to, from);
+    }
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_changes_nothing_and_says_what_it_would_change() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK).display().to_string();
+    let before = site.mrctl(&["status", "--output", "json"]).stdout;
+    let ended = site.mrctl(&["drill", "--dry-run", "--runbook", &runbook, "--to", "us-east"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    for expected in [
+        "ALTER SYSTEM SET default_transaction_read_only = 'on'",
+        "role of orders in us-east: standby → primary",
+        "www.lab.test.",
+        "pg_promote(false)",
+    ] {
+        assert!(ended.stdout.contains(expected), "{expected} is missing in {ended}");
+    }
+    let after = site.mrctl(&["status", "--output", "json"]).stdout;
+    let roles = |text: &str| {
+        let status: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let resources = status["resources"].as_array().unwrap().clone();
+        resources
+            .iter()
+            .map(|r| r["is"].as_str().unwrap().split(',').next().unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(roles(&before), roles(&after));
+    assert!(site.journals().is_empty(), "a dry run leaves no run behind");
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_terminal_every_approval_must_be_given_before_the_first_change() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK).display().to_string();
+    let refused =
+        site.mrctl(&["failover", "--runbook", &runbook, "--from", "eu-west", "--to", "us-east", "--yes"]);
+    assert_eq!(refused.code, 5, "{refused}");
+    assert!(refused.stderr.contains("--approve step:promote"), "{refused}");
+    let digest = "0".repeat(64);
+    let wrong = site.mrctl(&[
+        "failover",
+        "--runbook",
+        &runbook,
+        "--from",
+        "eu-west",
+        "--to",
+        "us-east",
+        "--yes",
+        "--approve",
+        "step:promote",
+        "--plan-digest",
+        &digest,
+    ]);
+    assert_eq!(wrong.code, 5, "{wrong}");
+    assert!(wrong.stderr.contains("not the one that was approved"), "{wrong}");
+    let undecided = site.mrctl(&["failover", "--runbook", &runbook, "--yes"]);
+    assert_eq!(undecided.code, 2, "{undecided}");
+    let unplanned =
+        site.mrctl(&["failover", "--runbook", &runbook, "--to", "us-east", "--mode", "unplanned"]);
+    assert_eq!(unplanned.code, 5, "{unplanned}");
+    assert!(site.journals().is_empty() && site.writable(Region::EuWest).await);
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_cannot_catch_up_ends_in_a_rollback_with_writes_restored() {
+    let site = Site::up().await;
+    // Preflight and lag are left out on purpose: the catch-up itself must be what finds it.
+    let runbook = site.runbook(
+        "mrctl: 1\nname: short\ntitle: Short\nsteps:\n  - id: freeze\n    postgres.freeze: orders\n  - id: catch_up\n    \
+         postgres.catch_up: orders\n    timeout: 2s\n  - id: promote\n    postgres.promote: orders\n",
+    );
+    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    site.lab.inflict(Fault::Receiver).await.unwrap();
+    let load = Load::start(&site.lab, &load()).unwrap();
+    load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    let ended = site.mrctl(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(ended.code, 3, "{ended}");
+    assert!(site.writable(Region::EuWest).await, "frozen after a rollback");
+    load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    assert!(load.stop().await.unwrap().lost.is_empty());
+    site.lab.heal(Fault::Receiver).await.unwrap();
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_open_holds_its_resources() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK);
+    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let killed = killed_after(&site, &arguments, 20);
+    assert!(killed, "the run ended before its twentieth record");
+    let second = site.mrctl(&arguments);
+    assert_eq!(second.code, 8, "{second}");
+    let status = site.mrctl(&["status"]);
+    assert_eq!(status.code, 10, "{status}");
+    assert!(status.stdout.contains("open run"), "{status}");
+    let abandoned = site.mrctl(&["abandon", "--reason", "the test is over"]);
+    assert_eq!(abandoned.code, 1, "{abandoned}");
+    assert_eq!(site.mrctl(&["runs"]).stdout.matches("closed").count(), 1);
+    site.lab.down().await.unwrap();
+}
+
+/// Starts a run and kills it as soon as its journal has this many records. False if it ended before.
+fn killed_after(site: &Site, arguments: &[&str], records: usize) -> bool {
+    let before = site.journals();
+    let mut child = site.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    loop {
+        let journal = site.journals().into_iter().find(|journal| !before.contains(journal));
+        let written = journal.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        if written.iter().filter(|byte| **byte == b'\n').count() >= records {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return true;
+        }
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_any_record_a_run_resumes_to_the_same_end_and_does_nothing_twice() {
+    let site = Site::up().await;
+    // Without the cache, whose slices only take time, and without the checks that wait for users.
+    let text = "mrctl: 1\nname: short\ntitle: Short\nsteps:\n  - id: freeze\n    postgres.freeze: orders\n  \
+                - id: catch_up\n    postgres.catch_up: orders\n  - id: promote\n    postgres.promote: orders\n  \
+                - id: writable\n    postgres.verify_writable: orders\n  - id: shift\n    dns.shift: www\n  \
+                - id: tell\n    notify: Orders serves from ${to}\n";
+    let runbook = site.runbook(text);
+    let (mut from, mut to) = (Region::EuWest, Region::UsEast);
+    let mut records = 1;
+    loop {
+        let digest = site.digest(&runbook, from, to);
+        let arguments = site.approved(&runbook, from, to);
+        let notified = site.lab.notifications().unwrap().len();
+        let killed = killed_after(&site, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), records);
+        if killed {
+            let resumed = site.mrctl(&[
+                "resume",
+                "--output",
+                "json",
+                "--yes",
+                "--approve",
+                "step:promote",
+                "--plan-digest",
+                &digest,
+            ]);
+            // Killed after its last record, there is nothing left to resume.
+            let closed = resumed.code == 2 && resumed.stderr.contains("there is no open run");
+            assert!(closed || resumed.code == 0, "killed after record {records}: {resumed}");
+        }
+        assert_eq!(site.lab.primary().await.unwrap(), to, "killed after record {records}");
+        assert!(!site.writable(from).await, "killed after record {records}: the old primary takes writes");
+        assert!(site.writable(to).await, "killed after record {records}");
+        assert!(
+            site.lab.notifications().unwrap().len() <= notified + 1,
+            "killed after record {records}: told twice"
+        );
+        if !killed {
+            break;
+        }
+        site.lab.rejoin().await.unwrap();
+        (from, to) = (to, from);
+        // Every second record in an ordinary run; all of them at night.
+        records += if std::env::var_os("MRCTL_TEST_NIGHTLY").is_some() { 1 } else { 4 };
+    }
+    assert!(records > 20, "only {records} records were tried");
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_ever_printed_or_written() {
+    let site = Site::up().await;
+    let secrets: Vec<String> = std::fs::read_dir(site.folder.path().join("secrets"))
+        .unwrap()
+        .flatten()
+        .map(|entry| std::fs::read_to_string(entry.path()).unwrap().trim().to_string())
+        .filter(|secret| secret.len() >= 8)
+        .collect();
+    assert!(secrets.len() >= 3, "the lab has secrets");
+    let runbook = site.runbook(RUNBOOK);
+    let mut texts = vec![site.failover(&runbook, Region::EuWest, Region::UsEast).to_string()];
+    texts.push(site.mrctl(&["status"]).to_string());
+    // A wrong password and a server that is not there, so that errors speak too.
+    site.lab.inflict(Fault::Dns(Region::EuWest)).await.unwrap();
+    texts.push(site.mrctl(&["status"]).to_string());
+    for journal in site.journals() {
+        texts.push(std::fs::read_to_string(&journal).unwrap());
+        texts.push(std::fs::read_to_string(journal.with_file_name("plan.json")).unwrap());
+    }
+    for secret in &secrets {
+        for text in &texts {
+            assert!(!text.contains(secret.as_str()), "a secret is in: {}", &text[..text.len().min(2000)]);
+        }
+    }
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_of_a_failover_verifies_and_a_changed_one_does_not() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK);
+    let ended = site.failover(&runbook, Region::EuWest, Region::UsEast);
+    assert_eq!(ended.code, 0, "{ended}");
+    let end = ended.last("ended");
+    assert_eq!(end["verdict"], "completed", "{end}");
+    let journal = site.journals().pop().unwrap();
+    let run = journal.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    let verified = site.mrctl(&["audit", "verify", &run]);
+    assert_eq!(verified.code, 0, "{verified}");
+    let shown = site.mrctl(&["audit", "show", &run]);
+    assert!(shown.stdout.contains("promote"), "{shown}");
+    let export = site.folder.path().join("run.json");
+    assert_eq!(site.mrctl(&["export", &run, "--to", &export.display().to_string()]).code, 0);
+    let text = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, text.replacen("\"yes\":true", "\"yes\":null", 1)).unwrap();
+    let changed = site.mrctl(&["audit", "verify", &run]);
+    assert_eq!(changed.code, 1, "{changed}");
+    assert!(changed.stderr.contains("was changed after it was written"), "{changed}");
+    std::fs::remove_dir_all(journal.parent().unwrap()).unwrap();
+    assert_eq!(site.mrctl(&["import", &export.display().to_string()]).code, 0);
+    assert_eq!(site.mrctl(&["audit", "verify", &run]).code, 0);
+    site.lab.down().await.unwrap();
+}

@@ -1,0 +1,278 @@
+//! The kinds that move a writer, against real servers, while applications write.
+
+use crate::support::pg::{PATIENCE, Pair, Wishes, until};
+use crate::support::world::{RUN, permit, postgres, source, target, world};
+use mrctl::step::postgres::catch_up::CatchUp;
+use mrctl::step::postgres::freeze::Freeze;
+use mrctl::step::postgres::preflight::Preflight;
+use mrctl::step::postgres::promote::Promote;
+use mrctl::step::postgres::stop::Stop;
+use mrctl::step::postgres::verify_writable::VerifyWritable;
+use mrctl::step::{Aim, Judgement, Kind, Sight, Standing};
+use mrctl::world::postgres::Handover;
+use mrctl::world::{Member, Reply, World};
+use serde_json::json;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+fn kind<K: Kind>(value: serde_json::Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+fn both() -> serde_json::Value {
+    json!({ "cluster": "orders", "source": source(), "target": target(), "others": [] })
+}
+
+fn freeze() -> Freeze {
+    let mut pair = both();
+    pair["others"] = json!([target()]);
+    kind(json!({ "pair": pair, "keep": ["monitoring", "postgres"] }))
+}
+
+fn catch_up() -> CatchUp {
+    kind(json!({ "pair": both(), "keep": [] }))
+}
+
+fn promote() -> Promote {
+    kind(json!({ "pair": both(), "keep": [] }))
+}
+
+fn verify(at: Member) -> VerifyWritable {
+    kind(json!({ "at": at, "table": "mrctl.probe" }))
+}
+
+/// One look, judged.
+async fn judge<K: Kind>(
+    world: &World,
+    kind: &K,
+    effect: &str,
+    handover: Option<&Handover>,
+) -> (K::Facts, Judgement) {
+    let starts = Default::default();
+    let facts = kind.observe(effect, Sight { world, run: RUN, starts: &starts }).await;
+    let judged = kind.judge(effect, &facts, Aim::Applied, handover);
+    (facts, judged)
+}
+
+/// As the engine does it: look, apply what is not reached, look until it is.
+async fn step<K: Kind>(world: &World, kind: &K, handover: &mut Option<Handover>) -> Result<(), Judgement> {
+    for effect in kind.effects() {
+        let begun = Instant::now();
+        let (prior, mut judged) = judge(world, kind, &effect.id, handover.as_ref()).await;
+        if judged.standing != Standing::Reached {
+            if judged.standing != Standing::NotReached {
+                return Err(judged);
+            }
+            let permit = permit(&effect.id, 1);
+            let reply = kind.apply(&effect.id, &permit, &prior, handover.as_ref(), "", world).await;
+            assert!(!matches!(reply, Reply::Refused { .. }), "{}: {reply:?}", effect.id);
+            while judged.standing != Standing::Reached {
+                if judged.standing == Standing::Blocked || begun.elapsed() > PATIENCE {
+                    return Err(judged);
+                }
+                tokio::time::sleep(Duration::from_millis(effect.pace.every_ms)).await;
+                judged = judge(world, kind, &effect.id, handover.as_ref()).await.1;
+            }
+        }
+        if judged.handover.is_some() {
+            *handover = judged.handover;
+        }
+    }
+    Ok(())
+}
+
+/// Commits until its server refuses, and notes what it was told is committed.
+fn writer(
+    pair: &Pair,
+    name: &'static str,
+    settings: &'static str,
+    told: &Rc<RefCell<BTreeSet<String>>>,
+) -> Writer {
+    let (port, told) = (pair.primary.port, Rc::clone(told));
+    tokio::task::spawn_local(async move {
+        let mut config = tokio_postgres::Config::new();
+        config.host("127.0.0.1").port(port).user("app").dbname("postgres");
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(settings).await.unwrap();
+        for number in 0.. {
+            let note = format!("{name}-{number}");
+            // Half of them stay open for a while: such transactions are the ones that a naive switch loses.
+            let nap = if number % 20 == 0 { "SELECT pg_sleep(0.2);" } else { "" };
+            let write = format!("BEGIN; INSERT INTO orders (note) VALUES ('{note}'); {nap} COMMIT");
+            if client.batch_execute(&write).await.is_err() {
+                return;
+            }
+            told.borrow_mut().insert(note);
+        }
+    })
+}
+
+type Writer = tokio::task::JoinHandle<()>;
+
+#[tokio::test]
+async fn a_planned_switch_under_load_loses_nothing() {
+    tokio::task::LocalSet::new()
+        .run_until(async {
+            let pair = Pair::start().await;
+            let world = world(postgres(&pair));
+            let told = Rc::new(RefCell::new(BTreeSet::new()));
+            let writers = [
+                writer(&pair, "plain", "SELECT 1", &told),
+                writer(&pair, "told", "SET synchronous_commit = off", &told),
+                writer(&pair, "more", "SELECT 1", &told),
+            ];
+            until("writes", || async { (told.borrow().len() > 200).then_some(()) }).await;
+            let mut handover = None;
+            let preflight: Preflight = kind(json!({ "pair": both(), "table": "mrctl.probe" }));
+            step(&world, &preflight, &mut handover).await.unwrap();
+            let begun = Instant::now();
+            step(&world, &freeze(), &mut handover).await.unwrap();
+            let frozen = begun.elapsed();
+            step(&world, &catch_up(), &mut handover).await.unwrap();
+            let caught_up = begun.elapsed();
+            step(&world, &promote(), &mut handover).await.unwrap();
+            let gap = begun.elapsed();
+            step(&world, &verify(target()), &mut handover).await.unwrap();
+            for writer in writers {
+                writer.await.unwrap();
+            }
+            let there = pair.standby.client("postgres").await;
+            let rows = there.query("SELECT note FROM orders", &[]).await.unwrap();
+            let there: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+            let lost: Vec<_> = told.borrow().difference(&there).cloned().collect();
+            assert!(lost.is_empty(), "lost {} of {}: {lost:?}", lost.len(), told.borrow().len());
+            // Seen with `--nocapture` only.
+            eprintln!(
+                "{} writes; frozen {frozen:?}, caught up {caught_up:?}, promoted {gap:?}",
+                told.borrow().len()
+            );
+            assert!(gap < Duration::from_secs(15), "{gap:?}");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_open_transaction_of_a_kept_role_keeps_the_catch_up_from_passing() {
+    let pair = Pair::start().await;
+    let world = world(postgres(&pair));
+    let kept = pair.primary.client("monitoring").await;
+    kept.batch_execute("BEGIN; INSERT INTO orders (note) VALUES ('kept')").await.unwrap();
+    let (prior, _) = judge(&world, &freeze(), "read_only", None).await;
+    freeze().apply("read_only", &permit("read_only", 1), &prior, None, "", &world).await;
+    until("frozen", || async {
+        (judge(&world, &freeze(), "read_only", None).await.1.standing == Standing::Reached).then_some(())
+    })
+    .await;
+    pair.caught_up().await;
+    let judged = judge(&world, &catch_up(), "mark", None).await.1;
+    assert_eq!(judged.standing, Standing::NotReached, "{}", judged.evidence);
+    kept.batch_execute("ROLLBACK").await.unwrap();
+    until("caught up", || async {
+        (judge(&world, &catch_up(), "mark", None).await.1.standing == Standing::Reached).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_frozen_is_thawed_exactly_as_it_was() {
+    let pair = Pair::start().await;
+    let world = world(postgres(&pair));
+    let before = std::fs::read_to_string(pair.primary.data.join("postgresql.auto.conf")).unwrap();
+    let (prior, _) = judge(&world, &freeze(), "read_only", None).await;
+    step(&world, &freeze(), &mut None).await.unwrap();
+    assert_ne!(std::fs::read_to_string(pair.primary.data.join("postgresql.auto.conf")).unwrap(), before);
+    let reply = freeze().undo("read_only", &permit("read_only", 2), &prior, &world).await;
+    assert!(matches!(reply, Reply::Acknowledged { .. }), "{reply:?}");
+    let starts = Default::default();
+    until("thawed", || async {
+        let facts = freeze().observe("read_only", Sight { world: &world, run: RUN, starts: &starts }).await;
+        let judged = freeze().judge("read_only", &facts, Aim::Restored(&prior), None);
+        (judged.standing == Standing::Reached && judged.remark.is_none()).then_some(())
+    })
+    .await;
+    assert_eq!(std::fs::read_to_string(pair.primary.data.join("postgresql.auto.conf")).unwrap(), before);
+    pair.primary
+        .client("app")
+        .await
+        .batch_execute("INSERT INTO orders (note) VALUES ('again')")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn it_stays_frozen_when_the_target_was_promoted_by_somebody_else() {
+    let pair = Pair::start().await;
+    let world = world(postgres(&pair));
+    let (prior, _) = judge(&world, &freeze(), "read_only", None).await;
+    step(&world, &freeze(), &mut None).await.unwrap();
+    pair.standby.sql("SELECT pg_promote(true, 30)").await;
+    let reply = freeze().undo("read_only", &permit("read_only", 2), &prior, &world).await;
+    assert!(matches!(&reply, Reply::Refused { why } if why.contains("two primaries")), "{reply:?}");
+    assert_eq!(pair.primary.sql("SHOW default_transaction_read_only").await, "on");
+}
+
+#[tokio::test]
+async fn a_promoted_server_whose_commits_would_hang_is_not_writable() {
+    let pair = Pair::with(Wishes { primary: "synchronous_standby_names=ghost", ..Wishes::default() }).await;
+    let world = world(postgres(&pair));
+    let trouble = step(&world, &verify(source()), &mut None).await.unwrap_err();
+    assert_eq!(trouble.standing, Standing::Blocked);
+    assert!(trouble.evidence.contains("(ghost)"), "{}", trouble.evidence);
+}
+
+#[tokio::test]
+async fn commits_on_the_old_primary_after_the_promotion_are_divergence() {
+    let pair = Pair::start().await;
+    let world = world(postgres(&pair));
+    let mut handover = None;
+    step(&world, &freeze(), &mut handover).await.unwrap();
+    step(&world, &catch_up(), &mut handover).await.unwrap();
+    step(&world, &promote(), &mut handover).await.unwrap();
+    let hostile = pair.primary.client("app").await;
+    hostile
+        .batch_execute("BEGIN READ WRITE; INSERT INTO orders (note) VALUES ('split'); COMMIT")
+        .await
+        .unwrap();
+    let judged = judge(&world, &promote(), "promote", handover.as_ref()).await.1;
+    assert_eq!(judged.remark, Some(mrctl::step::Remark::Divergence), "{}", judged.evidence);
+}
+
+/// A stop by the operator's own command, with the proof that the control file gives.
+#[tokio::test]
+async fn a_clean_stop_hands_over_and_the_old_primary_can_come_back_without_a_rewind() {
+    let pair = Pair::start().await;
+    let mut world = world(postgres(&pair));
+    world.exec = Rc::new(mrctl::world::real::exec::RealExec::new(mrctl::world::real::exec::Settings {
+        variables: Rc::new(|_| None),
+        redactor: Default::default(),
+        environment: "test".into(),
+    }));
+    let command = |argv: serde_json::Value| json!({ "argv": argv, "env": { "LC_ALL": "C" }, "pass": [], "timeout_ms": 30_000 });
+    let mut both = both();
+    both["others"] = json!([target()]);
+    let (stop, control) = pair.primary.commands();
+    let stop: Stop = kind(json!({
+        "pair": both, "keep": [], "stop": command(json!(stop)), "start": null, "control_data": command(json!(control)),
+    }));
+    pair.primary.sql("INSERT INTO orders (note) SELECT 'row' FROM generate_series(1, 1000)").await;
+    let mut handover = None;
+    step(&world, &stop, &mut handover).await.unwrap();
+    assert!(handover.is_some());
+    step(&world, &promote(), &mut handover).await.unwrap();
+    assert_eq!(pair.standby.sql("SELECT count(*) FROM orders").await, "1000");
+    pair.primary.reap();
+    // Right after, as a standby of the new primary: nothing was written that it would have to forget.
+    let upstream = format!("primary_conninfo = 'host=127.0.0.1 port={} user=postgres'\n", pair.standby.port);
+    std::fs::write(pair.primary.data.join("standby.signal"), "").unwrap();
+    let config = std::fs::read_to_string(pair.primary.data.join("postgresql.conf")).unwrap();
+    std::fs::write(pair.primary.data.join("postgresql.conf"), config + &upstream).unwrap();
+    pair.primary.start_again("").await;
+    until("it follows", || async {
+        let sql = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming' AND received_tli = 2";
+        (pair.primary.sql(sql).await == "1").then_some(())
+    })
+    .await;
+}
