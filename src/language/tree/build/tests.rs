@@ -199,4 +199,23 @@ fn broken_yaml_says_what_to_do() {
     insta::assert_snapshot!(problems("a: \"x\"#y\n"), @"1:7-1:8 MR0008 a `#` directly after a value; put a blank before the comment, or the whole text in quotes");
 }
 
+#[test]
+fn the_pages_of_these_codes_show_what_is_refused_and_what_is_not() {
+    for code in crate::error::Code::ALL {
+        if !("MR0006".."MR0023").contains(&code.as_str()) {
+            continue;
+        }
+        for part in code.page().split("```yaml\n").skip(1) {
+            let (example, _) = part.split_once("```").unwrap();
+            let (_, problems) = parse(FileId(0), example, Limits::default());
+            let before = code.page().split(part).next().unwrap();
+            if before.trim_end().trim_end_matches("```yaml").trim_end().ends_with("Refused:") {
+                assert!(problems.iter().any(|problem| problem.code == *code), "{code}: {problems:?}");
+            } else {
+                assert!(problems.is_empty(), "{code}: {problems:?}");
+            }
+        }
+    }
+}
+
 mod hostile;
