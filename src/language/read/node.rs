@@ -50,11 +50,11 @@ impl Reader<'_> {
 
     /// The value has another form than asked for.
     pub(super) fn expected(self, what: &str) -> Error {
-        let found = match &self.node.value {
-            Value::Refused => return Error::REPORTED,
-            Value::Scalar { text, .. } => format!("the text `{}`", outside(text, 60)),
-            Value::List(_) | Value::Map(_) => self.node.what().to_owned(),
-        };
+        if self.node.is_refused() {
+            return Error::REPORTED;
+        }
+        // Not what the text says: it may be a secret that was written where a reference belongs.
+        let found = self.node.what();
         Problem::error(Code::WrongType, format!("expected {what}, found {found}")).at(self.node.head()).into()
     }
 
