@@ -140,7 +140,8 @@ fn load() -> LoadOptions {
 async fn planned_failovers_under_load_back_and_forth_lose_nothing() {
     let site = Site::up().await;
     let runbook = site.runbook(RUNBOOK);
-    let rounds: usize = std::env::var("MRCTL_TEST_FAILOVERS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let rounds =
+        std::env::var_os("MRCTL_TEST_FAILOVERS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(4_usize);
     let (mut from, mut to) = (Region::EuWest, Region::UsEast);
     for round in 0..rounds {
         let load = Load::start(&site.lab, &load()).unwrap();

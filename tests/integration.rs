@@ -1,9 +1,11 @@
 //! The one integration binary: a file per behaviour that a user can see. Each test starts real servers of its own.
 
 mod failover;
+mod generated;
 mod lab;
 mod postgres;
 mod postgres_switch;
 mod postgres_tls;
+mod structure;
 mod support;
 mod traffic;

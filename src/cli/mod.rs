@@ -11,4 +11,4 @@ pub mod setup;
 pub mod status;
 pub mod wire;
 
-pub use root::{Cli, main};
+pub use root::{Cli, completions, main, man};

@@ -134,15 +134,14 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
             let what = if passed { "old primary" } else { "standby" };
             parts.push(format!("{}: {}", label(what), server_in_words(facts)));
             if passed && let Some(handover) = state.handovers.get(name) {
-                match facts.get().and_then(ServerFacts::primary) {
-                    Some(primary) => match handover.commits_since(primary) {
+                if let Some(primary) = facts.get().and_then(ServerFacts::primary) {
+                    match handover.commits_since(primary) {
                         Commits::Writes(_) => diverged.push(name.clone()),
                         Commits::Upkeep(ended) => notes.push(format!(
                             "autovacuum ended {ended} transactions on the old primary of {name} in {old}; no written row was counted"
                         )),
                         Commits::None => {}
-                    },
-                    None => {}
+                    }
                 }
                 if facts.is(|facts| !facts.in_recovery()) {
                     notes.push(format!(

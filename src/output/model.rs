@@ -422,6 +422,8 @@ impl Model {
             let ours =
                 |(planned, effect): (&crate::plan::PlannedEffect, &crate::engine::state::EffectState)| {
                     planned.effect.class == Class::Looks
+                        // Finding it so is as good: nobody was asked to adopt it.
+                        || planned.effect.found == crate::step::Found::Accept
                         || effect.intent.as_ref().is_some_and(|intent| intent.flight == Flight::Landed)
                 };
             let all_ours = step.effects.iter().zip(&state.effects).all(ours);

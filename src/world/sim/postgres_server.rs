@@ -73,7 +73,7 @@ pub struct Server {
     pub paused: bool,
     /// Recovery targets.
     pub recovery_targets: Vec<String>,
-    /// Whether a promotion takes effect only when [`SimPostgres::finish_promotion`] says so.
+    /// Whether a promotion takes effect only when `SimPostgres::finish_promotion` says so.
     pub slow: bool,
     /// Whether a promotion was requested and has not happened; a crash forgets it.
     pub promoting: bool,

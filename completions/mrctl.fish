@@ -1,0 +1,363 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_mrctl_global_optspecs
+    string join \n inventory= state-dir= output= color= h/help V/version
+end
+
+function __fish_mrctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_mrctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_mrctl_using_subcommand
+    set -l cmd (__fish_mrctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c mrctl -n "__fish_mrctl_needs_command" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_needs_command" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_needs_command" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_needs_command" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_needs_command" -s V -l version -d 'Print version'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "failover" -d 'Execute a runbook: move an application from one region to another'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "drill" -d 'Practise a runbook; with --dry-run look at everything and change nothing'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "status" -d 'Tell what is true now: regions, resources, open runs'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "resume" -d 'Go on with an open run'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rollback" -d 'Take back what an open run changed; only before a promotion'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "abandon" -d 'Close an open run as it is'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "runs" -d 'List runs'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "audit" -d 'Read the journal of a run'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "export" -d 'Copy a run into one file, for another host'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "import" -d 'Bring an exported run here'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "check" -d 'Check runbooks and inventory without connecting'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "kinds" -d 'List kinds of steps, or tell everything of one'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "explain" -d 'Explain an error code'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "schema" -d 'Print a JSON Schema, for editors'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "init" -d 'Write a commented inventory and runbooks to begin with'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "lab" -d 'Two real regions on this machine'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "completions" -d 'Print completions for a shell'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l runbook -d 'The runbook' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l from -d 'Region to leave; found out if exactly one primary is seen' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l to -d 'Region to move to; needed with more than two regions, and without a terminal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l set -d 'A parameter of the runbook' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mode -d 'Whether the source is expected to answer' -r -f -a "planned\t'The source answers; nothing is lost'
+unplanned\t'The source is gone'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l yes -d 'Answer checklists and confirmations with yes; never the consent to a promotion'
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l dry-run -d 'Look at everything, change nothing: the same as `mrctl drill --dry-run`'
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l runbook -d 'The runbook' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l from -d 'Region to leave; found out if exactly one primary is seen' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l to -d 'Region to move to; needed with more than two regions, and without a terminal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l set -d 'A parameter of the runbook' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l mode -d 'Whether the source is expected to answer' -r -f -a "planned\t'The source answers; nothing is lost'
+unplanned\t'The source is gone'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l dry-run -d 'Look at every step read-only and say what it would change'
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l reason -d 'Why, for the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l approve -d 'An approval given beforehand: role:NAME or step:ID' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l plan-digest -d 'Digest of the plan that was approved' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l yes -d 'Answer checklists and confirmations with yes; never the consent to a promotion'
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l reason -d 'Why, for the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l reason -d 'Why: whoever reads the journal will want to know' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -f -a "show" -d 'What happened, line by line; works for a damaged journal up to the damage'
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -f -a "verify" -d 'Check that nobody changed the journal after it was written'
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l checklist -d 'As the checklist that the operator saw, instead of the timeline'
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l to -d 'The file to write; must not exist' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "packages" -d 'List the Debian packages that are missing, or install them'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "up" -d 'Bring both regions up'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "down" -d 'Stop everything and delete the data; logs and audit trail stay'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "status" -d 'Tell what runs, which database is primary, where DNS sends users'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "demo" -d 'Watch a failover with users who write: up, load, failover, what they noticed, down'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "load" -d 'Let clients write through DNS and the application, then count what was lost'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "break" -d 'Break something: replay, receiver, startup, primary, freeze-primary, or dns, redis, app of a REGION'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "heal" -d 'Heal what was broken'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "rejoin" -d 'Bring the old primary back as a standby of the new one'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "app" -d 'Run the application of a region'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "receiver" -d 'Run the receiver of notifications'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l install -d 'Install them (needs root)'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l yes -d 'Install missing packages first (needs root)'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l keep -d 'Leave the lab up at the end'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l seconds -d 'How long to write' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l clients -d 'Clients that write through DNS and the application' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l long-writers -d 'Writers that hold a transaction of a second open at the database itself' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l name -d 'Name of the lab; its folder is made below the state folder' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l config -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l config -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'

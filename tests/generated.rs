@@ -1,0 +1,71 @@
+//! Generated files are committed, and are what the program generates now. `MRCTL_BLESS=1` writes them anew.
+
+use clap_complete::Shell;
+use mrctl::cli::describe::{SchemaOf, kind_text, schema_text};
+use mrctl::cli::{completions, man};
+use mrctl::error::Code;
+use mrctl::exit_code::ExitCode;
+use mrctl::step::KINDS;
+use std::path::Path;
+
+fn compare(path: &str, text: &str) {
+    let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = format!("{}\n", text.trim_end());
+    if std::env::var_os("MRCTL_BLESS").is_some() {
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(&full, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&full).unwrap_or_default();
+    assert!(
+        committed == text,
+        "{path} is not what the program generates now: run the tests with MRCTL_BLESS=1"
+    );
+}
+
+#[test]
+fn schemas_are_as_committed() {
+    compare("docs/schema/runbook.json", &schema_text(SchemaOf::Runbook));
+    compare("docs/schema/inventory.json", &schema_text(SchemaOf::Inventory));
+}
+
+#[test]
+fn completions_and_manual_are_as_committed() {
+    compare("completions/mrctl.bash", &completions(Shell::Bash));
+    compare("completions/_mrctl", &completions(Shell::Zsh));
+    compare("completions/mrctl.fish", &completions(Shell::Fish));
+    compare("man/mrctl.1", &man());
+}
+
+#[test]
+fn the_reference_of_kinds_is_as_committed() {
+    let mut text = String::from(
+        "# Kinds of steps\n\nGenerated from the table of kinds. `mrctl kinds KIND` prints the same.\n\n",
+    );
+    for kind in KINDS {
+        text += &kind_text(kind);
+        text += "\n";
+    }
+    compare("docs/reference/kinds.md", &text);
+}
+
+#[test]
+fn the_reference_of_errors_is_as_committed() {
+    let mut text = String::from(
+        "# Errors\n\nGenerated from the table of codes. `mrctl explain MRnnnn` prints a page.\n\n",
+    );
+    for code in Code::ALL {
+        text += &format!("- [{code}](../errors/{code}.md): {}\n", code.title());
+    }
+    compare("docs/reference/errors.md", &text);
+}
+
+#[test]
+fn the_reference_of_exit_codes_is_as_committed() {
+    let mut text = String::from(
+        "# Exit codes\n\nGenerated from the table of exit codes; never renumbered.\n\n| code | verdict |\n|---|---|\n",
+    );
+    for code in ExitCode::ALL {
+        text += &format!("| {} | `{}` |\n", code.number(), code.word());
+    }
+    compare("docs/reference/exit-codes.md", &text);
+}
