@@ -123,7 +123,7 @@ impl fmt::Display for Period {
 text_form!(
     Period,
     "a time with a unit, such as `30s`",
-    r"^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
+    r"^([0-9]+(ms|s|m|h|d))+$",
     "A length of time with units: `500ms`, `30s`, `2m`, `1h30m`, `2d`.",
     ["30s", "1h30m"]
 );
