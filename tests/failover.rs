@@ -262,6 +262,25 @@ async fn a_run_that_is_open_holds_its_resources() {
     site.lab.down().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_be_read_counts_as_open_until_its_journal_says_otherwise() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK);
+    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert!(killed_after(&site, &arguments, 5), "the run ended before its fifth record");
+    let journal = site.journals().pop().unwrap();
+    let plan = journal.with_file_name("plan.json");
+    let text = std::fs::read_to_string(&plan).unwrap().replacen("\"format\": 1", "\"format\": 99", 1);
+    std::fs::write(&plan, text).unwrap();
+    let refused = site.mrctl(&arguments);
+    assert_eq!(refused.code, 8, "{refused}");
+    assert!(refused.stderr.contains("it has format 99"), "{refused}");
+    assert_eq!(site.mrctl(&["status"]).code, 10);
+    assert!(site.writable(Region::EuWest).await);
+    site.lab.down().await.unwrap();
+}
+
 /// Starts a run and kills it as soon as its journal has this many records. False if it ended before.
 fn killed_after(site: &Site, arguments: &[&str], records: usize) -> bool {
     let before = site.journals();

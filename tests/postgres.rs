@@ -520,3 +520,47 @@ async fn autovacuum_goes_on_under_a_freeze_and_uses_transaction_numbers() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_would_hang_or_fail_after_the_promotion_is_found_before() {
+    let pair = Pair::with(Wishes { standby: "synchronous_standby_names=eu_west", ..Wishes::default() }).await;
+    let port = postgres(&pair);
+    pair.primary.sql("DROP TABLE mrctl.probe; ALTER ROLE app SET default_transaction_read_only = on").await;
+    pair.caught_up().await;
+    let bad = bad(&port, &target()).await;
+    assert_eq!(bad, ["probe_table", "synchronous_names"], "a role for reports is no leak");
+    pair.primary.sql("CREATE TABLE mrctl.probe (run_id text PRIMARY KEY, ts timestamptz NOT NULL)").await;
+    let found = port.preflight(&source(), false, "mrctl.probe").await;
+    let Known::Known(found) = found else { panic!("{found:?}") };
+    assert!(found.iter().any(|f| f.seen == "no SELECT, INSERT and UPDATE on it"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_is_cancelled_at_the_server() {
+    let pair = Pair::with(Wishes { primary: "synchronous_standby_names=ghost", ..Wishes::default() }).await;
+    let port = postgres(&pair);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let permit = permit("write", 1);
+    {
+        let (at, table) = (source(), "mrctl.probe");
+        let call = port.write_probe(&permit, &at, table);
+        let hangs = until("it hangs", || async { (pair.primary.sql(waiting).await == "1").then_some(()) });
+        tokio::select! { reply = call => panic!("{reply:?}"), () = hangs => {} }
+    }
+    until("it is cancelled", || async { (pair.primary.sql(waiting).await == "0").then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_change_is_seen_under_its_name_while_it_is_at_work() {
+    let pair = Pair::with(Wishes { primary: "synchronous_standby_names=ghost", ..Wishes::default() }).await;
+    let port = postgres(&pair);
+    let (permit, at) = (permit("write", 7), source());
+    let call = port.write_probe(&permit, &at, "mrctl.probe");
+    let seen = until("its session", || async {
+        facts(&port, &source()).await.ours.get().filter(|ours| !ours.is_empty()).cloned()
+    });
+    tokio::select! {
+        reply = call => panic!("{reply:?}"),
+        seen = seen => assert_eq!(seen, [permit.session()]),
+    }
+}

@@ -306,18 +306,12 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         return setup
             .usage(format!("nothing in the plan is called {}", strangers.join(", ")), "check the --approve");
     }
-    if !setup.output.interactive {
-        let missing = missing(plan, &approvals);
-        if !missing.is_empty() {
-            setup.say("mrctl: refused: nobody is at a terminal, and these approvals are missing:");
-            missing.iter().for_each(|line| setup.say(&format!("  {line}")));
-            return ExitCode::Refused;
-        }
-        if setup.state.is_none() && wire::variable("MRCTL_STATE_DIR").is_none() {
-            setup.say("mrctl: refused: without a terminal the state folder must be given, and must outlive the job.");
-            setup.say("  give --state-dir or MRCTL_STATE_DIR");
-            return ExitCode::Refused;
-        }
+    if !setup.output.interactive && setup.state.is_none() && wire::variable("MRCTL_STATE_DIR").is_none() {
+        setup.say(
+            "mrctl: refused: without a terminal the state folder must be given, and must outlive the job.",
+        );
+        setup.say("  give --state-dir or MRCTL_STATE_DIR");
+        return ExitCode::Refused;
     }
     let store = match setup.store() {
         Ok(store) => store,
@@ -336,6 +330,14 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         setup.say(&format!("  now      {}", plan.digest()));
         setup.say("  see what changed with `mrctl drill --dry-run`, and approve that");
         return ExitCode::Refused;
+    }
+    if !setup.output.interactive {
+        let missing = missing(plan, &approvals);
+        if !missing.is_empty() {
+            setup.say("mrctl: refused: nobody is at a terminal, and these approvals are missing:");
+            missing.iter().for_each(|line| setup.say(&format!("  {line}")));
+            return ExitCode::Refused;
+        }
     }
     begin(setup, &store, prepared, approvals).await
 }
@@ -386,8 +388,12 @@ pub async fn lock(
         Err(error) => return Err(setup.fail(&error.to_string())),
     };
     let (runs, broken) = store.runs().map_err(|error| setup.fail(&error.to_string()))?;
-    for (path, error) in &broken {
-        setup.say(&format!("warning: {} cannot be read: {error}", path.display()));
+    // A run that cannot be read may be open and hold these resources: unknown is not "no".
+    for (path, error) in broken.iter().filter(|(path, _)| !store.surely_closed(path)) {
+        setup
+            .say(&format!("mrctl: locked: a run here cannot be read, and may hold these resources: {error}"));
+        setup.say(&format!("  once you know that it is over, move {} away", path.display()));
+        return Err(ExitCode::Locked);
     }
     for run in runs.iter().filter(|run| run.open() && own != Some(run.id.as_str())) {
         let shared: Vec<&String> = run.plan.resources.iter().filter(|r| plan.resources.contains(r)).collect();

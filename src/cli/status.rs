@@ -107,8 +107,9 @@ pub async fn status(setup: &Setup) -> ExitCode {
                     serde_json::json!({"run": run.id, "runbook": run.plan.runbook, "state": run.word()}),
                 );
             }
+            let unknown = broken.iter().filter(|(path, _)| !store.surely_closed(path));
             alarms.extend(
-                broken.iter().map(|(path, error)| format!("{} cannot be read: {error}", path.display())),
+                unknown.map(|(path, error)| format!("a run cannot be read: {}: {error}", path.display())),
             );
         }
         Err(error) => alarms.push(format!("runs on this host cannot be read: {error}")),

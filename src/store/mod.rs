@@ -151,6 +151,21 @@ impl Store {
         Ok((runs, broken))
     }
 
+    /// Whether a run that cannot be read as a whole (another version wrote its plan) has surely ended: its chain is unbroken and its
+    /// last record closes it. Anything else is not known to be closed.
+    pub fn surely_closed(&self, folder: &Path) -> bool {
+        let Ok((lines, _, torn)) = read_lines(&folder.join("journal.jsonl")) else { return false };
+        let word =
+            |field: &str| lines.last().and_then(|line| line.body.get(field)).and_then(|value| value.as_str());
+        let closing = [Verdict::Completed, Verdict::Failed, Verdict::RolledBack, Verdict::Refused];
+        torn == 0
+            && match word("type") {
+                Some("abandoned") => true,
+                Some("ended") => closing.iter().any(|verdict| word("verdict") == Some(verdict.word())),
+                _ => false,
+            }
+    }
+
     /// Identity of the run that the text means: the whole, or a beginning or end of it that only one has.
     pub fn find(&self, text: &str) -> Result<String, StoreError> {
         let parent = self.runs_folder();

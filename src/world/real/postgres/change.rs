@@ -34,7 +34,7 @@ async fn identified(
     system: &str,
     primary: bool,
 ) -> Result<Session, Reply> {
-    let session = connections.open(at, &permit.session()).await.map_err(|trouble| failed(&trouble))?;
+    let session = connections.for_change(at, &permit.session()).await.map_err(|trouble| failed(&trouble))?;
     let seen =
         session.value(sql::IDENTITY, CALL).await.map_err(|trouble| Reply::refused(trouble.to_string()))?;
     let seen = seen.unwrap_or_default();
@@ -134,7 +134,7 @@ pub(super) async fn promote(
     at: &Member,
     handover: &Handover,
 ) -> Reply {
-    let session = match connections.open(at, &permit.session()).await {
+    let session = match connections.for_change(at, &permit.session()).await {
         Ok(session) => session,
         Err(trouble) => return failed(&trouble),
     };

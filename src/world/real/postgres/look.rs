@@ -83,6 +83,7 @@ pub(super) async fn look(connections: &Connections, at: &Member, scope: &Scope) 
         match session.value(&statement, connections.timeout(at)).await {
             Ok(Some(text)) => {
                 connections.give_back(at, session);
+                connections.prepare(at, &scope.run);
                 return read(&text);
             }
             Ok(None) => return Known::unknown("the server returned nothing"),

@@ -1,5 +1,7 @@
 //! Connections: fresh ones, with deadlines on the client that cancel at the server.
 
+use super::sql;
+use crate::journal::permit::short_run;
 use crate::world::Member;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,6 +10,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Config, NoTls, SimpleQueryMessage, Socket};
@@ -19,6 +22,13 @@ const CONNECT: Duration = Duration::from_secs(2);
 const CANCEL: Duration = Duration::from_secs(1);
 /// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// How many connections are kept ready for changes at a member: a freeze is followed at once by the ending of sessions.
+const SPARES: usize = 2;
+/// How long such a connection may have waited.
+const SPARE_AGE: Duration = Duration::from_secs(60);
+/// How long one may take to prove alive before another is opened instead.
+const RENAME: Duration = Duration::from_millis(700);
 
 /// All clusters.
 #[derive(Default)]
@@ -94,6 +104,12 @@ impl MakeTlsConnect<Socket> for Connector {
     }
 }
 
+/// A connection that is opened ahead of a change.
+struct Spare {
+    opening: JoinHandle<Result<Session, Trouble>>,
+    since: Instant,
+}
+
 /// A connection that waits to be used again for a look.
 struct Idle {
     session: Session,
@@ -107,6 +123,8 @@ pub struct Sessions {
     idle: RefCell<BTreeMap<Member, Idle>>,
     /// Counts changes by member. A look that flies while something changes must not give its old connection back.
     generations: RefCell<BTreeMap<Member, u64>>,
+    /// Connections for changes to come.
+    spares: RefCell<BTreeMap<Member, Vec<Spare>>>,
     /// Sessions that hold advisory locks.
     pub(super) locks: RefCell<BTreeMap<Member, Session>>,
 }
@@ -117,6 +135,7 @@ impl Sessions {
             settings,
             idle: RefCell::default(),
             generations: RefCell::default(),
+            spares: RefCell::default(),
             locks: RefCell::default(),
         }
     }
@@ -155,14 +174,56 @@ impl Sessions {
         self.idle.borrow_mut().remove(at);
     }
 
+    /// A new connection.
     pub(super) async fn open(&self, at: &Member, name: &str) -> Result<Session, Trouble> {
+        self.dial(at, name)?.await
+    }
+
+    /// Opens connections for changes to come, in the background: within a write gap a handshake costs more than the change itself.
+    /// Only within a run; a look from outside leaves nothing behind.
+    pub(super) fn prepare(&self, at: &Member, run: &str) {
+        if run.is_empty() {
+            return;
+        }
+        let name = format!("mrctl/{}/spare", short_run(run));
+        let mut spares = self.spares.borrow_mut();
+        let spares = spares.entry(at.clone()).or_default();
+        spares.retain(|spare| spare.since.elapsed() < SPARE_AGE);
+        while spares.len() < SPARES {
+            let Ok(dial) = self.dial(at, &name) else { return };
+            spares.push(Spare { opening: tokio::spawn(dial), since: Instant::now() });
+        }
+    }
+
+    /// A connection for a change, under the change's name before anything of the change is sent: a server that shows no session of
+    /// that name has not received it. One that was opened ahead, or a new one.
+    pub(super) async fn for_change(&self, at: &Member, name: &str) -> Result<Session, Trouble> {
+        let spares = self.spares.borrow_mut().remove(at).unwrap_or_default();
+        let mut spares = spares.into_iter();
+        while let Some(spare) = spares.next() {
+            let Ok(Ok(session)) = spare.opening.await else { continue };
+            let rename = format!("SET application_name = {}", sql::literal(name));
+            if spare.since.elapsed() < SPARE_AGE && session.rows(&rename, RENAME).await.is_ok() {
+                self.spares.borrow_mut().entry(at.clone()).or_default().extend(spares);
+                return Ok(session);
+            }
+        }
+        self.open(at, name).await
+    }
+
+    /// Everything that a connection needs, apart from this: it may be made in the background.
+    fn dial(
+        &self,
+        at: &Member,
+        name: &str,
+    ) -> Result<impl Future<Output = Result<Session, Trouble>> + Send + 'static, Trouble> {
         let missing = || Trouble::NotConnected(format!("{at} is not in the inventory"));
         let cluster = self.settings.clusters.get(&at.resource).ok_or_else(missing)?;
-        let (host, port) = cluster.members.get(&at.region).ok_or_else(missing)?;
+        let (host, port) = cluster.members.get(&at.region).cloned().ok_or_else(missing)?;
         let mut config = Config::new();
         config
-            .host(host)
-            .port(*port)
+            .host(&host)
+            .port(port)
             .user(&cluster.user)
             .dbname(&cluster.database)
             .application_name(name)
@@ -184,25 +245,31 @@ impl Sessions {
             inner: MakeRustlsConnect::new((**tls).clone()),
             name: cluster.tls_name.clone(),
         });
-        let connect = async {
-            match &tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    tokio::spawn(connection);
-                    Ok::<_, tokio_postgres::Error>(client)
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    tokio::spawn(connection);
-                    Ok(client)
+        let limit = CONNECT.min(cluster.timeout);
+        Ok(async move {
+            let connect = connect(&config, tls.clone());
+            match tokio::time::timeout(limit, connect).await {
+                Ok(Ok(client)) => Ok(Session { client, tls, generation }),
+                Ok(Err(error)) => Err(Trouble::NotConnected(connect_error(&host, port, &error))),
+                Err(_) => {
+                    Err(Trouble::NotConnected(format!("{host}:{port} did not answer within {limit:?}")))
                 }
             }
-        };
-        let limit = CONNECT.min(cluster.timeout);
-        match tokio::time::timeout(limit, connect).await {
-            Ok(Ok(client)) => Ok(Session { client, tls, generation }),
-            Ok(Err(error)) => Err(Trouble::NotConnected(connect_error(host, *port, &error))),
-            Err(_) => Err(Trouble::NotConnected(format!("{host}:{port} did not answer within {limit:?}"))),
+        })
+    }
+}
+
+async fn connect(config: &Config, tls: Option<Connector>) -> Result<Client, tokio_postgres::Error> {
+    match tls {
+        Some(tls) => {
+            let (client, connection) = config.connect(tls).await?;
+            tokio::spawn(connection);
+            Ok(client)
+        }
+        None => {
+            let (client, connection) = config.connect(NoTls).await?;
+            tokio::spawn(connection);
+            Ok(client)
         }
     }
 }
