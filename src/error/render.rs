@@ -1,148 +1,209 @@
 //! Problems as text and as JSON.
 
-use super::escape;
-use super::problem::{Problem, Problems, Severity};
-use super::source::{FileId, Sources, Span};
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::{Value, json};
 
-/// Longest line that is shown around a problem, in bytes; a longer one is cut around the place.
-const LINE: usize = 400;
+use super::escape::{is_unsafe, outside};
+use super::problem::{Problem, Problems, Severity};
+use super::source::{Place, Sources, Span};
 
-/// As text for a terminal of `width` columns.
+/// Most characters of a message, label or help.
+const WORDS: usize = 600;
+/// Characters of a source line that are shown around what is marked.
+const WINDOW: usize = 160;
+
+/// As text, like a compiler's: title, place, the line with what is marked, other places, help. Everything that came from a
+/// file is escaped. `width` is the terminal's, in columns.
 #[must_use]
 pub fn text(problems: &Problems, sources: &Sources, colour: bool, width: usize) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width.max(40));
-    let mut out = String::new();
-    for problem in problems.iter() {
-        out.push_str(&renderer.render(&[group(problem, sources)]));
-        out.push_str("\n\n");
-    }
+    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width.clamp(40, 400));
+    let mut shown: Vec<String> = problems.iter().map(|problem| one(problem, sources, &renderer)).collect();
     if problems.omitted() > 0 {
-        out.push_str(&format!("and {} more\n", problems.omitted()));
+        shown.push(format!("and {} more", problems.omitted()));
     }
-    out
+    let mut whole = shown.join("\n\n");
+    if !whole.is_empty() {
+        whole.push('\n');
+    }
+    whole
 }
 
-/// A window of the text around a span: its lines, cut where they are very long. Gives the text made safe, the number of its
-/// first line, and the span inside it.
-fn window(sources: &Sources, span: Span) -> Option<(String, usize, std::ops::Range<usize>)> {
-    let place = sources.line_column(span)?;
-    let (line, start) = sources.line(span.file, place.line)?;
-    let from = span.range().start.saturating_sub(start).min(line.len());
-    let to = span.range().end.saturating_sub(start).clamp(from, line.len());
-    let cut = |at: usize| (0..=at.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
-    let (first, last) = if line.len() > LINE {
-        (cut(from.saturating_sub(LINE / 2)), cut(from + LINE / 2))
-    } else {
-        (0, line.len())
-    };
-    let (from, to) = (cut(from), cut(to.min(last)).max(cut(from)));
-    // The caret must stand under the same character after escaping: each part is made safe by itself.
-    let safe = |text: &str| escape::outside(text, usize::MAX);
-    let (before, inside, after) =
-        (safe(&line[first..from]), safe(&line[from..to]), safe(&line[to..last.max(to)]));
-    let range = before.len()..before.len() + inside.len();
-    Some((format!("{before}{inside}{after}"), place.line, range))
-}
-
-fn group<'a>(problem: &'a Problem, sources: &'a Sources) -> Group<'a> {
+fn one(problem: &Problem, sources: &Sources, renderer: &Renderer) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(
-        level.primary_title(escape::outside(&problem.message, 2_000)).id(problem.code.to_string()),
-    );
-    let primary =
-        problem.span.map(|span| (span, problem.label.clone().unwrap_or_default(), AnnotationKind::Primary));
-    let related = problem.related.iter().map(|(span, label)| (*span, label.clone(), AnnotationKind::Context));
-    for (span, label, kind) in primary.into_iter().chain(related) {
-        if let Some((text, line, range)) = window(sources, span) {
-            let annotation = if label.is_empty() { kind.span(range) } else { kind.span(range).label(label) };
-            let path = escape::outside(sources.path(span.file), 300);
-            group = group.element(Snippet::source(text).line_start(line).path(path).annotation(annotation));
-        }
+    let title = level.primary_title(outside(&problem.message, WORDS)).id(problem.code.as_str());
+    let mut group = Group::with_title(title);
+    let mut marks: Vec<Mark<'_>> = Vec::new();
+    if let Some(span) = problem.span {
+        marks.extend(Mark::new(sources, span, problem.label.as_deref(), AnnotationKind::Primary));
     }
-    group.element(Level::HELP.message(escape::outside(problem.remedy(), 2_000)))
+    for (span, label) in problem.related.iter().take(8) {
+        marks.extend(Mark::new(sources, *span, Some(label), AnnotationKind::Context));
+    }
+    group = match together(&marks, sources) {
+        Some(snippet) => group.element(snippet),
+        None => apart(group, &marks, sources),
+    };
+    group = group.element(Level::HELP.message(outside(problem.remedy(), WORDS)));
+    renderer.render(&[group])
 }
 
-/// As a list for programs: 1-based lines and columns in characters.
+/// A place to show.
+struct Mark<'a> {
+    span: Span,
+    place: Place,
+    label: Option<&'a str>,
+    kind: AnnotationKind,
+    cut: Cut,
+}
+
+impl<'a> Mark<'a> {
+    fn new(sources: &Sources, span: Span, label: Option<&'a str>, kind: AnnotationKind) -> Option<Mark<'a>> {
+        let place = sources.line_column(span)?;
+        let cut = Cut::new(sources, span, place)?;
+        Some(Mark { span, place, label, kind, cut })
+    }
+
+    fn annotation(&self, offset: usize) -> annotate_snippets::Annotation<'a> {
+        let label = self.label.map(|label| outside(label, 80));
+        self.kind.span(offset + self.cut.start..offset + self.cut.end).label(label)
+    }
+}
+
+/// All marks in one snippet: if they lie in one file, not far from each other, in lines that are shown as they are.
+fn together<'a>(
+    marks: &[Mark<'a>],
+    sources: &Sources,
+) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let file = marks.first()?.span.file;
+    let first = marks.iter().map(|mark| mark.place.line).min()?;
+    let last = marks.iter().map(|mark| mark.place.line).max()?;
+    if last - first > 2_000 || marks.iter().any(|mark| mark.span.file != file || mark.cut.changed) {
+        return None;
+    }
+    let mut text = String::new();
+    let mut annotations = Vec::new();
+    for line in first..=last {
+        annotations.extend(
+            marks.iter().filter(|mark| mark.place.line == line).map(|mark| mark.annotation(text.len())),
+        );
+        // Lines between marks are shown when there are few of them, else folded away.
+        if marks.iter().any(|mark| mark.place.line.abs_diff(line) <= 4) {
+            let start = u32::try_from(sources.line(file, line)?.1).ok()?;
+            let span = Span { file, start, end: start };
+            text.push_str(&Cut::new(sources, span, sources.line_column(span)?)?.text);
+        }
+        text.push('\n');
+    }
+    let snippet = Snippet::source(text).line_start(first).path(outside(sources.path(file), 300));
+    Some(snippet.annotations(annotations))
+}
+
+/// Each mark in a snippet of its own. It is a piece of a line, so the place in the file is told apart from it.
+fn apart<'a>(mut group: Group<'a>, marks: &[Mark<'a>], sources: &Sources) -> Group<'a> {
+    for mark in marks {
+        let path = outside(sources.path(mark.span.file), 300);
+        let origin = Origin::path(path).line(mark.place.line).char_column(mark.place.column);
+        let snippet = Snippet::source(mark.cut.text.clone()).line_start(mark.place.line);
+        group = group.element(origin).element(snippet.annotation(mark.annotation(0)));
+    }
+    group
+}
+
+/// One source line, made safe and short, with the marked part in it.
+struct Cut {
+    text: String,
+    start: usize,
+    end: usize,
+    /// The text differs from the file's, so that its columns mean nothing.
+    changed: bool,
+}
+
+impl Cut {
+    /// The first line of the span; a span over several lines is marked to the end of the first.
+    fn new(sources: &Sources, span: Span, place: Place) -> Option<Cut> {
+        let (line, offset) = sources.line(span.file, place.line)?;
+        let from = (span.start as usize).saturating_sub(offset);
+        let to = (span.end as usize).saturating_sub(offset);
+        let mut cut = Cut { text: String::new(), start: 0, end: 0, changed: false };
+        // Long lines are shown from a little before the mark.
+        let long = line.len() > WINDOW;
+        let before = if long { line.char_indices().take_while(|(at, _)| *at < from).count() } else { 0 };
+        let skip = before.saturating_sub(WINDOW / 4);
+        if skip > 0 {
+            cut.changed = true;
+            cut.text.push('…');
+        }
+        let (mut begun, mut ended) = (false, false);
+        for (number, (at, c)) in line.char_indices().skip(skip).enumerate() {
+            if number >= WINDOW {
+                cut.changed = true;
+                cut.text.push('…');
+                break;
+            }
+            if at >= from && !begun {
+                (cut.start, begun) = (cut.text.len(), true);
+            }
+            if at >= to && !ended {
+                (cut.end, ended) = (cut.text.len(), true);
+            }
+            match c {
+                // The renderer makes blanks of tabs, and moves the mark with them.
+                '\t' => cut.text.push(c),
+                c if is_unsafe(c) => {
+                    cut.changed = true;
+                    cut.text.push_str(&outside(&c.to_string(), 20));
+                }
+                c => cut.text.push(c),
+            }
+        }
+        if !begun {
+            cut.start = cut.text.len();
+        }
+        if !ended {
+            cut.end = cut.text.len();
+        }
+        cut.end = cut.end.max(cut.start);
+        Some(cut)
+    }
+}
+
+/// As a list for programs: `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `help`, `explain`,
+/// `related`. Lines and columns count from 1, columns in characters; they are null where there is no place.
 #[must_use]
-pub fn json(problems: &Problems, sources: &Sources) -> serde_json::Value {
-    let items = problems.iter().map(|problem| {
-        let place = problem.span.and_then(|span| Some((span.file, sources.line_column(span)?)));
-        let at = |pick: fn(&super::source::Place) -> usize| place.as_ref().map(|(_, place)| pick(place));
-        serde_json::json!({
-            "code": problem.code.to_string(),
-            "severity": match problem.severity { Severity::Error => "error", Severity::Warning => "warning" },
-            "message": problem.message,
-            "file": place.as_ref().map(|(file, _): &(FileId, _)| sources.path(*file)),
-            "line": at(|p| p.line),
-            "column": at(|p| p.column),
-            "end_line": at(|p| p.end_line),
-            "end_column": at(|p| p.end_column),
-            "help": problem.remedy(),
-            "explain": format!("mrctl explain {}", problem.code),
+pub fn json(problems: &Problems, sources: &Sources) -> Value {
+    Value::Array(problems.iter().map(|problem| json_one(problem, sources)).collect())
+}
+
+fn json_one(problem: &Problem, sources: &Sources) -> Value {
+    let place = problem.span.and_then(|span| Some((span, sources.line_column(span)?)));
+    let number = |pick: fn(&Place) -> usize| place.as_ref().map(|(_, place)| pick(place));
+    let related: Vec<Value> = problem
+        .related
+        .iter()
+        .filter_map(|(span, label)| {
+            let place = sources.line_column(*span)?;
+            Some(json!({ "file": sources.path(span.file), "line": place.line, "column": place.column, "label": label }))
         })
-    });
-    serde_json::Value::Array(items.collect())
+        .collect();
+    json!({
+        "code": problem.code.as_str(),
+        "severity": problem.severity,
+        "message": problem.message,
+        "file": place.as_ref().map(|(span, _)| sources.path(span.file)),
+        "line": number(|place| place.line),
+        "column": number(|place| place.column),
+        "end_line": number(|place| place.end_line),
+        "end_column": number(|place| place.end_column),
+        "help": problem.remedy(),
+        "explain": format!("mrctl explain {}", problem.code),
+        "related": related,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Code;
-    use super::*;
-
-    fn example() -> (Problems, Sources) {
-        let mut sources = Sources::new();
-        let file =
-            sources.add("orders.yaml", "mrctl: 1\nsteps:\n  - id: freeze\n    postgres.freze: orders\n");
-        let mut problems = Problems::new();
-        problems.push(
-            Problem::error(Code::UnknownKey, "there is no kind `postgres.freze`")
-                .at(Span::new(file, 35..49))
-                .help("did you mean `postgres.freeze`?"),
-        );
-        (problems, sources)
-    }
-
-    #[test]
-    fn a_problem_is_shown_with_its_line_and_remedy() {
-        let (problems, sources) = example();
-        insta::assert_snapshot!(text(&problems, &sources, false, 80), @r"
-        error[MR0101]: there is no kind `postgres.freze`
-         --> orders.yaml:4:5
-          |
-        4 |     postgres.freze: orders
-          |     ^^^^^^^^^^^^^^
-          |
-          = help: did you mean `postgres.freeze`?
-        ");
-    }
-
-    #[test]
-    fn programs_get_places_in_characters() {
-        let (problems, sources) = example();
-        let json = json(&problems, &sources);
-        assert_eq!(json[0]["line"], 4);
-        assert_eq!(json[0]["column"], 5);
-        assert_eq!(json[0]["end_column"], 19);
-        assert_eq!(json[0]["explain"], "mrctl explain MR0101");
-    }
-
-    #[test]
-    fn hostile_lines_are_cut_and_made_safe() {
-        let mut sources = Sources::new();
-        let text_of = format!("a: {}\u{1b}]52;c;x\u{7}{}", "x".repeat(100_000), "y".repeat(100_000));
-        let file = sources.add("evil\u{202e}.yaml", &text_of);
-        let mut problems = Problems::new();
-        let at = text_of.find('\u{1b}').unwrap();
-        problems
-            .push(Problem::error(Code::ControlCharacter, "found \u{1b}[31m").at(Span::new(file, at..at + 1)));
-        let shown = text(&problems, &sources, false, 80);
-        assert!(shown.len() < 5_000, "{}", shown.len());
-        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown:?}");
-    }
-}
+mod tests;

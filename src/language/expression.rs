@@ -13,6 +13,7 @@ mod grammar;
 
 pub use evaluate::{Evaluated, Values};
 
+use crate::error::escape::outside;
 use crate::error::{Code, Problem, Span, suggest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -149,7 +150,12 @@ impl<'de> Deserialize<'de> for Expression {
 
 /// The part of a span at an offset of the condition's text, where the two agree in length.
 fn place(span: Span, text: &str, at: usize, length: usize) -> Span {
-    if span.range().len() == text.len() { span.part(at.min(text.len()), length) } else { span }
+    // A plain scalar stands as it is; a quoted one may have its quotes around it and nothing else.
+    match span.range().len().checked_sub(text.len()) {
+        Some(0) => span.part(at.min(text.len()), length),
+        Some(2) => span.part(at.min(text.len()) + 1, length),
+        _ => span,
+    }
 }
 
 /// Reads a condition; a problem is added when it cannot be read.
@@ -160,6 +166,7 @@ pub fn parse(text: &str, span: Span, problems: &mut crate::error::Problems) -> O
 impl Expression {
     /// Reads a condition that stands at `span`.
     pub fn parse(text: &str, span: Span) -> Result<Self, Problem> {
+        // Counted before anything recurses over it.
         let nots = text.split_whitespace().filter(|word| *word == "not").count();
         let mut depth = 0_usize;
         let mut deepest = 0;
@@ -178,16 +185,7 @@ impl Expression {
         }
         match grammar::parse(text) {
             Ok(root) => Ok(Self { text: text.trim().to_string(), root }),
-            Err((at, expected)) => {
-                let rest: String = text.get(at..).unwrap_or_default().chars().take(20).collect();
-                let found = if rest.trim().is_empty() {
-                    "the condition ends here".to_string()
-                } else {
-                    format!("found `{}`", crate::error::escape::outside(rest.trim(), 20))
-                };
-                Err(Problem::error(Code::ConditionSyntax, format!("expected {expected}, {found}"))
-                    .at(place(span, text, at, 1)))
-            }
+            Err((at, expected)) => Err(unreadable(text, at, &expected, span)),
         }
     }
 
@@ -213,6 +211,43 @@ impl Expression {
     }
 }
 
+/// What was found where something else was expected, with a hint for what other languages write.
+fn unreadable(text: &str, at: usize, expected: &str, span: Span) -> Problem {
+    let rest = text.get(at..).unwrap_or_default();
+    // The parser may stop before the blanks that lead to what it does not understand.
+    let at = at + (rest.len() - rest.trim_start().len());
+    let rest = rest.trim();
+    let symbol = |c: char| "=<>!&|+-*/%~^".contains(c);
+    let first = rest.chars().next().unwrap_or_default();
+    let word: String = rest
+        .chars()
+        .take_while(|c| if symbol(first) { symbol(*c) } else { c.is_alphanumeric() || "_.%".contains(*c) })
+        .collect();
+    let word = if word.is_empty() { rest.chars().take(1).collect() } else { word };
+    let found = match word.as_str() {
+        "" => "the condition ends here".to_string(),
+        word => format!("found `{}`", outside(word, 20)),
+    };
+    let problem = Problem::error(Code::ConditionSyntax, format!("expected {expected}, {found}")).at(place(
+        span,
+        text,
+        at,
+        word.len().max(1),
+    ));
+    match word.as_str() {
+        "=" | "===" => problem.help("write `==` to compare"),
+        "&&" | "&" => problem.help("write `and`"),
+        "||" | "|" => problem.help("write `or`"),
+        "!" | "!!" => problem.help("write `not`"),
+        "<>" | "~=" | "=!" => problem.help("write `!=`"),
+        "=<" | "=>" => problem.help("write `<=` or `>=`"),
+        "<" | ">" | "<=" | ">=" | "==" | "!=" if expected.starts_with("`and`") => {
+            problem.help("join two comparisons with `and`")
+        }
+        _ => problem,
+    }
+}
+
 fn collect(expr: &Expr, calls: &mut Vec<Call>) {
     match expr {
         Expr::Call { call, .. } => calls.push(call.clone()),
@@ -228,7 +263,8 @@ fn collect(expr: &Expr, calls: &mut Vec<Call>) {
 fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -> Result<Unit, Problem> {
     let unit = |expr: &Expr| unit_of(expr, environment, span, text);
     let unknown = |name: &str, at: usize| {
-        let problem = Problem::error(Code::ConditionName, format!("`{name}` is not known here"));
+        let problem =
+            Problem::error(Code::ConditionName, format!("`{}` is not known here", outside(name, 60)));
         let names = environment.names();
         let problem = match suggest::closest(name, names.iter().map(String::as_str)) {
             Some(close) => problem.help(format!("did you mean `{close}`?")),
@@ -258,10 +294,17 @@ fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -
         Expr::And(left, right) => boolean(unit(left)?, "and", span).and(boolean(unit(right)?, "and", span)),
         Expr::Or(left, right) => boolean(unit(left)?, "or", span).and(boolean(unit(right)?, "or", span)),
         Expr::Binary { operator, left, right, at } => {
-            let (a, b) = (unit(left)?, unit(right)?);
+            let (a, b) = (
+                bare_word(unit(left), left, unit(right).ok())?,
+                bare_word(unit(right), right, unit(left).ok())?,
+            );
             let mixed = |what: &str| {
-                Err(Problem::error(Code::ConditionTypes, format!("{what} {a} and {b}"))
-                    .at(place(span, text, *at, 1)))
+                let problem = Problem::error(Code::ConditionTypes, format!("{what} {a} and {b}"));
+                let problem = problem.at(place(span, text, *at, sign_length(*operator)));
+                Err(match units_help(a, b) {
+                    Some(help) => problem.help(help),
+                    None => problem,
+                })
             };
             match operator {
                 Operator::Equal | Operator::NotEqual if a == b => Ok(Unit::Boolean),
@@ -293,6 +336,44 @@ fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -
                 }
             }
         }
+    }
+}
+
+/// A word that is compared with a text was meant as a text.
+fn bare_word(unit: Result<Unit, Problem>, expr: &Expr, other: Option<Unit>) -> Result<Unit, Problem> {
+    unit.map_err(|problem| match (expr, other) {
+        (Expr::Name { name, .. }, Some(Unit::Text)) if problem.help.is_none() => {
+            problem.help(format!("for a text write `'{}'`", outside(name, 60)))
+        }
+        _ => problem,
+    })
+}
+
+fn sign_length(operator: Operator) -> usize {
+    match operator {
+        Operator::Equal | Operator::NotEqual | Operator::AtMost | Operator::AtLeast => 2,
+        Operator::Less
+        | Operator::Greater
+        | Operator::Plus
+        | Operator::Minus
+        | Operator::Times
+        | Operator::Over => 1,
+    }
+}
+
+/// How two units that do not go together are brought together.
+fn units_help(a: Unit, b: Unit) -> Option<&'static str> {
+    match (a, b) {
+        (Unit::Number, Unit::Ratio) | (Unit::Ratio, Unit::Number) => Some(
+            "write the number in percent, such as `2%`; a signal that counts parts of a whole declares `unit: ratio`",
+        ),
+        (Unit::Number, Unit::Seconds) | (Unit::Seconds, Unit::Number) => {
+            Some("give the number a unit, such as `30s`")
+        }
+        (Unit::Number, Unit::Bytes) | (Unit::Bytes, Unit::Number) => {
+            Some("give the number a unit, such as `64MiB`")
+        }
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod build;
 mod scan;
+mod syntax;
 
 use crate::error::{FileId, Problems, Span};
 

@@ -1,6 +1,7 @@
 //! Evaluation with three truth values: unknown propagates and never passes.
 
-use super::{Call, Expr, Expression, Operator, Unit};
+use super::{Call, Expr, Expression, Operator, Unit, grammar};
+use crate::error::escape::outside;
 
 /// Where values come from.
 pub trait Values {
@@ -21,6 +22,8 @@ pub struct Evaluated {
     pub truth: Option<bool>,
     /// The condition with its numbers.
     pub evidence: String,
+    /// Each signal and name that was read, in the order of the text: how it is shown, and its value or why it is unknown.
+    pub leaves: Vec<(String, Result<String, String>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ enum Value {
     Truth(Option<bool>),
     Number(f64),
     Text(String),
+    /// A bare name's text: it is what the other side is.
+    Raw(String),
     Unknown,
 }
 
@@ -37,12 +42,9 @@ struct Shown(Value, String);
 impl Expression {
     /// Evaluates. Pure: all values come from `values`.
     pub fn evaluate(&self, values: &dyn Values) -> Evaluated {
-        let Shown(value, evidence) = evaluate(&self.root, values);
-        let truth = match value {
-            Value::Truth(truth) => truth,
-            Value::Number(_) | Value::Text(_) | Value::Unknown => None,
-        };
-        Evaluated { truth, evidence }
+        let mut leaves = Vec::new();
+        let Shown(value, evidence) = evaluate(&self.root, values, &mut leaves);
+        Evaluated { truth: truth(&value), evidence, leaves }
     }
 }
 
@@ -61,38 +63,31 @@ fn number(value: f64, unit: Unit) -> String {
     }
 }
 
-fn evaluate(expr: &Expr, values: &dyn Values) -> Shown {
+type Leaves = Vec<(String, Result<String, String>)>;
+
+fn evaluate(expr: &Expr, values: &dyn Values, leaves: &mut Leaves) -> Shown {
     match expr {
         Expr::Quantity { value, text, .. } => Shown(Value::Number(*value), text.clone()),
         Expr::Boolean(truth) => Shown(Value::Truth(Some(*truth)), truth.to_string()),
-        Expr::Text(text) => Shown(Value::Text(text.clone()), format!("'{text}'")),
-        Expr::Name { name, .. } => match values.name(name) {
-            Some(text) if text == "true" || text == "false" => {
-                Shown(Value::Truth(Some(text == "true")), name.clone())
-            }
-            Some(text) => match text.parse::<f64>() {
-                Ok(value) => Shown(Value::Number(value), format!("{name} = {text}")),
-                Err(_) => Shown(Value::Text(text.clone()), format!("{name} = {text}")),
-            },
-            None => Shown(Value::Unknown, format!("{name} is unknown")),
-        },
+        Expr::Text(text) => Shown(Value::Text(text.clone()), format!("'{}'", outside(text, 80))),
+        Expr::Name { name, .. } => {
+            let read = values.name(name).map(|text| (Value::Raw(text.clone()), outside(&text, 80)));
+            leaf(name.clone(), read.ok_or_else(|| "it has no value".to_string()), leaves)
+        }
         Expr::Call { call, .. } => {
-            let shown = values.shown(call);
-            match values.call(call) {
-                Ok(value) if value.is_finite() => Shown(
-                    Value::Number(value),
-                    format!("{shown} = {}", number(value, values.unit(&call.name))),
-                ),
-                Ok(value) => Shown(Value::Unknown, format!("{shown} is unknown (it is {value})")),
-                Err(why) => Shown(Value::Unknown, format!("{shown} is unknown ({why})")),
-            }
+            let read = values.call(call).and_then(|value| match value.is_finite() {
+                true => Ok((Value::Number(value), number(value, values.unit(&call.name)))),
+                false => Err(format!("it is {value}")),
+            });
+            leaf(values.shown(call), read, leaves)
         }
         Expr::Not(inner) => {
-            let Shown(value, evidence) = evaluate(inner, values);
+            let Shown(value, evidence) = evaluate(inner, values, leaves);
             Shown(Value::Truth(truth(&value).map(|truth| !truth)), format!("not ({evidence})"))
         }
         Expr::And(left, right) => {
-            let (Shown(a, left), Shown(b, right)) = (evaluate(left, values), evaluate(right, values));
+            let (Shown(a, left), Shown(b, right)) =
+                (evaluate(left, values, leaves), evaluate(right, values, leaves));
             let both = match (truth(&a), truth(&b)) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -101,7 +96,8 @@ fn evaluate(expr: &Expr, values: &dyn Values) -> Shown {
             Shown(Value::Truth(both), format!("{left} and {right}"))
         }
         Expr::Or(left, right) => {
-            let (Shown(a, left), Shown(b, right)) = (evaluate(left, values), evaluate(right, values));
+            let (Shown(a, left), Shown(b, right)) =
+                (evaluate(left, values, leaves), evaluate(right, values, leaves));
             let either = match (truth(&a), truth(&b)) {
                 (Some(true), _) | (_, Some(true)) => Some(true),
                 (Some(false), Some(false)) => Some(false),
@@ -110,8 +106,27 @@ fn evaluate(expr: &Expr, values: &dyn Values) -> Shown {
             Shown(Value::Truth(either), format!("{left} or {right}"))
         }
         Expr::Binary { operator, left, right, .. } => {
-            let (Shown(a, left), Shown(b, right)) = (evaluate(left, values), evaluate(right, values));
+            let (Shown(a, left), Shown(b, right)) =
+                (evaluate(left, values, leaves), evaluate(right, values, leaves));
             binary(*operator, &a, &b, &left, &right)
+        }
+    }
+}
+
+/// A signal or name with its value, or why there is none. What comes from outside is made safe to show.
+fn leaf(shown: String, read: Result<(Value, String), String>, leaves: &mut Leaves) -> Shown {
+    let shown = outside(&shown, 120);
+    match read {
+        Ok((value, text)) => {
+            let evidence = format!("{shown} = {text}");
+            leaves.push((shown, Ok(text)));
+            Shown(value, evidence)
+        }
+        Err(why) => {
+            let why = outside(&why, 120);
+            let evidence = format!("{shown} is unknown ({why})");
+            leaves.push((shown, Err(why)));
+            Shown(Value::Unknown, evidence)
         }
     }
 }
@@ -119,7 +134,27 @@ fn evaluate(expr: &Expr, values: &dyn Values) -> Shown {
 fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Truth(truth) => *truth,
+        Value::Raw(text) => match text.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        },
         Value::Number(_) | Value::Text(_) | Value::Unknown => None,
+    }
+}
+
+/// Reads a bare name's text as what the other side is; units were checked before the run.
+fn settle(value: &Value, other: &Value, calculates: bool) -> Value {
+    let Value::Raw(text) = value else { return value.clone() };
+    let number = || match text.strip_prefix('-') {
+        Some(rest) => grammar::number(rest).map(|(number, _)| -number),
+        None => grammar::number(text).map(|(number, _)| number),
+    };
+    match other {
+        Value::Number(_) => number().map_or(Value::Unknown, Value::Number),
+        Value::Truth(_) => truth(value).map_or(Value::Unknown, |truth| Value::Truth(Some(truth))),
+        Value::Raw(_) | Value::Unknown if calculates => number().map_or(Value::Unknown, Value::Number),
+        Value::Text(_) | Value::Raw(_) | Value::Unknown => Value::Text(text.clone()),
     }
 }
 
@@ -137,6 +172,8 @@ fn binary(operator: Operator, a: &Value, b: &Value, left: &str, right: &str) -> 
         Operator::Over => "/",
     };
     let evidence = format!("{left} {sign} {right}");
+    let calculates = !matches!(operator, Operator::Equal | Operator::NotEqual);
+    let (a, b) = (&settle(a, b, calculates), &settle(b, a, calculates));
     let value = match (a, b) {
         (Value::Number(a), Value::Number(b)) => arithmetic(operator, *a, *b),
         (Value::Text(a), Value::Text(b)) => match operator {

@@ -2,7 +2,7 @@
 
 use super::{Call, Expr, Operator, Unit};
 use crate::language::units::{Period, Share, Size};
-use winnow::combinator::{alt, delimited, not, opt, peek, preceded, repeat, separated};
+use winnow::combinator::{alt, cut_err, delimited, not, opt, peek, preceded, repeat, separated};
 use winnow::error::{ContextError, ErrMode, StrContext, StrContextValue};
 use winnow::prelude::*;
 use winnow::stream::{LocatingSlice, Location};
@@ -48,19 +48,19 @@ fn symbol<'i>(text: &'static str) -> impl Parser<Input<'i>, usize, ErrMode<Conte
 
 fn or(input: &mut Input<'_>) -> ModalResult<Expr> {
     let first = and.parse_next(input)?;
-    let rest: Vec<Expr> = repeat(0.., preceded(word("or"), and)).parse_next(input)?;
+    let rest: Vec<Expr> = repeat(0.., preceded(word("or"), cut_err(and))).parse_next(input)?;
     Ok(rest.into_iter().fold(first, |left, right| Expr::Or(Box::new(left), Box::new(right))))
 }
 
 fn and(input: &mut Input<'_>) -> ModalResult<Expr> {
     let first = negation.parse_next(input)?;
-    let rest: Vec<Expr> = repeat(0.., preceded(word("and"), negation)).parse_next(input)?;
+    let rest: Vec<Expr> = repeat(0.., preceded(word("and"), cut_err(negation))).parse_next(input)?;
     Ok(rest.into_iter().fold(first, |left, right| Expr::And(Box::new(left), Box::new(right))))
 }
 
 fn negation(input: &mut Input<'_>) -> ModalResult<Expr> {
     if opt(word("not")).parse_next(input)?.is_some() {
-        return negation.map(|inner| Expr::Not(Box::new(inner))).parse_next(input);
+        return cut_err(negation).map(|inner| Expr::Not(Box::new(inner))).parse_next(input);
     }
     compare.parse_next(input)
 }
@@ -79,7 +79,7 @@ fn compare(input: &mut Input<'_>) -> ModalResult<Expr> {
     match operator {
         None => Ok(left),
         Some((operator, at)) => {
-            let right = sum.parse_next(input)?;
+            let right = cut_err(sum).parse_next(input)?;
             Ok(Expr::Binary { operator, left: Box::new(left), right: Box::new(right), at })
         }
     }
@@ -98,7 +98,7 @@ fn sum(input: &mut Input<'_>) -> ModalResult<Expr> {
     let first = term.parse_next(input)?;
     let operator =
         alt((symbol("+").map(|at| (Operator::Plus, at)), symbol("-").map(|at| (Operator::Minus, at))));
-    let rest: Vec<_> = repeat(0.., (operator, term)).parse_next(input)?;
+    let rest: Vec<_> = repeat(0.., (operator, cut_err(term))).parse_next(input)?;
     Ok(chain(first, rest))
 }
 
@@ -106,34 +106,65 @@ fn term(input: &mut Input<'_>) -> ModalResult<Expr> {
     let first = factor.parse_next(input)?;
     let operator =
         alt((symbol("*").map(|at| (Operator::Times, at)), symbol("/").map(|at| (Operator::Over, at))));
-    let rest: Vec<_> = repeat(0.., (operator, factor)).parse_next(input)?;
+    let rest: Vec<_> = repeat(0.., (operator, cut_err(factor))).parse_next(input)?;
     Ok(chain(first, rest))
 }
 
 fn factor(input: &mut Input<'_>) -> ModalResult<Expr> {
     ws.parse_next(input)?;
-    alt((delimited(symbol("("), or, symbol(")")), quantity, text, named))
-        .context(StrContext::Expected(StrContextValue::Description("a value, a signal or `(`")))
+    // Looked at without being consumed, so that the word itself is what was found.
+    not(alt((word("and"), word("or"), word("not"))))
+        .context(expected("a value, a signal or `(`"))
+        .parse_next(input)?;
+    alt((delimited(symbol("("), cut_err(or), closing), negative, quantity, text, named))
+        .context(expected("a value, a signal or `(`"))
         .parse_next(input)
 }
 
+/// The `)` that must follow.
+fn closing(input: &mut Input<'_>) -> ModalResult<usize> {
+    cut_err(symbol(")")).context(expected("`)`")).parse_next(input)
+}
+
+fn expected(what: &'static str) -> StrContext {
+    StrContext::Expected(StrContextValue::Description(what))
+}
+
+/// A quantity below zero.
+fn negative(input: &mut Input<'_>) -> ModalResult<Expr> {
+    let quantity = preceded('-', cut_err(quantity)).parse_next(input)?;
+    Ok(match quantity {
+        Expr::Quantity { value, unit, text } => {
+            Expr::Quantity { value: -value, unit, text: format!("-{text}") }
+        }
+        other => other,
+    })
+}
+
 fn text(input: &mut Input<'_>) -> ModalResult<Expr> {
-    alt((delimited('\'', take_till(0.., '\''), '\''), delimited('"', take_till(0.., '"'), '"')))
-        .map(|text: &str| Expr::Text(text.to_string()))
-        .parse_next(input)
+    let closed = |quote: char| cut_err(quote).context(expected("a closing quote"));
+    alt((
+        delimited('\'', take_till(0.., '\''), closed('\'')),
+        delimited('"', take_till(0.., '"'), closed('"')),
+    ))
+    .map(|text: &str| Expr::Text(text.to_string()))
+    .parse_next(input)
 }
 
 fn quantity(input: &mut Input<'_>) -> ModalResult<Expr> {
     peek(one_of('0'..='9')).parse_next(input)?;
-    take_while(1.., |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '%')
-        .verify_map(read_quantity)
-        .context(StrContext::Expected(StrContextValue::Description(
-            "a number with a unit such as 2%, 30s or 64MiB",
-        )))
-        .parse_next(input)
+    let read = take_while(1.., |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '%')
+        .verify_map(read_quantity);
+    cut_err(read).context(expected("a number, or one with a unit such as 2%, 30s or 64MiB")).parse_next(input)
 }
 
 fn read_quantity(text: &str) -> Option<Expr> {
+    let (value, unit) = number(text)?;
+    Some(Expr::Quantity { value, unit, text: text.to_string() })
+}
+
+/// A number in the unit in which it is compared: shares of a whole, seconds, bytes. Always finite.
+pub(super) fn number(text: &str) -> Option<(f64, Unit)> {
     let (value, unit) = if let Ok(share) = text.parse::<Share>() {
         (f64::from(share.basis_points()) / 10_000.0, Unit::Ratio)
     } else if let Ok(period) = text.parse::<Period>() {
@@ -142,9 +173,9 @@ fn read_quantity(text: &str) -> Option<Expr> {
         (size.bytes() as f64, Unit::Bytes)
     } else {
         let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !text.ends_with('.');
-        (text.parse::<f64>().ok().filter(|_| plain)?, Unit::Number)
+        (text.parse::<f64>().ok().filter(|number| plain && number.is_finite())?, Unit::Number)
     };
-    Some(Expr::Quantity { value, unit, text: text.to_string() })
+    Some((value, unit))
 }
 
 fn name<'i>(input: &mut Input<'i>) -> ModalResult<&'i str> {
@@ -156,7 +187,8 @@ fn name<'i>(input: &mut Input<'i>) -> ModalResult<&'i str> {
 /// A name inside a call: dashes are part of it, because regions have them.
 fn arguments(input: &mut Input<'_>) -> ModalResult<Vec<String>> {
     let argument = (ws, name).map(|((), name)| name.to_string());
-    delimited(symbol("("), separated(0.., argument, symbol(",")), symbol(")")).parse_next(input)
+    let list = separated(0.., argument, symbol(","));
+    delimited(symbol("("), list, closing).parse_next(input)
 }
 
 fn named(input: &mut Input<'_>) -> ModalResult<Expr> {
@@ -170,9 +202,11 @@ fn named(input: &mut Input<'_>) -> ModalResult<Expr> {
         "false" => return Ok(Expr::Boolean(false)),
         "and" | "or" | "not" => return Err(ErrMode::Backtrack(ContextError::new())),
         "at_start" => {
-            let inner = (ws, bare_name, arguments).map(|((), name, arguments)| (name.to_string(), arguments));
-            let (name, arguments) = delimited(symbol("("), inner, symbol(")")).parse_next(input)?;
-            return Ok(Expr::Call { call: Call { name, arguments, at_start: true }, at });
+            let inner = (ws, bare_name.with_span(), arguments).map(|((), name, arguments)| (name, arguments));
+            let inner = cut_err(inner).context(expected("a signal such as `p95(to)`"));
+            let ((name, place), arguments) = delimited(symbol("("), inner, closing).parse_next(input)?;
+            let call = Call { name: name.to_string(), arguments, at_start: true };
+            return Ok(Expr::Call { call, at: place.start });
         }
         _ => {}
     }

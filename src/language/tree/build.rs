@@ -1,339 +1,396 @@
-//! Events into a tree, refusing what the language does not have.
+//! Events into a tree, with everything refused that the language does not have.
 
-use super::{Key, Limits, Node, Style, Value, scan};
+use std::collections::{HashMap, HashSet};
+
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
+
+use super::{Key, Limits, Node, Style, Value, scan, syntax};
+use crate::error::escape::outside;
 use crate::error::{Code, FileId, Problem, Problems, Span};
-use granit_parser::{Event, Parser, ScalarStyle};
 
-/// A collection that is being filled.
-struct Open {
-    start: usize,
-    kind: Filling,
-}
-
-enum Filling {
-    List(Vec<Node>),
-    Map { entries: Vec<(Key, Node)>, key: Option<Key> },
-}
-
-struct Builder<'p> {
-    file: FileId,
-    text: &'p str,
-    problems: Problems,
-    stack: Vec<Open>,
-    root: Option<Node>,
-    documents: usize,
-    nodes: usize,
-    /// The end of the last plain scalar: a comment right behind it without a blank after `#` has cut it.
-    plain_end: Option<usize>,
-}
-
+/// See [`super::parse`]. Nothing here recurses: the depth of a file costs no stack.
 pub(super) fn parse(file: FileId, text: &str, limits: Limits) -> (Option<Node>, Problems) {
     let mut problems = Problems::new();
     if text.len() > limits.bytes {
-        problems.push(Problem::error(
-            Code::FileTooLarge,
-            format!("the text has more than {} bytes", limits.bytes),
-        ));
+        let message = format!("the text has {} bytes; at most {} are read", text.len(), limits.bytes);
+        problems.push(Problem::error(Code::FileTooLarge, message));
         return (None, problems);
     }
-    scan::characters(file, text, &mut problems);
-    if text.trim().is_empty() {
-        problems.push(Problem::error(Code::EmptyFile, "the file has no content").at(Span::new(file, 0..0)));
-        return (None, problems);
-    }
-    let mut builder = Builder {
-        file,
-        text,
-        problems,
-        stack: Vec::new(),
-        root: None,
-        documents: 0,
-        nodes: 0,
-        plain_end: None,
-    };
-    for next in Parser::new_from_str(text) {
-        let (event, span) = match next {
-            Ok(next) => next,
-            Err(error) => {
-                builder.syntax(&error);
-                return (None, builder.problems);
-            }
-        };
-        let range = span.byte_range().unwrap_or(0..0);
-        let tag = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(range.clone());
-        if builder.stack.len() > limits.depth {
-            let span = Span::new(file, range);
-            let why = format!("nested more than {} levels deep", limits.depth);
-            builder.problems.push(Problem::error(Code::TooDeep, why).at(span));
-            return (None, builder.problems);
+    let clean = scan::characters(file, text, &mut problems);
+    let mut builder = Builder::new(file, &clean, limits, problems);
+    let whole = builder.run();
+    builder.finish(whole)
+}
+
+/// A map or list that is not closed yet.
+struct Frame {
+    start: usize,
+    flow: bool,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map { entries: Vec<(Key, Node)>, seen: HashMap<String, Span>, pending: Pending },
+}
+
+/// What a map expects next.
+enum Pending {
+    Key,
+    /// The value of a key; `None` if the key was refused, so that the value is read and dropped.
+    Value(Option<Key>),
+}
+
+struct Builder<'a> {
+    file: FileId,
+    text: &'a str,
+    limits: Limits,
+    problems: Problems,
+    frames: Vec<Frame>,
+    nodes: usize,
+    root: Option<Node>,
+    /// Where plain scalars end, to tell comments that cut them.
+    plain_ends: HashSet<usize>,
+    comments: Vec<Span>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(file: FileId, text: &'a str, limits: Limits, problems: Problems) -> Builder<'a> {
+        Builder {
+            file,
+            text,
+            limits,
+            problems,
+            frames: Vec::new(),
+            nodes: 0,
+            root: None,
+            plain_ends: HashSet::new(),
+            comments: Vec::new(),
         }
-        if builder.nodes > limits.nodes {
-            let span = Span::new(file, range);
-            builder.problems.push(
-                Problem::error(Code::TooManyNodes, format!("more than {} entries", limits.nodes)).at(span),
+    }
+
+    /// Consumes events until the end; `false` if the text could not be read to its end.
+    fn run(&mut self) -> bool {
+        // The parser's own bounds lie a little above ours, so that ours are the ones reported.
+        let options = granit_parser::options! {
+            disallow_directives: true,
+            emit_unresolved_aliases: true,
+            emit_anchor_events: true,
+            max_buffered_comment_events: self.limits.bytes,
+            flow_nesting_limit: self.limits.depth + 4,
+            block_nesting_limit: self.limits.depth + 4,
+        };
+        let mut documents = 0;
+        for event in Parser::new_from_str_with_options(self.text, options) {
+            let (event, place) = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    let problem = syntax::problem(self.file, self.text, &error);
+                    // A text cut by a comment is reported with all others of its kind.
+                    let at = problem.span.map_or(0, |span| span.start);
+                    let cut = self
+                        .comments
+                        .iter()
+                        .any(|comment| comment.start == at && meant_as_text(&self.text[comment.range()]));
+                    if problem.code != Code::TextCut || !cut {
+                        self.report(self.with_bracket(problem));
+                    }
+                    return false;
+                }
+            };
+            let span = self.span(&place);
+            if let Some(tag) = place.tag_span() {
+                self.tag(&tag);
+            }
+            let go_on = match event {
+                Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => true,
+                Event::DocumentStart(..) => {
+                    documents += 1;
+                    if documents > 1 {
+                        let span = Span { end: span.end.max(span.start + 1), ..span };
+                        self.report(
+                            Problem::error(Code::SeveralDocuments, "a second document begins here").at(span),
+                        );
+                    }
+                    documents == 1
+                }
+                Event::Anchor(..) => {
+                    let name = self.shown(span);
+                    let help = format!("remove `{name}`; a text that begins with `&` needs quotes");
+                    self.report(
+                        Problem::error(Code::Anchor, format!("the anchor `{name}`")).at(span).help(help),
+                    );
+                    true
+                }
+                Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                    let name = self.shown(span);
+                    let help =
+                        format!("write the text out; a text that begins with `*` needs quotes: `\"{name}\"`");
+                    self.report(
+                        Problem::error(Code::Alias, format!("the alias `{name}`")).at(span).help(help),
+                    );
+                    self.node(Node { span, value: Value::Refused }, false)
+                }
+                Event::Comment(..) => {
+                    self.comments.push(span);
+                    true
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    self.scalar(span, text.into_owned(), style, anchor != 0 || tag.is_some())
+                }
+                Event::SequenceStart(style, ..) => self.open(span, style, Content::List(Vec::new())),
+                Event::MappingStart(style, ..) => {
+                    let content =
+                        Content::Map { entries: Vec::new(), seen: HashMap::new(), pending: Pending::Key };
+                    self.open(span, style, content)
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.close(span),
+                // A newer parser may know events that this reader does not: what is not understood is not accepted.
+                _ => {
+                    self.report(Problem::error(Code::Syntax, "this YAML is not understood").at(span));
+                    return false;
+                }
+            };
+            if !go_on {
+                // More documents are refused but the first one is whole.
+                return documents > 1;
+            }
+        }
+        true
+    }
+
+    fn finish(mut self, whole: bool) -> (Option<Node>, Problems) {
+        self.cut_texts();
+        if !whole {
+            return (None, self.problems);
+        }
+        if self.root.is_none() && !self.problems.has_errors() {
+            self.problems.push(
+                Problem::error(Code::EmptyFile, "the file has no content").at(Span::new(self.file, 0..0)),
             );
-            return (None, builder.problems);
         }
-        builder.event(event, range, tag);
+        (self.root, self.problems)
     }
-    let (root, problems) = (builder.root, builder.problems);
-    (root, problems)
-}
 
-impl Builder<'_> {
-    fn syntax(&mut self, error: &granit_parser::ScanError) {
-        let marker = error.marker();
-        let at = marker.byte_offset().unwrap_or_else(|| marker.index()).min(self.text.len());
-        let line = self.text[..floor(self.text, at)].rsplit('\n').next().unwrap_or_default();
-        let why = error.info().to_string();
-        // What the scan of the characters has reported already needs no second problem at the same place.
-        if self.text[floor(self.text, at)..].starts_with(char::is_control) && self.problems.has_errors() {
-            return;
-        }
-        let code = match why.as_str() {
-            "recursion limit exceeded" => Code::TooDeep,
-            _ if line.contains('\t') => Code::Tab,
-            _ => Code::Syntax,
+    fn scalar(&mut self, span: Span, text: String, style: ScalarStyle, marked: bool) -> bool {
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
         };
-        self.problems.push(Problem::error(code, why).at(Span::new(self.file, at..at)));
-    }
-
-    fn refuse(&mut self, code: Code, message: &str, range: std::ops::Range<usize>) {
-        self.problems.push(Problem::error(code, message).at(Span::new(self.file, range)));
-    }
-
-    fn event(&mut self, event: Event<'_>, range: std::ops::Range<usize>, tagged: std::ops::Range<usize>) {
-        match event {
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
-            Event::DocumentStart(_, version) => {
-                self.documents += 1;
-                if version.is_some() {
-                    self.refuse(Code::Directive, "a YAML directive", range.clone());
-                }
-                if self.documents == 2 {
-                    self.refuse(Code::SeveralDocuments, "a second document begins here", range);
-                }
+        match style {
+            Style::Plain => {
+                self.plain_ends.insert(span.end as usize);
             }
-            Event::Comment(text, _) => {
-                let touching = self.plain_end.is_some_and(|end| {
-                    self.text.get(end..range.start).is_some_and(|gap| gap.chars().all(|c| c == ' '))
-                });
-                if touching && text.chars().next().is_some_and(|c| !c.is_whitespace() && c != '#') {
-                    let word = text.split_whitespace().next().unwrap_or_default();
-                    self.refuse(Code::TextCut, &format!("the text is cut at `#{word}`"), range);
-                }
-            }
-            Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                self.refuse(Code::Alias, "an alias", range.clone());
-                self.add(Node { span: Span::new(self.file, range), value: Value::Refused }, None);
-            }
-            Event::Scalar(text, style, anchor, tag) => {
-                self.properties(anchor, tag.is_some().then(|| tagged.clone()), range.clone());
-                let style = match style {
-                    ScalarStyle::Plain => Style::Plain,
-                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
-                    ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
-                };
-                let span = Span::new(self.file, range.clone());
-                let value = if tag.is_some() {
-                    Value::Refused
-                } else {
-                    Value::Scalar { text: text.into_owned(), style }
-                };
-                self.add(Node { span, value }, Some(style));
-                self.plain_end = (style == Style::Plain).then_some(range.end);
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.properties(anchor, tag.is_some().then(|| tagged.clone()), range.clone());
-                self.open(range.start, Filling::List(Vec::new()));
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                self.properties(anchor, tag.is_some().then(|| tagged.clone()), range.clone());
-                self.open(range.start, Filling::Map { entries: Vec::new(), key: None });
-            }
-            Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
-            // Anchors are refused with the node that carries them; what later versions of the parser add is presentation.
-            _ => {}
+            Style::Quoted => scan::escaped(&text, span, &mut self.problems),
+            Style::Block => {}
         }
-    }
-
-    fn properties(
-        &mut self,
-        anchor: usize,
-        tag: Option<std::ops::Range<usize>>,
-        range: std::ops::Range<usize>,
-    ) {
-        if anchor != 0 {
-            self.refuse(Code::Anchor, "an anchor", range);
+        if style == Style::Plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
+            // Where nothing is written the parser says `~`.
+            let written = if span.start == span.end { "" } else { text.as_str() };
+            return self.null(span, written, marked);
         }
-        if let Some(tag) = tag {
-            self.refuse(Code::Tag, "a tag, and the value behind it would vanish", tag);
-        }
+        self.node(Node::scalar(span, text, style), false)
     }
 
-    fn open(&mut self, start: usize, kind: Filling) {
-        self.plain_end = None;
-        self.nodes += 1;
-        self.stack.push(Open { start, kind });
-    }
-
-    fn close(&mut self, end: usize) {
-        let Some(Open { start, kind }) = self.stack.pop() else { return };
-        let value = match kind {
-            Filling::List(items) => Value::List(items),
-            Filling::Map { entries, .. } => Value::Map(entries),
-        };
-        let end = match &value {
-            Value::List(items) => items.last().map_or(end, |item| item.span.end as usize),
-            Value::Map(entries) => entries.last().map_or(end, |(_, node)| node.span.end as usize),
-            Value::Scalar { .. } | Value::Refused => end,
-        };
-        self.add(Node { span: Span::new(self.file, start..end.max(start)), value }, None);
-    }
-
-    /// Puts a finished node where it belongs. `style` is that of a scalar.
-    fn add(&mut self, node: Node, style: Option<Style>) {
-        self.nodes += 1;
-        let as_key = matches!(self.stack.last(), Some(Open { kind: Filling::Map { key: None, .. }, .. }));
-        if as_key {
-            let key = self.key(&node);
-            if let Some(Open { kind: Filling::Map { key: slot, .. }, .. }) = self.stack.last_mut() {
-                *slot = Some(key);
+    /// Nothing where a value, an item or a key must be. `marked`: an anchor or tag stands there, reported already.
+    fn null(&mut self, span: Span, text: &str, marked: bool) -> bool {
+        let end = self.text.len();
+        let at = span.start as usize;
+        let refused = Node { span, value: Value::Refused };
+        let problem = match self.frames.last().map(|frame| &frame.content) {
+            Some(Content::Map { pending: Pending::Key, .. }) => {
+                return self.node(Node::scalar(span, text, Style::Plain), true);
             }
-            return;
-        }
-        let node = self.valued(node, style);
-        match self.stack.last_mut() {
+            Some(Content::Map { pending: Pending::Value(None), .. }) => None,
+            Some(Content::Map { pending: Pending::Value(Some(key)), .. }) => {
+                let name = outside(&key.name, 60);
+                let place = if text.is_empty() { key.span } else { span };
+                Some(Problem::error(Code::NoValue, format!("`{name}` has no value")).at(place))
+            }
+            Some(Content::List(_)) => {
+                // An empty item has an empty place: point at the dash or bracket before it.
+                let before = self.text[..at.min(end)].trim_end();
+                let start = before.char_indices().next_back().map_or(0, |(at, _)| at);
+                let place = if text.is_empty() { Span::new(self.file, start..before.len()) } else { span };
+                Some(Problem::error(Code::NoValue, "an item has no value").at(place))
+            }
+            // A file with nothing but comments is reported as empty.
+            None if text.is_empty() => return true,
             None => {
-                if self.documents <= 1 {
-                    self.root = Some(node);
-                }
+                self.report(Problem::error(Code::EmptyFile, "the file has no content").at(span));
+                return true;
             }
-            Some(Open { kind: Filling::List(items), .. }) => items.push(node),
-            Some(Open { kind: Filling::Map { entries, key }, .. }) => {
-                let Some(key) = key.take() else { return };
-                if let Some((first, _)) = entries.iter().find(|(other, _)| other.name == key.name) {
-                    let problem =
-                        Problem::error(Code::DuplicateKey, format!("the key `{}` is given twice", key.name));
-                    self.problems.push(problem.at(key.span).related(first.span, "first given here"));
-                } else {
-                    entries.push((key, node));
-                }
-            }
-        }
-    }
-
-    fn key(&mut self, node: &Node) -> Key {
-        match &node.value {
-            Value::Scalar { text, .. } => {
-                if text == "<<" {
-                    self.problems.push(Problem::error(Code::MergeKey, "a merge key").at(node.span));
-                }
-                if text.contains("${") {
-                    self.problems
-                        .push(Problem::error(Code::InterpolationInKey, "a key contains `${`").at(node.span));
-                }
-                Key { name: text.clone(), span: node.span }
-            }
-            Value::List(_) | Value::Map(_) => {
-                self.problems
-                    .push(Problem::error(Code::KeyNotText, "a key must be a short text").at(node.head()));
-                Key { name: String::new(), span: node.span }
-            }
-            Value::Refused => Key { name: String::new(), span: node.span },
-        }
-    }
-
-    /// A key that is present has a value or is an error: it never vanishes silently.
-    fn valued(&mut self, node: Node, style: Option<Style>) -> Node {
-        let empty = style == Some(Style::Plain)
-            && matches!(node.as_text(), Some("" | "~" | "null" | "Null" | "NULL"));
-        if !empty {
-            return node;
-        }
-        let (what, span) = match self.stack.last() {
-            Some(Open { kind: Filling::Map { key: Some(key), .. }, .. }) => (
-                format!("`{}` has no value", key.name),
-                if node.span.range().is_empty() { key.span } else { node.span },
-            ),
-            _ => ("an item has no value".to_string(), node.span),
         };
-        self.problems.push(Problem::error(Code::NoValue, what).at(span));
-        Node { value: Value::Refused, ..node }
+        if let Some(mut problem) = problem.filter(|_| !marked) {
+            if !text.is_empty() {
+                let help = format!("give it a value or remove it; for the text `{text}` write `\"{text}\"`");
+                problem = problem.help(help);
+            } else if problem.span.is_some_and(|span| self.comment_follows(span)) {
+                problem = problem
+                    .help("text after a blank and `#` is a comment: put it in quotes if it is the value");
+            }
+            self.report(problem);
+        }
+        self.node(refused, false)
+    }
+
+    /// Puts a node where it belongs. `null`: it is a null, which matters for keys.
+    fn node(&mut self, node: Node, null: bool) -> bool {
+        self.nodes += 1;
+        if self.nodes > self.limits.nodes {
+            let message = format!("more than {} keys, values and items", self.limits.nodes);
+            self.report(Problem::error(Code::TooManyNodes, message).at(node.span));
+            return false;
+        }
+        let Some(frame) = self.frames.last_mut() else {
+            self.root = Some(node);
+            return true;
+        };
+        match &mut frame.content {
+            Content::List(items) => items.push(node),
+            Content::Map { entries, seen, pending } => {
+                let before = std::mem::replace(pending, Pending::Key);
+                match before {
+                    Pending::Value(Some(key)) => entries.push((key, node)),
+                    Pending::Value(None) => {}
+                    Pending::Key => *pending = Pending::Value(key(node, null, seen, &mut self.problems)),
+                }
+            }
+        }
+        true
+    }
+
+    fn open(&mut self, span: Span, style: StructureStyle, content: Content) -> bool {
+        if self.frames.len() >= self.limits.depth {
+            let message = format!("more than {} levels of maps and lists", self.limits.depth);
+            let span = Span { end: span.end.max(span.start + 1), ..span };
+            self.report(Problem::error(Code::TooDeep, message).at(span));
+            return false;
+        }
+        self.frames.push(Frame { start: span.start as usize, flow: style == StructureStyle::Flow, content });
+        true
+    }
+
+    fn close(&mut self, span: Span) -> bool {
+        let Some(frame) = self.frames.pop() else { return true };
+        let (value, last) = match frame.content {
+            Content::List(items) => {
+                let last = items.last().map(|node| node.span.end);
+                (Value::List(items), last)
+            }
+            Content::Map { entries, .. } => {
+                let last = entries.last().map(|(_, node)| node.span.end);
+                (Value::Map(entries), last)
+            }
+        };
+        // The parser ends a block where the next token begins; people end it with its last item.
+        let end = if frame.flow { span.end } else { last.unwrap_or(span.start) } as usize;
+        self.node(Node { span: Span::new(self.file, frame.start..end), value }, false)
+    }
+
+    /// Reports comments that were meant as text: `title: Fix issue #12`.
+    fn cut_texts(&mut self) {
+        for span in std::mem::take(&mut self.comments) {
+            let start = span.start as usize;
+            let before = self.text[..start].trim_end_matches([' ', '\t']);
+            let word: String = self.text[span.range()].chars().take_while(|c| !c.is_whitespace()).collect();
+            if !meant_as_text(&word) || before.len() == start || !self.plain_ends.contains(&before.len()) {
+                continue;
+            }
+            let shown = outside(&word, 40);
+            let word = Span::new(self.file, start..start + word.len());
+            self.report(
+                Problem::error(Code::TextCut, format!("the text is cut at `{shown}`"))
+                    .at(word)
+                    .label("from here on it is a comment")
+                    .help("put the whole text in quotes; if a comment is meant, put a blank after `#`"),
+            );
+        }
+    }
+
+    /// After a key or dash there is nothing but a comment on the line.
+    fn comment_follows(&self, span: Span) -> bool {
+        let rest = self.text.get(span.end as usize..).unwrap_or_default();
+        rest.trim_start_matches([' ', '\t', ':']).starts_with('#')
+    }
+
+    fn tag(&mut self, place: &granit_parser::Span) {
+        let span = self.span(place);
+        let shown = self.shown(span);
+        let help = "remove it, or put the text in quotes if it begins with `!`; types come from the key";
+        self.report(Problem::error(Code::Tag, format!("the tag `{shown}`")).at(span).help(help));
+    }
+
+    /// A bracket that was never closed is found only where something no longer fits: shows where it was opened.
+    fn with_bracket(&self, problem: Problem) -> Problem {
+        let Some(frame) = self.frames.last().filter(|frame| frame.flow) else { return problem };
+        let open = Span::new(self.file, frame.start..frame.start + 1);
+        if problem.span == Some(open) {
+            return problem;
+        }
+        let help = format!(
+            "close the `{}`, or put text that contains brackets, `,` or `: ` in quotes",
+            self.shown(open)
+        );
+        problem.related(open, "inside this bracket").help(help)
+    }
+
+    fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    fn shown(&self, span: Span) -> String {
+        outside(self.text.get(span.range()).unwrap_or_default(), 60)
+    }
+
+    /// The parser's place in bytes; for texts it always has them.
+    fn span(&self, place: &granit_parser::Span) -> Span {
+        Span::new(self.file, place.byte_range().unwrap_or(0..0))
     }
 }
 
-fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+/// What begins with `#` was hardly meant as a comment: rulers (`#-----`, `##`) and comments proper (`# words`) are.
+fn meant_as_text(comment: &str) -> bool {
+    comment.chars().nth(1).is_some_and(|c| c.is_alphanumeric() || "_$&@<({\"'%".contains(c))
+}
+
+/// A node as a key, or nothing after reporting why it cannot be one.
+fn key(node: Node, null: bool, seen: &mut HashMap<String, Span>, problems: &mut Problems) -> Option<Key> {
+    let span = node.span;
+    let name = match node.value {
+        Value::Scalar { text, style } if !null => {
+            if style == Style::Plain && text == "<<" {
+                problems.push(Problem::error(Code::MergeKey, "the merge key `<<`").at(span));
+                return None;
+            }
+            text
+        }
+        Value::Scalar { text, .. } => {
+            let help = format!("write a name; for the text `{text}` write `\"{text}\"`");
+            let help = if text.is_empty() { "write a name before the `:`".to_owned() } else { help };
+            problems.push(Problem::error(Code::KeyNotText, "a key is missing").at(span).help(help));
+            return None;
+        }
+        Value::Refused => return None,
+        Value::List(_) | Value::Map(_) => {
+            let help = "use a short text as key; text that begins with `{` or `[`, such as `${name}` inside brackets, needs quotes";
+            problems
+                .push(Problem::error(Code::KeyNotText, "a list or map is used as a key").at(span).help(help));
+            return None;
+        }
+    };
+    if let Some(first) = seen.get(&name) {
+        let problem = Problem::error(Code::DuplicateKey, format!("`{}` is given twice", outside(&name, 60)))
+            .at(span)
+            .label("again here")
+            .related(*first, "first here");
+        problems.push(problem);
+        return None;
+    }
+    seen.insert(name.clone(), span);
+    Some(Key { name, span })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Sources;
-
-    /// The problems of a text as `code line:column message`.
-    fn problems(text: &str) -> Vec<String> {
-        let mut sources = Sources::new();
-        let file = sources.add("r.yaml", text);
-        let (_, problems) = parse(file, text, Limits::default());
-        problems
-            .iter()
-            .map(|problem| {
-                let place = problem.span.and_then(|span| sources.line_column(span)).unwrap();
-                format!("{} {}:{} {}", problem.code, place.line, place.column, problem.message)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn every_refusal_has_its_code_and_place() {
-        let table: &[(&str, &[&str])] = &[
-            ("a: &x 1", &["MR0010 1:7 an anchor"]),
-            ("a: &x 1\nb: *x", &["MR0010 1:7 an anchor", "MR0011 2:4 an alias"]),
-            ("a: {b: 1}\n<<: {c: 2}", &["MR0012 2:1 a merge key"]),
-            ("when: !drill", &["MR0013 1:7 a tag, and the value behind it would vanish"]),
-            ("a: 1\na: 2", &["MR0014 2:1 the key `a` is given twice"]),
-            ("confirm:\nid: x", &["MR0015 1:1 `confirm` has no value"]),
-            ("confirm: ~", &["MR0015 1:10 `confirm` has no value"]),
-            ("a: 1\n---\nb: 2", &["MR0016 2:1 a second document begins here"]),
-            ("title: Fix issue #12", &["MR0017 1:18 the text is cut at `#12`"]),
-            ("title: fine # a comment", &[]),
-            ("? [a, b]\n: 1", &["MR0018 1:4 a key must be a short text"]),
-            ("a: \"b\u{202e}c\"", &["MR0007 1:6 a character that turns the direction of text: U+202E"]),
-            ("a: \"b\u{1}\"", &["MR0006 1:6 a control character: U+0001"]),
-            ("${x}: 1", &["MR0205 1:1 a key contains `${`"]),
-        ];
-        for (text, expected) in table {
-            assert_eq!(problems(text), *expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_tab_as_indentation_is_called_by_its_name() {
-        let found = problems("a:\n\t- b");
-        assert!(found[0].starts_with("MR0009"), "{found:?}");
-    }
-
-    #[test]
-    fn hostile_texts_end_soon_with_a_problem() {
-        let deep = "[".repeat(500_000);
-        assert!(problems(&deep).iter().any(|problem| problem.starts_with("MR0019")), "{:?}", problems(&deep));
-        let many = format!("[{}]", "a,".repeat(200_000));
-        assert!(problems(&many).iter().any(|problem| problem.starts_with("MR0020")));
-        let mut bomb = String::from("a0: &a0 [x,x]\n");
-        for level in 1..30 {
-            bomb.push_str(&format!("a{level}: &a{level} [*a{0},*a{0}]\n", level - 1));
-        }
-        assert!(problems(&bomb).iter().any(|problem| problem.starts_with("MR0011")));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text in "\\PC{0,200}|[-:{}\\[\\]&*!#\"'|> \\n\\ta-z]{0,80}") {
-            let mut sources = Sources::new();
-            let file = sources.add("r.yaml", text.as_str());
-            let _ = parse(file, &text, Limits::default());
-        }
-    }
-}
+mod tests;
