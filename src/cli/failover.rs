@@ -389,7 +389,7 @@ pub async fn lock(
     };
     let (runs, broken) = store.runs().map_err(|error| setup.fail(&error.to_string()))?;
     // A run that cannot be read may be open and hold these resources: unknown is not "no".
-    for (path, error) in broken.iter().filter(|(path, _)| !store.surely_closed(path)) {
+    if let Some((path, error)) = broken.iter().find(|(path, _)| !store.surely_closed(path)) {
         setup
             .say(&format!("mrctl: locked: a run here cannot be read, and may hold these resources: {error}"));
         setup.say(&format!("  once you know that it is over, move {} away", path.display()));
