@@ -1,7 +1,7 @@
 //! Typed values out of a tree, with every problem at its place.
 //!
 //! A serde deserializer over [`Node`]. Serde stops at the first error of a value; to report all of them, a value that
-//! failed is read again with what failed moved to the end, until nothing new is found (at most [`MOST_RUNS`] times).
+//! failed is read again with what failed moved to the end, until nothing new is found (at most `MOST_RUNS` times).
 //!
 //! `flatten`, `untagged` and internally tagged enums lose places and are not for user input.
 

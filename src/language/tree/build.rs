@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
 use super::{Key, Limits, Node, Style, Value, scan, syntax};
-use crate::error::escape::{is_unsafe, outside};
+use crate::error::escape::outside;
 use crate::error::{Code, FileId, Problem, Problems, Span};
 
 /// See [`super::parse`]. Nothing here recurses: the depth of a file costs no stack.
@@ -136,19 +136,6 @@ impl<'a> Builder<'a> {
                     true
                 }
                 Event::Scalar(text, style, anchor, tag) => {
-                    // The raw text was scanned already; an escape such as `\u202e` makes the character only here.
-                    let hidden = |c: &char| is_unsafe(*c) && !matches!(c, '\n' | '\t');
-                    if style == ScalarStyle::DoubleQuoted
-                        && let Some(found) = text.chars().find(hidden)
-                    {
-                        let code = if found.is_control() {
-                            Code::ControlCharacter
-                        } else {
-                            Code::InvisibleCharacter
-                        };
-                        let message = format!("an escape makes the character U+{:04X}", u32::from(found));
-                        self.report(Problem::error(code, message).at(span));
-                    }
                     self.scalar(span, text.into_owned(), style, anchor != 0 || tag.is_some())
                 }
                 Event::SequenceStart(style, ..) => self.open(span, style, Content::List(Vec::new())),
