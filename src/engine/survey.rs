@@ -96,7 +96,8 @@ pub fn shares_in_words(shares: &Shares) -> String {
 /// What a server is now, in a word or two.
 fn server_in_words(facts: &Known<ServerFacts>) -> String {
     match facts {
-        Known::Unknown(why) if why.contains("refused") || why.contains("stopped") => "not running".into(),
+        // A refused connection says nothing about the path of the application: it is told as what it is.
+        Known::Unknown(why) if why.contains("refused") => "refuses connections from here".into(),
         Known::Unknown(_) => "unknown".into(),
         Known::Known(facts) if facts.in_recovery() => "standby".into(),
         Known::Known(facts) if facts.read_only.on => "frozen".into(),
