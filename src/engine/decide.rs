@@ -402,6 +402,10 @@ pub fn substance(plan: &Plan, state: &RunState, s: usize) -> String {
 fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, proof: Proof) -> Wanted {
     match flight {
         Flight::InFlight { cursor } => Ok(one(Task::Apply(s, e, false, cursor.clone()))),
+        Flight::InDoubt { orphaned: true } if proof == Proof::Again => Ok(one(Task::Intend(s, e, false))),
+        Flight::InDoubt { .. } if proof == Proof::Again => {
+            Err((true, true, "the answer was lost, and there is nothing to look at".into()))
+        }
         Flight::InDoubt { .. } if proof == Proof::Reply => {
             Err((true, false, "the answer was lost, and there is nothing to look at".into()))
         }

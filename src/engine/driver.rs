@@ -1,16 +1,17 @@
 //! The loop around the core: starts what should be in flight and is not, drops what should not be and is, and turns every
 //! completion into a record that is on disk before it is believed.
 
-use super::decide::{Task, Turning, decide};
-use super::perform::{Cx, Person, Progress, Times, perform};
+use super::decide::{Task, decide};
+use super::immediate::{Immediate, immediate};
+use super::perform::{Cx, Person, Progress, perform};
 use super::record::{Record, Verdict};
-use super::state::{RunState, find};
+use super::state::RunState;
+use super::times::Times;
 use crate::journal::chain::Line;
 use crate::journal::{AppendError, IntentKey, Permit, Storage};
 use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::step::condition::Starts;
-use crate::step::{Class, Standing};
 use crate::world::clock::Moment;
 use crate::world::{Answer, World};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -129,31 +130,8 @@ impl<S: Storage> Driver<S> {
     }
 
     fn fold(&mut self, line: &Line, record: &Record) {
-        self.time(Moment(line.at), record);
+        self.times.note(&self.plan, Moment(line.at), record);
         Rc::make_mut(&mut self.state).fold(&self.plan, record);
-    }
-
-    /// Notes the moments that clocks and messages refer to.
-    fn time(&mut self, at: Moment, record: &Record) {
-        self.times.began.get_or_insert(at);
-        match record {
-            Record::Intent { step, effect, undo: false, .. } => {
-                let freezes = |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.freezes.is_some();
-                if find(&self.plan, step, effect).is_some_and(freezes) {
-                    self.times.frozen.get_or_insert(at);
-                }
-            }
-            Record::Looked { step, effect, standing: Standing::Reached, .. } => {
-                let pivot =
-                    |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.class == Class::Pivot;
-                if find(&self.plan, step, effect).is_some_and(pivot) {
-                    self.times.promoted = Some(at);
-                }
-            }
-            // A new process: a person has decided to go on; the clock of the gap starts again.
-            Record::Opened { .. } => self.times.frozen = self.times.frozen.map(|_| at),
-            _ => {}
-        }
     }
 
     /// Makes a record durable, reads it back, folds it.
@@ -259,58 +237,23 @@ impl<S: Storage> Driver<S> {
         }
     }
 
-    /// What needs no waiting: turns, intents, endings. One at a time, so that each is decided on what was recorded before it.
+    /// Writes what needs no waiting. Whether there was something.
     fn at_once(
         &mut self,
         plan: &Plan,
         wanted: &BTreeSet<Task>,
         permits: &Permits,
     ) -> Result<bool, DriveError> {
-        for task in wanted {
-            match task {
-                Task::Turn(Turning { to, step, unknown, why }) => {
-                    let (to, step, unknown, why) = (*to, step.clone(), *unknown, why.clone());
-                    self.append(&Record::Turned { to, step, unknown, why })?;
-                    return Ok(true);
-                }
-                Task::End(verdict, why) => {
-                    let world =
-                        self.state.survey.as_ref().map_or_else(String::new, |survey| survey.world.clone());
-                    self.append(&Record::Ended { verdict: *verdict, why: why.clone(), world })?;
-                    return Ok(true);
-                }
-                Task::Intend(s, e, undo) => {
-                    let Some(record) = intent(plan, &self.state, *s, *e, *undo) else { continue };
-                    let Record::Intent { step, effect, attempt, .. } = &record else { continue };
-                    let key = IntentKey {
-                        run: self.state.run.clone(),
-                        step: step.clone(),
-                        effect: effect.clone(),
-                        attempt: *attempt,
-                        undo: *undo,
-                    };
-                    let permit = self.append_intent(key, &record)?;
-                    permits.borrow_mut().insert((*s, *e, *undo), Rc::new(permit));
-                    return Ok(true);
-                }
-                _ => {}
+        match immediate(plan, &self.state, wanted) {
+            None => return Ok(false),
+            Some(Immediate::Plain(record)) => self.append(&record)?,
+            Some(Immediate::Intent { key, record, of }) => {
+                let permit = self.append_intent(key, &record)?;
+                permits.borrow_mut().insert(of, Rc::new(permit));
             }
         }
-        Ok(false)
+        Ok(true)
     }
-}
-
-/// The intent for an effect: prior are the facts of the last look; an undo's are those of the intent that it takes back.
-fn intent(plan: &Plan, state: &RunState, s: usize, e: usize, undo: bool) -> Option<Record> {
-    let effect = state.steps.get(s)?.effects.get(e)?;
-    let prior = if undo { &effect.intent.as_ref()?.prior } else { &effect.seen.as_ref()?.facts };
-    Some(Record::Intent {
-        step: plan.steps.get(s)?.id.clone(),
-        effect: plan.steps[s].effects.get(e)?.name.clone(),
-        attempt: effect.attempts + 1,
-        undo,
-        prior: prior.clone(),
-    })
 }
 
 /// A line's record.

@@ -376,7 +376,7 @@ impl RunState {
                 let intent = if *undo { &mut state.undo } else { &mut state.intent };
                 if let Some(intent) = intent {
                     intent.flight = match reply {
-                        Reply::Acknowledged { .. } if proof == Proof::Reply => Flight::Landed,
+                        Reply::Acknowledged { .. } if proof != Proof::Look => Flight::Landed,
                         Reply::Acknowledged { .. } => Flight::Acknowledged,
                         Reply::More { cursor, .. } => Flight::InFlight { cursor: cursor.clone() },
                         Reply::Refused { why } => Flight::Refused { why: why.clone() },
@@ -384,24 +384,7 @@ impl RunState {
                     };
                 }
             }
-            Record::Retrying { step, try_number } => {
-                if let Some(step) = self.step_mut(plan, step) {
-                    step.tries = *try_number;
-                    step.required = None;
-                    for effect in &mut step.effects {
-                        effect.forget_if_refused();
-                        if !effect.landed() {
-                            // Seen as absent with nothing in flight: the proof that a retry needs.
-                            let absent =
-                                effect.seen.as_ref().is_some_and(|s| s.standing == Standing::NotReached);
-                            if absent {
-                                effect.intent = None;
-                            }
-                            effect.seen = None;
-                        }
-                    }
-                }
-            }
+            Record::Retrying { step, try_number } => self.retrying(plan, step, *try_number),
             Record::Expired { .. } => self.gap_expired = true,
             Record::Breached { watch, silent, evidence } => self.breaches.push(Breach {
                 watch: watch.clone(),
@@ -499,6 +482,26 @@ impl RunState {
                     }
                 }
             }
+        }
+    }
+
+    /// What is not there yet is forgotten, so that it is looked at and tried again.
+    fn retrying(&mut self, plan: &Plan, step: &str, try_number: u32) {
+        let Some(index) = plan.step_index(step) else { return };
+        let Some(state) = self.steps.get_mut(index) else { return };
+        state.tries = try_number;
+        state.required = None;
+        for (effect, planned) in state.effects.iter_mut().zip(&plan.steps[index].effects) {
+            effect.forget_if_refused();
+            if effect.landed() {
+                continue;
+            }
+            // Seen as absent with nothing in flight: the proof that a retry needs. What is harmless needs none.
+            let absent = effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
+            if absent || planned.effect.proof == Proof::Again {
+                effect.intent = None;
+            }
+            effect.seen = None;
         }
     }
 
