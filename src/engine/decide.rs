@@ -1,5 +1,6 @@
 //! What should be in flight now. Pure and total: for every state it names a task or the run has ended.
 
+use super::identity;
 use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
 use super::state::{EffectState, Flight, Process, RunState, Stage};
@@ -378,6 +379,9 @@ fn fresh(plan: &Plan, state: &RunState, s: usize, e: usize) -> Wanted {
                 && !state.handovers.contains_key(set)
             {
                 return Err((false, false, format!("there is no handover for {set}")));
+            }
+            if let Some(why) = identity::changed(plan, state, s, e, &seen.facts) {
+                return Err((false, false, why));
             }
             Ok(one(Task::Intend(s, e, false)))
         }

@@ -2,7 +2,9 @@
 
 pub mod decide;
 pub mod driver;
+mod identity;
 pub mod immediate;
+mod locks;
 pub mod perform;
 pub mod record;
 mod rollback;

@@ -1,6 +1,7 @@
 //! Turns one task into one record. The only place that waits; `failover` and `rehearse` share it.
 
 use super::decide::{Question, Task, substance};
+use super::locks;
 use super::record::{Choice, Purpose, Record};
 use super::state::{Flight, RunState};
 use super::survey;
@@ -230,7 +231,23 @@ async fn apply(
     let intent = if undo { effect.undo.as_ref() } else { effect.intent.as_ref() };
     let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
     let id = planned.effect.id.as_str();
+    let guarded = match (cursor.is_empty(), intent) {
+        (true, Some(intent)) => {
+            let aim = if undo { Aim::Restored(&intent.prior) } else { Aim::Applied };
+            locks::guard(cx, state, planned, aim, handover).await
+        }
+        _ => locks::Guard::Held,
+    };
+    let refused = match guarded {
+        locks::Guard::Held => None,
+        locks::Guard::Changed(why) => Some(Reply::refused(why)),
+        locks::Guard::Lost(what) => {
+            let (step, effect) = (step.id.clone(), planned.name.clone());
+            return Record::LockLost { what, step, effect, undo };
+        }
+    };
     let reply = match (permit, intent) {
+        _ if refused.is_some() => refused.unwrap_or_else(|| Reply::refused("")),
         (Some(permit), Some(intent)) if undo => {
             planned.action.undo(id, permit, &intent.prior, cx.world).await
         }

@@ -299,12 +299,17 @@ impl RunState {
 
     /// Whether a freeze of ours stands and its data set's pivot is not yet proved: the gap clock runs.
     pub fn gap_runs(&self, plan: &Plan) -> bool {
-        self.frozen_by_us(plan) && !self.passed(plan)
+        self.freeze_stands(plan, |_| true) && !self.passed(plan)
     }
 
-    fn frozen_by_us(&self, plan: &Plan) -> bool {
+    /// Whether a freeze of ours stands on this data set.
+    pub fn frozen_by_us(&self, plan: &Plan, set: &str) -> bool {
+        self.freeze_stands(plan, |frozen| frozen == set)
+    }
+
+    fn freeze_stands(&self, plan: &Plan, of: impl Fn(&str) -> bool) -> bool {
         plan.effects().any(|(s, e, planned)| {
-            planned.effect.freezes.is_some()
+            planned.effect.freezes.as_deref().is_some_and(&of)
                 && self.steps.get(s).and_then(|step| step.effects.get(e)).is_some_and(EffectState::stands)
         })
     }
@@ -397,7 +402,16 @@ impl RunState {
                     self.doubt_flights(false);
                 }
             }
-            Record::LockLost { what } => self.lock_lost = Some(what.clone()),
+            Record::LockLost { what, step, effect, undo } => {
+                self.lock_lost = Some(what.clone());
+                if let Some((s, e)) = find(plan, step, effect) {
+                    let state = &mut self.steps[s].effects[e];
+                    let intent = if *undo { &mut state.undo } else { &mut state.intent };
+                    if let Some(intent) = intent {
+                        intent.flight = Flight::Refused { why: format!("the lock on {what} was lost") };
+                    }
+                }
+            }
             Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
             Record::Surveyed { world, frozen, unknown, diverged, .. } => {
                 for set in diverged {

@@ -37,6 +37,12 @@ impl ClusterNow {
             .collect()
     }
 
+    /// Regions whose server could not be seen.
+    pub fn unseen(&self) -> Vec<&str> {
+        let unseen = self.members.iter().filter(|(_, facts)| facts.get().is_none());
+        unseen.map(|(region, _)| region.as_str()).collect()
+    }
+
     /// Whether a primary exists but none accepts writes by default.
     pub fn frozen(&self) -> bool {
         !self.primaries().is_empty() && self.writable().is_empty()
@@ -116,19 +122,15 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         let label =
             |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
         let writable = now.writable();
-        let seen = now.members.values().filter(|facts| facts.get().is_some()).count();
+        let unseen = now.unseen();
         let writes = match writable.as_slice() {
-            [] if seen == 0 => {
-                unknown = true;
-                "unknown".to_string()
-            }
-            [] if now.frozen() => "nowhere (FROZEN)".to_string(),
-            [] => "nowhere seen".to_string(),
+            [] if now.frozen() && unseen.is_empty() => "nowhere (FROZEN)".to_string(),
+            [] if now.frozen() => format!("nowhere seen (FROZEN; {} cannot be seen)", unseen.join(" and ")),
+            [] if unseen.is_empty() => "nowhere".to_string(),
+            [] => format!("unknown ({} cannot be seen)", unseen.join(" and ")),
             several => several.join(" and "),
         };
-        if writable.is_empty() && seen < now.members.len() && passed {
-            unknown = true;
-        }
+        unknown |= writable.is_empty() && !unseen.is_empty();
         parts.push(format!("{}: {writes}", label("writes")));
         let old = if passed { &plan.from } else { &plan.to };
         if let Some(facts) = now.members.get(old) {
@@ -151,8 +153,15 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                 }
             }
         }
-        if now.frozen() {
+        let ours = state.frozen_by_us(plan, name) && !passed;
+        if now.frozen() || (ours && writable.is_empty()) {
             frozen.push(name.clone());
+        }
+        if ours && writable.is_empty() && !now.frozen() {
+            notes.push(format!(
+                "this run froze {name} in {}, which cannot be seen now: writes are stopped there until the freeze is taken back",
+                plan.from
+            ));
         }
         if now.unprotected().is(|unprotected| *unprotected) {
             notes.push(format!("{name} is UNPROTECTED: no standby follows the primary"));

@@ -222,7 +222,7 @@ impl Model {
                 };
                 changes.push(tell(format!("{signal}: {what}"), true));
             }
-            Record::LockLost { what } => changes.push(tell(format!("the lock on {what} was lost"), true)),
+            Record::LockLost { what, .. } => changes.push(tell(format!("the lock on {what} was lost"), true)),
             Record::Turned { to, step, unknown, why } => {
                 if let Some(s) = plan.step_index(step) {
                     // Under its own line a step need not name itself.

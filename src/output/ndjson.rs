@@ -192,7 +192,9 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
             ("breached", json!({ "watch": watch, "silent": silent, "evidence": evidence }))
         }
         Record::Signalled { signal } => ("signalled", json!({ "signal": signal })),
-        Record::LockLost { what } => ("lock_lost", json!({ "what": what })),
+        Record::LockLost { what, step, effect, .. } => {
+            ("lock_lost", json!({ "what": what, "step": step, "effect": effect }))
+        }
         Record::Turned { to, step, unknown, why } => {
             ("turned", json!({ "to": to, "step": step, "unknown": unknown, "why": why }))
         }

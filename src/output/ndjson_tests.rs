@@ -28,7 +28,12 @@ fn samples() -> Vec<Record> {
         Record::Expired { allowed_ms: 30_000 },
         Record::Breached { watch: "errors".into(), silent: true, evidence: "no data".into() },
         Record::Signalled { signal: "SIGTERM".into() },
-        Record::LockLost { what: "orders in us-east".into() },
+        Record::LockLost {
+            what: "orders in us-east".into(),
+            step: "freeze".into(),
+            effect: "read_only".into(),
+            undo: false,
+        },
         turned(Turn::Pause, "warm", true, "why"),
         surveyed("writes: eu-west", &["note"]),
         ended(Verdict::Paused, "why", "writes: eu-west"),

@@ -21,7 +21,7 @@ use crate::runbook::{open_inventory, open_runbook};
 use crate::step::condition::Starts;
 use crate::step::testing::at_once;
 use crate::world::clock::{Clock as _, Moment};
-use crate::world::sim::{Sim, two_regions};
+use crate::world::sim::{Fault, Sim, two_regions};
 use crate::world::{Answer, World, ready};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,6 +63,8 @@ struct Trial {
     /// Whether a person can be asked about a pause.
     terminal: bool,
     calls: usize,
+    /// What happens to this changing call, counted from 1.
+    fault: Option<(usize, Fault)>,
     /// The call that sent the first message.
     told_at: Option<usize>,
     /// Writes that applications were told are committed.
@@ -110,6 +112,7 @@ impl Trial {
             person: Rc::new(Willing),
             terminal: false,
             calls: 0,
+            fault: None,
             told_at: None,
             told: Vec::new(),
         }
@@ -174,6 +177,9 @@ impl Trial {
                     let task = task.unwrap_or_else(|| panic!("stuck: {wanted:?} in {:#?}", self.state.stage));
                     let changes = matches!(task, Task::Apply(..));
                     self.calls += usize::from(changes);
+                    if changes && let Some((_, fault)) = self.fault.take_if(|(call, _)| *call == self.calls) {
+                        self.push(task, fault);
+                    }
                     let record = self.perform(&task.clone(), &permits);
                     if self.told_at.is_none() && !self.sim.notify.sent().is_empty() {
                         self.told_at = Some(self.calls);
@@ -188,6 +194,19 @@ impl Trial {
             self.check();
         }
         panic!("no end after {ENOUGH} moves: {:#?}", self.records.iter().rev().take(6).collect::<Vec<_>>());
+    }
+
+    /// The port of this task's next changing call meets the fault.
+    fn push(&self, task: &Task, fault: Fault) {
+        let Task::Apply(s, ..) = task else { unreachable!() };
+        let kind = self.plan.steps[*s].kind.as_str();
+        match kind.split('.').next() {
+            Some("postgres") => self.sim.postgres.faults.push(fault),
+            Some("dns") => self.sim.dns.faults.push(fault),
+            Some("cache") => self.sim.cache.faults.push(fault),
+            Some("notify") => self.sim.notify.faults.push(fault),
+            _ => panic!("no faults for {kind}"),
+        }
     }
 
     fn perform(&self, task: &Task, permits: &BTreeMap<(usize, usize, bool), Permit>) -> Record {

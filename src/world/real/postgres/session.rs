@@ -6,7 +6,7 @@ use crate::world::Member;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -134,6 +134,8 @@ pub struct Sessions {
     spares: RefCell<BTreeMap<Member, Vec<Spare>>>,
     /// Sessions that hold advisory locks.
     pub(super) locks: RefCell<BTreeMap<Member, Session>>,
+    /// Members whose lock could not be asked for.
+    pub(super) out_of_reach: RefCell<BTreeSet<Member>>,
 }
 
 impl Sessions {
@@ -144,6 +146,7 @@ impl Sessions {
             generations: RefCell::default(),
             spares: RefCell::default(),
             locks: RefCell::default(),
+            out_of_reach: RefCell::default(),
         }
     }
 
