@@ -157,6 +157,7 @@ impl Model {
                 let text = self.question(question);
                 let answer = match (yes, how.as_str()) {
                     _ if question.starts_with("paused:") => substance.replace('_', " "),
+                    (_, "gone") => "the terminal was closed".to_string(),
                     (_, "absent") => "nobody answered".to_string(),
                     (true, _) => "yes".to_string(),
                     (false, _) => "no".to_string(),
@@ -215,7 +216,11 @@ impl Model {
                 changes.push(tell(format!("watch {watch} {what}: {evidence}"), true));
             }
             Record::Signalled { signal } => {
-                let what = if self.state.signals > 1 {
+                let what = if matches!(self.state.stage, Stage::Paused { .. }) {
+                    "left as it is"
+                } else if matches!(self.state.stage, Stage::RollingBack { .. }) {
+                    "a rollback that was begun is brought to its end"
+                } else if self.state.signals > 1 {
                     "cancelling what is in flight, then looking"
                 } else {
                     "finishing what is in flight first; once more cancels it"

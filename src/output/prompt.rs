@@ -74,7 +74,9 @@ impl AtTerminal {
         turn.discard();
         let mut tries = TRIES;
         loop {
-            held.desk.write(&format!("{} ", self.invitation(asked).paint(self.style)));
+            let invitation: Vec<String> =
+                self.invitation(asked).into_iter().map(|line| line.paint(self.style)).collect();
+            held.desk.write(&format!("{} ", invitation.join("\n")));
             held.open = true;
             let typed = turn.line().await;
             held.open = false;
@@ -86,7 +88,7 @@ impl AtTerminal {
                 }
                 Typed::Gone => {
                     held.desk.write("\n");
-                    return self.answered(false, "absent", Choice::Leave);
+                    return self.answered(false, "gone", Choice::Leave);
                 }
             };
             match meaning {
@@ -110,7 +112,7 @@ impl AtTerminal {
     }
 
     fn answered(&self, yes: bool, how: &str, choice: Choice) -> Answered {
-        let by = if how == "absent" { String::new() } else { self.operator.clone() };
+        let by = if how == "gone" { String::new() } else { self.operator.clone() };
         Answered { yes, by, how: how.to_string(), choice }
     }
 
@@ -147,16 +149,23 @@ impl AtTerminal {
             .collect()
     }
 
-    fn invitation(&self, asked: &Asked) -> Text {
+    /// What can be typed; with room for the answer behind it.
+    fn invitation(&self, asked: &Asked) -> Vec<Text> {
+        let mut longest = 12;
         let text = match &asked.kind {
             AskedKind::Planned(AskKind::Item) => "done? y or n:".to_string(),
             AskedKind::Planned(AskKind::Confirm) => "go? yes or no:".to_string(),
-            AskedKind::Planned(AskKind::Typed(word)) => format!("to go on, type {word}; to stop, type no:"),
+            AskedKind::Planned(AskKind::Typed(word)) => {
+                longest = word.chars().count().max(3) + 2;
+                format!("to go on, type {word}; to stop, type no:")
+            }
             AskedKind::Adopt => "type adopt or stop:".to_string(),
             AskedKind::Paused { can_roll_back: true } => "type continue, roll back or leave:".to_string(),
             AskedKind::Paused { can_roll_back: false } => "type continue or leave:".to_string(),
         };
-        Text::of(Tone::Plain, "    ").and(Tone::Strong, text)
+        let room = self.width.clamp(20, 100).saturating_sub(4 + longest).max(12);
+        let lines = wrap(&text, room, 8, self.style).into_iter();
+        lines.map(|line| Text::of(Tone::Plain, "    ").and(Tone::Strong, line)).collect()
     }
 }
 
@@ -381,6 +390,6 @@ mod tests {
         ours.flush().unwrap();
         let consent = asked(typed());
         let answered = runtime.block_on(person.ask(&consent));
-        assert_eq!((answered.yes, answered.how.as_str()), (false, "absent"));
+        assert_eq!((answered.yes, answered.how.as_str()), (false, "gone"));
     }
 }

@@ -218,8 +218,10 @@ impl Screen {
         if lines.is_empty() {
             return;
         }
+        // Not through the drawing library: it fills lines with blanks, and a copied line would carry them.
+        let text = format!("{}\n", lines.join("\n"));
         // Nobody can be told that telling failed; the journal has it.
-        let _written = self.multi.println(lines.join("\n"));
+        let _written = self.multi.suspend(|| self.canvas.sink.write(&text));
     }
 
     fn draw(&mut self) {
