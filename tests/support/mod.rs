@@ -1,4 +1,5 @@
 //! What several tests need.
 
 pub mod pg;
+pub mod terminal;
 pub mod world;
