@@ -2,7 +2,7 @@
 //! completion into a record that is on disk before it is believed.
 
 use super::decide::{Task, Turning, decide};
-use super::perform::{Cx, Person, Progress, Times, perform};
+use super::perform::{Asked, Cx, Person, Progress, Times, perform};
 use super::record::{Record, Verdict};
 use super::state::{RunState, find};
 use crate::journal::chain::Line;
@@ -47,6 +47,8 @@ pub trait Reader {
     fn record(&self, line: &Line, record: &Record, state: &RunState);
     /// Something moved that is not journalled.
     fn progress(&self, progress: &Progress);
+    /// A question is open now, and nobody has answered it. Its answer is a record.
+    fn waiting(&self, asked: &Asked);
 }
 
 /// Requests to stop, one at a time.

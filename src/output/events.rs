@@ -47,7 +47,11 @@ const WORLD: Field =
 pub const COMMON: &[Field] = &[
     f("schema", "integer", "version of the events: 1"),
     f("event", "string", "name of the event"),
-    f("seq", "integer", "number of the journal's record that it comes from; for `progress`, of the last one"),
+    f(
+        "seq",
+        "integer",
+        "number of the journal's record that it comes from; for `progress` and `waiting`, of the last one",
+    ),
     f("at", "string", "time in UTC, RFC 3339 with milliseconds, on the clock of the host that runs mrctl"),
     f("run", "string", "identity of the run"),
 ];
@@ -120,6 +124,26 @@ pub const EVENTS: &[Event] = &[
         ],
     },
     Event {
+        name: "waiting",
+        when: "A question is open at the terminal; `at` says since when. It ends with `answered`, or is withdrawn by `signalled`, `expired` or `turned`. Never journalled.",
+        fields: &[
+            f("question", "string", "identity of the question, as in `answered`"),
+            f("kind", "string", "`item`, `confirm`, `consent` (the way to a pivot), `adopt` or `paused`"),
+            f("step", "string", "identity of the step that asks; empty for the run itself"),
+            TITLE,
+            SECTION,
+            f("role", "string", "role that should answer; may be empty"),
+            f("text", "string", "the question"),
+            f("facts", "array of strings", "facts that were read for it"),
+            f("answers", "array of strings", "what can be typed at the terminal"),
+            f(
+                "beforehand",
+                "array of strings",
+                "options that would have answered it, each by itself; none for what is only decided then and there",
+            ),
+        ],
+    },
+    Event {
         name: "answered",
         when: "A question was answered by a person, by an approval given beforehand, or by nobody in time.",
         fields: &[
@@ -131,7 +155,11 @@ pub const EVENTS: &[Event] = &[
             f("text", "string", "the question; empty for the run's own"),
             f("yes", "boolean", "whether it is a yes"),
             f("by", "string", "who"),
-            f("how", "string", "`terminal`, `approve`, `yes` or `absent`"),
+            f(
+                "how",
+                "string",
+                "`terminal`, `approve`, `yes`, `absent` (in time), or `gone`: the terminal was closed",
+            ),
             f("choice", "string or null", "after a pause: `continue`, `roll_back` or `leave`"),
         ],
     },
@@ -278,7 +306,7 @@ pub fn page() -> String {
          <!-- Made from the table in src/output/events.rs by its test; change it there. -->\n\n\
          `--output json` writes one JSON object a line to standard output, the same in a drill and for real. Standard error\n\
          stays for people. Each record of the journal gives one event; `step_started` and `step_ended` are derived from the\n\
-         record before them, and `progress` comes from no record at all.\n\n\
+         record before them, and `progress` and `waiting` come from no record at all.\n\n\
          Within one `schema`, events and fields are only added: ignore what you do not know. Times and counts are integers.\n\
          Control characters and characters that change the direction of text are written as `\\uXXXX`, so a line is safe to show.\n\n\
          ## Every event\n\n",

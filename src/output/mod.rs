@@ -21,6 +21,7 @@ pub mod streams;
 pub mod summary;
 pub mod table;
 pub mod terminal;
+pub mod waiting;
 pub mod words;
 
 pub use canvas::Canvas;
@@ -35,7 +36,7 @@ pub use sink::Sink;
 pub use streams::{Output, Style};
 
 use crate::engine::driver::Reader;
-use crate::engine::perform::Progress;
+use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::journal::chain::Line;
@@ -54,6 +55,12 @@ impl Reader for Readers {
     fn progress(&self, progress: &Progress) {
         for reader in &self.0 {
             reader.progress(progress);
+        }
+    }
+
+    fn waiting(&self, asked: &Asked) {
+        for reader in &self.0 {
+            reader.waiting(asked);
         }
     }
 }

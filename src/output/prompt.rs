@@ -5,6 +5,7 @@ use super::input::{Input, Typed};
 use super::paint::{Text, Tone, wrap};
 use super::streams::{Output, Style};
 use super::terminal::Desk;
+use crate::engine::driver::Reader;
 use crate::engine::perform::{Answered, Asked, AskedKind, Person};
 use crate::engine::record::Choice;
 use crate::plan::{AskKind, Plan};
@@ -18,6 +19,7 @@ const TRIES: usize = 5;
 /// The person at the terminal. Approvals given beforehand answer what they cover, except consent to a pivot: that is typed.
 pub struct AtTerminal {
     desk: Rc<dyn Desk>,
+    reader: Option<Rc<dyn Reader>>,
     input: Input,
     approvals: Approvals,
     operator: String,
@@ -50,6 +52,7 @@ impl AtTerminal {
     ) -> Self {
         Self {
             desk,
+            reader: None,
             input,
             approvals,
             operator,
@@ -59,6 +62,13 @@ impl AtTerminal {
             style: output.style,
             width: output.width,
         }
+    }
+
+    /// Tells readers when a question waits: whoever reads the events does not see the terminal.
+    #[must_use]
+    pub fn telling(mut self, reader: Rc<dyn Reader>) -> Self {
+        self.reader = Some(reader);
+        self
     }
 
     async fn put(&self, asked: &Asked) -> Answered {
@@ -72,6 +82,9 @@ impl AtTerminal {
         }
         // Only now can the question be read: what was typed before was not an answer to it.
         turn.discard();
+        if let Some(reader) = &self.reader {
+            reader.waiting(asked);
+        }
         let mut tries = TRIES;
         loop {
             let invitation: Vec<String> =

@@ -9,7 +9,7 @@ use super::sink::Sink;
 use super::streams::Style;
 use super::summary::ByHand;
 use crate::engine::driver::Reader;
-use crate::engine::perform::Progress;
+use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::journal::chain::Line;
@@ -174,6 +174,10 @@ impl Reader for Live {
     fn progress(&self, progress: &Progress) {
         // Only kept: it is drawn with the next beat, however many come before.
         self.screen().model.progress(progress);
+    }
+
+    fn waiting(&self, _asked: &Asked) {
+        // The question itself stands on the screen.
     }
 }
 
