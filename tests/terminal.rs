@@ -216,6 +216,28 @@ async fn a_terminal_that_is_closed_at_a_question_pauses_the_run_and_resume_ends_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_say_when_a_question_waits_at_the_terminal() {
+    let desk = Desk::up().await;
+    let events = desk.file("events.jsonl");
+    let runbook = desk.runbook(RUNBOOK);
+    let command = desk.command(&["failover", "--output", "json", "--runbook", &runbook]);
+    let mut terminal = Terminal::start_into(command, 24, 80, std::fs::File::create(&events).unwrap());
+    terminal.wait_for("done? y or n:", 1);
+    let waiting = until("the event", async || {
+        let text = std::fs::read_to_string(&events).unwrap();
+        let events = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        events.into_iter().find(|event| event["event"] == "waiting")
+    });
+    let waiting = waiting.await;
+    assert_eq!(waiting["text"], "The incident channel is open");
+    assert_eq!(waiting["answers"], serde_json::json!(["y", "n"]));
+    assert_eq!(waiting["beforehand"][0], "--approve role:commander");
+    terminal.type_line("n");
+    assert_eq!(terminal.ended(), 5, "{}", terminal.lines().text());
+    desk.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forty_columns_without_colour_are_enough() {
     let desk = Desk::up().await;
     let mut command = desk.command(&["failover", "--runbook", &desk.runbook(RUNBOOK)]);
@@ -258,6 +280,8 @@ async fn a_failover_asks_refuses_a_wrong_consent_and_ends_with_a_summary_that_ca
             "Support has been told",
             "that is not us-east; nothing was changed",
             "Promote orders in us-east",
+            "certificate good for",
+            "sent to ops (200",
             "COMPLETED  exit code 0",
             "writes stopped",
             "writes: us-east",

@@ -192,6 +192,17 @@ impl Model {
                     effect: effect.clone(),
                     evidence: said.clone(),
                 });
+                let proves = |(s, e): (usize, usize)| {
+                    plan.steps[s].effects[e].effect.proof == crate::step::Proof::Reply
+                };
+                if !undo
+                    && matches!(reply, Reply::Acknowledged { .. })
+                    && find(&plan, step, effect).is_some_and(proves)
+                    && let Some(row) = self.row(step)
+                {
+                    // Nothing can be looked at afterwards: what the call said is all that there is.
+                    row.evidence.clone_from(&said);
+                }
                 match reply {
                     Reply::Refused { .. } | Reply::Lost { .. } => {
                         let what = if *undo { "taking back " } else { "" };

@@ -51,9 +51,18 @@ impl Lines {
 impl Terminal {
     /// Starts a program in a terminal of this size.
     pub fn start(command: std::process::Command, rows: u16, columns: u16) -> Self {
+        Self::of(Command::from(command), rows, columns)
+    }
+
+    /// Starts a program in a terminal, except that its data go to a file.
+    pub fn start_into(command: std::process::Command, rows: u16, columns: u16, data: std::fs::File) -> Self {
+        Self::of(Command::from(command).stdout(data), rows, columns)
+    }
+
+    fn of(command: Command, rows: u16, columns: u16) -> Self {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();
-        let child = Command::from(command).spawn(pts).unwrap();
+        let child = command.spawn(pts).unwrap();
         let pty = Arc::new(pty);
         let parser = vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), KEPT);
         let seen = Arc::new(Seen {
