@@ -216,6 +216,33 @@ async fn a_terminal_that_is_closed_at_a_question_pauses_the_run_and_resume_ends_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_prints_without_end_floods_neither_the_screen_nor_the_memory() {
+    let desk = Desk::up().await;
+    let (printed, go) = (desk.file("printed"), desk.file("go"));
+    // Ten thousand lines, then 200 MB in one line.
+    let script = format!(
+        "seq -f 'line %g of many' 10000; head -c 200000000 /dev/zero | tr '\\0' x; touch {}; while [ ! -e {} ]; do sleep 0.02; done",
+        printed.display(),
+        go.display()
+    );
+    let text = format!(
+        "mrctl: 1\nname: loud\ntitle: Loud\nsteps:\n  - id: loud\n    exec:\n      command: [sh, -c, {}]\n      effect: prints\n",
+        serde_json::to_string(&script).unwrap()
+    );
+    let mut terminal = desk.failover(&desk.runbook(&text));
+    desk.made("printed").await;
+    let most = terminal.peak_memory_kib();
+    assert!(most < 150_000, "{most} KiB");
+    desk.open("go");
+    assert_eq!(terminal.ended(), 0, "{}", terminal.lines().text());
+    let lines = terminal.lines();
+    assert!(lines.lines.len() < 60, "{}", lines.text());
+    assert!(terminal.written() < 100_000, "{} bytes", terminal.written());
+    nothing_wraps(&lines);
+    desk.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_say_when_a_question_waits_at_the_terminal() {
     let desk = Desk::up().await;
     let events = desk.file("events.jsonl");

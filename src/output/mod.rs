@@ -70,6 +70,8 @@ mod model_tests;
 #[cfg(test)]
 mod ndjson_tests;
 #[cfg(test)]
+mod readability_tests;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod screen_tests;

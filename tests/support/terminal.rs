@@ -108,6 +108,18 @@ impl Terminal {
         everything(&mut self.seen.parser.lock().unwrap(), self.columns)
     }
 
+    /// How many bytes were written to the terminal.
+    pub fn written(&self) -> usize {
+        self.seen.raw.lock().unwrap().len()
+    }
+
+    /// The most memory that the program has had, in KiB (proc_pid_status(5), `VmHWM`).
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+    }
+
     /// Whether colours were used.
     pub fn coloured(&self) -> bool {
         let raw = String::from_utf8_lossy(&self.seen.raw.lock().unwrap()).into_owned();
