@@ -3,8 +3,9 @@
 
 use crate::lab::{Folder, lab, program};
 use crate::support::pg::until;
+use crate::support::picture::svg;
 use crate::support::terminal::{Lines, Terminal};
-use mrctl::lab::{Fault, Lab, Region, Role};
+use mrctl::lab::{Fault, Lab, Load, LoadOptions, Region, Role};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -318,5 +319,42 @@ async fn a_failover_asks_refuses_a_wrong_consent_and_ends_with_a_summary_that_ca
     );
     nothing_wraps(&lines);
     assert!(terminal.coloured());
+    desk.lab.down().await.unwrap();
+}
+
+/// Not a test of the program: `scripts/picture` draws the picture of the README with it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "draws a picture; run scripts/picture"]
+async fn the_picture_of_the_readme() {
+    let desk = Desk::up().await;
+    let typed = ["failover", "--runbook", "runbooks/postgres-planned-failover.yaml"];
+    // Short, so that the path of the journal fits into a line.
+    let state = tempfile::Builder::new().prefix("mrctl-").tempdir().unwrap();
+    let mut command = Command::new(program());
+    command.args(typed).current_dir(env!("CARGO_MANIFEST_DIR")).env_clear();
+    command.env("MRCTL_INVENTORY", desk.lab.inventory()).env("MRCTL_STATE_DIR", state.path());
+    command
+        .env("PATH", "/usr/bin:/bin")
+        .env("USER", "ada")
+        .env("LANG", "C.UTF-8")
+        .env("TERM", "xterm-256color");
+    let load = Load::start(&desk.lab, &LoadOptions::default()).unwrap();
+    load.wait_for(30, std::time::Duration::from_secs(30)).await.unwrap();
+    let mut terminal = Terminal::start(command, 90, 80);
+    for answer in 1..=2 {
+        terminal.wait_for("done? y or n:", answer);
+        terminal.type_line("y");
+    }
+    terminal.wait_for(CONSENT, 1);
+    terminal.type_line("us-east");
+    assert_eq!(terminal.ended(), 0, "{}", terminal.lines().text());
+    let typed = format!("mrctl {}", typed.join(" "));
+    let title = "A planned failover of the lab, from the first question to the verdict";
+    let picture = terminal.with_screen(|screen| svg(screen, &typed, "Move orders from", title));
+    assert!(picture.len() < 60_000, "{} bytes", picture.len());
+    if let Some(path) = std::env::var_os("MRCTL_PICTURE") {
+        std::fs::write(path, picture).unwrap();
+    }
+    load.stop().await.unwrap();
     desk.lab.down().await.unwrap();
 }

@@ -222,6 +222,8 @@ fn certificate(facts: &Facts) -> String {
     match days {
         None => String::new(),
         Some(1) => ", certificate good for 1 day".into(),
+        // An exact number would be no news.
+        Some(730..) => ", certificate good for years".into(),
         Some(days) => format!(", certificate good for {days} days"),
     }
 }
