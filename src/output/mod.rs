@@ -5,6 +5,7 @@ pub mod checklist;
 pub mod events;
 pub mod given;
 pub mod input;
+pub mod meaning;
 pub mod measure;
 pub mod model;
 pub mod ndjson;

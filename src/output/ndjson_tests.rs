@@ -122,7 +122,7 @@ fn every_record_gives_its_event_with_exactly_the_documented_fields() {
     assert_eq!(names.union(&derived).copied().collect::<BTreeSet<_>>(), documented);
     for event in EVENTS {
         let wanted: BTreeSet<String> =
-            COMMON.iter().chain(event.fields).map(|field| field.name.to_string()).collect();
+            COMMON.iter().chain(event.fields()).map(|field| field.name.to_string()).collect();
         assert_eq!(seen.get(event.name), Some(&wanted), "{}", event.name);
     }
 }
