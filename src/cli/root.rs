@@ -140,7 +140,7 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
             ExitCode::Completed
         }
         command => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
             match runtime {
                 Ok(runtime) => {
                     let code = runtime.block_on(connected(setup, command));

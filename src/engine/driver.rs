@@ -80,8 +80,8 @@ pub struct Driver<S: Storage> {
     pub world: World,
     /// Where records go.
     pub journal: S,
-    /// What was folded so far.
-    pub state: RunState,
+    /// What was folded so far. Shared with the tasks in flight, each of which sees it as it was when the task began.
+    pub state: Rc<RunState>,
     /// What `at_start(…)` refers to.
     pub starts: Rc<Starts>,
     /// Whoever answers.
@@ -112,7 +112,7 @@ impl<S: Storage> Driver<S> {
         redactor: Redactor,
     ) -> Result<Self, DriveError> {
         let mut driver = Self {
-            state: RunState::new(&plan),
+            state: Rc::new(RunState::new(&plan)),
             plan,
             world,
             journal,
@@ -132,7 +132,7 @@ impl<S: Storage> Driver<S> {
 
     fn fold(&mut self, line: &Line, record: &Record) {
         self.time(Moment(line.at), record);
-        self.state.fold(&self.plan, record);
+        Rc::make_mut(&mut self.state).fold(&self.plan, record);
     }
 
     /// Notes the moments that clocks and messages refer to.
@@ -233,7 +233,7 @@ impl<S: Storage> Driver<S> {
                 let (handle, registration) = future::AbortHandle::new_pair();
                 let (plan, world, starts) = (&plan, &world, &starts);
                 let (person, progress) = (&person, &progress);
-                let (state, times, own) = (self.state.clone(), self.times, task.clone());
+                let (state, times, own) = (Rc::clone(&self.state), self.times, task.clone());
                 let future = async move {
                     let cx = Cx { plan, world, starts, person: &**person, progress, times: &times };
                     let record = perform(&cx, &own, &state, permit.as_deref()).await;

@@ -273,6 +273,8 @@ impl Server {
     /// Ends it as the signal says and waits for the end.
     fn end(&self, signal: Signal) {
         self.signal(signal);
+        // A test that stopped it and then failed must not hang here.
+        self.signal(Signal::CONT);
         if let Some(mut child) = self.process.lock().unwrap().take() {
             let _ = child.wait();
         }

@@ -34,9 +34,11 @@ async fn identified(
     system: &str,
     primary: bool,
 ) -> Result<Session, Reply> {
-    let session = connections.for_change(at, &permit.session()).await.map_err(|trouble| failed(&trouble))?;
-    let seen =
-        session.value(sql::IDENTITY, CALL).await.map_err(|trouble| Reply::refused(trouble.to_string()))?;
+    // Nothing was changed yet, whatever the trouble.
+    let (session, seen) = connections
+        .for_change(at, &permit.session(), sql::IDENTITY)
+        .await
+        .map_err(|trouble| Reply::refused(trouble.to_string()))?;
     let seen = seen.unwrap_or_default();
     match seen.split_once(' ') {
         Some((found, _)) if found != system => Err(Reply::refused(format!(
@@ -134,9 +136,10 @@ pub(super) async fn promote(
     at: &Member,
     handover: &Handover,
 ) -> Reply {
-    let session = match connections.for_change(at, &permit.session()).await {
+    // Renamed and answered before the promotion is sent.
+    let (session, _) = match connections.for_change(at, &permit.session(), sql::NOTHING).await {
         Ok(session) => session,
-        Err(trouble) => return failed(&trouble),
+        Err(trouble) => return Reply::refused(trouble.to_string()),
     };
     let reply = match session.value(&sql::promote(handover), CALL).await {
         Ok(Some(said)) if said == "sent" => Reply::acknowledged("promotion requested"),
