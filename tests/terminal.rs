@@ -266,6 +266,32 @@ async fn events_say_when_a_question_waits_at_the_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_vanishes_without_a_signal_is_no_answer_either() {
+    let desk = Desk::up().await;
+    desk.open("go");
+    let (runbook, code) = (slow_runbook(&desk), desk.file("code"));
+    let mrctl = desk.command(&["failover", "--runbook", &runbook]);
+    // As under a shell: the hangup goes to the leader of the session alone, and mrctl only finds that nobody can be read any more.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; \"$@\"; echo $? > \"$CODE\"", "sh"]).arg(mrctl.get_program());
+    shell.args(mrctl.get_args()).env_clear().env("CODE", &code);
+    shell.envs(mrctl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = Terminal::start(shell, 24, 80);
+    terminal.wait_for(CONSENT, 1);
+    terminal.close();
+    let code = until("the exit code", async || {
+        std::fs::read_to_string(&code).ok().filter(|text| text.ends_with('\n'))
+    });
+    assert_eq!(code.await.trim(), "4");
+    assert!(desk.file("applied").exists(), "taken back, though nobody said so");
+    let runs = std::fs::read_dir(desk.folder.path().join("state-of-tests/runs")).unwrap();
+    let journal =
+        std::fs::read_to_string(runs.flatten().next().unwrap().path().join("journal.jsonl")).unwrap();
+    assert!(journal.contains("\"how\":\"gone\""), "it was a signal after all: {journal}");
+    desk.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forty_columns_without_colour_are_enough() {
     let desk = Desk::up().await;
     let mut command = desk.command(&["failover", "--runbook", &desk.runbook(RUNBOOK)]);

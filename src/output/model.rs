@@ -8,7 +8,7 @@ use super::measure::Measures;
 pub use super::rows::{Change, Ending, Phase, Row, UndoRow};
 use crate::engine::perform::Progress;
 use crate::engine::record::{Purpose, Record, Turn};
-use crate::engine::state::{RunState, Stage, find};
+use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::plan::Plan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -231,6 +231,8 @@ impl Model {
                     "left as it is"
                 } else if matches!(self.state.stage, Stage::RollingBack { .. }) {
                     "a rollback that was begun is brought to its end"
+                } else if !self.in_flight() {
+                    "stopping here"
                 } else if self.state.signals > 1 {
                     "cancelling what is in flight, then looking"
                 } else {
@@ -283,6 +285,14 @@ impl Model {
         self.ending = None;
         self.notes.clear();
         self.undoing = None;
+    }
+
+    /// Whether a call is under way, or may be.
+    fn in_flight(&self) -> bool {
+        let effects = self.state.steps.iter().flat_map(|step| &step.effects);
+        effects.flat_map(|effect| [&effect.intent, &effect.undo]).flatten().any(|intent| {
+            matches!(intent.flight, Flight::InFlight { .. } | Flight::InDoubt { .. } | Flight::Acknowledged)
+        })
     }
 
     fn row(&mut self, step: &str) -> Option<&mut Row> {
