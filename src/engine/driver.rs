@@ -3,7 +3,7 @@
 
 use super::decide::{Task, decide};
 use super::immediate::{Immediate, immediate};
-use super::perform::{Cx, Person, Progress, perform};
+use super::perform::{Asked, Cx, Person, Progress, perform};
 use super::record::{Record, Verdict};
 use super::state::RunState;
 use super::times::Times;
@@ -48,6 +48,8 @@ pub trait Reader {
     fn record(&self, line: &Line, record: &Record, state: &RunState);
     /// Something moved that is not journalled.
     fn progress(&self, progress: &Progress);
+    /// A question is open now, and nobody has answered it. Its answer is a record.
+    fn waiting(&self, asked: &Asked);
 }
 
 /// Requests to stop, one at a time.

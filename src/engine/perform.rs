@@ -63,7 +63,7 @@ pub struct Answered {
     pub yes: bool,
     /// Who.
     pub by: String,
-    /// How: `terminal`, `approve`, `yes`, `absent`.
+    /// How: `terminal`, `approve`, `yes`, `absent`, or `gone`: the terminal was closed while it was open.
     pub how: String,
     /// For a pause: what was chosen.
     pub choice: Choice,

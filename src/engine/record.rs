@@ -163,7 +163,7 @@ pub enum Record {
         yes: bool,
         /// Who.
         by: String,
-        /// How: `terminal`, `approve`, `yes`, `absent`.
+        /// How: `terminal`, `approve`, `yes`, `absent`, or `gone`: the terminal was closed while it was open.
         how: String,
         /// What the consent covers: the substance of the facts that were shown.
         substance: String,

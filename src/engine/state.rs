@@ -327,7 +327,6 @@ impl RunState {
             Record::Opened { terminal, choice, .. } => {
                 self.process = Process::Driving { terminal: *terminal };
                 self.verdict = None;
-                self.signals = 0;
                 self.doubt_everything(plan);
                 self.choose(plan, *choice);
             }
@@ -396,12 +395,7 @@ impl RunState {
                 silent: *silent,
                 evidence: evidence.clone(),
             }),
-            Record::Signalled { .. } => {
-                self.signals += 1;
-                if self.signals > 1 {
-                    self.doubt_flights(false);
-                }
-            }
+            Record::Signalled { signal } => self.asked_to_stop(signal == "SIGINT"),
             Record::LockLost { what, step, effect, undo } => {
                 self.lock_lost = Some(what.clone());
                 if let Some((s, e)) = find(plan, step, effect) {
@@ -519,7 +513,25 @@ impl RunState {
         }
     }
 
+    /// `again`: asking a second time cancels what is in flight. Only Ctrl-C does; a closing terminal may send more than one SIGHUP.
+    fn asked_to_stop(&mut self, again: bool) {
+        if matches!(self.stage, Stage::Paused { .. }) {
+            // The question what to do is open: whoever asks to stop now wants to leave.
+            let leave = AnswerState { yes: false, substance: "leave".into(), absent: false };
+            self.answers.insert("paused:stop".into(), leave);
+        }
+        self.signals = if again { self.signals + 1 } else { self.signals.max(1) };
+        if again && self.signals > 1 {
+            self.doubt_flights(false);
+        }
+    }
+
     fn answered(&mut self, plan: &Plan, question: &str, yes: bool, how: &str, substance: &str) {
+        if how == "gone" {
+            // The terminal was closed while the question was open: that is no answer to it.
+            self.asked_to_stop(false);
+            return;
+        }
         if let Some(rest) = question.strip_prefix("adopt:") {
             if let Some((step, effect)) = rest.split_once('/')
                 && let Some((s, e)) = find(plan, step, effect)
@@ -556,6 +568,8 @@ impl RunState {
     fn doubt_everything(&mut self, plan: &Plan) {
         self.doubt_flights(true);
         self.breaches.clear();
+        // Whoever goes on is not stopped again by what was asked before.
+        self.signals = 0;
         self.lock_lost = None;
         self.survey = None;
         self.gap_expired = false;

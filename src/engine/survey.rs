@@ -185,11 +185,15 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         let label = if plan.records.len() > 1 { format!("traffic of {name}") } else { "traffic".to_string() };
         parts.push(format!("{label}: {}", words.join(" or ")));
     }
+    // A change that cannot be taken back (a warmed cache) does not make a rollback possible.
+    let undoable = plan
+        .effects()
+        .any(|(s, e, planned)| planned.effect.class == Class::Undoable && state.steps[s].effects[e].stands());
     let undo = if passed {
         "not possible"
     } else if state.armed(plan) {
         "not while the promotion is armed"
-    } else if state.changed() {
+    } else if undoable {
         "possible"
     } else {
         "nothing to undo"

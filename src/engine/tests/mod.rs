@@ -50,6 +50,9 @@ impl Person for Willing {
     }
 }
 
+/// Something that others do.
+type Event = Box<dyn FnOnce(&Trial)>;
+
 /// One run in one world.
 struct Trial {
     plan: Plan,
@@ -65,6 +68,8 @@ struct Trial {
     calls: usize,
     /// What happens to this changing call, counted from 1.
     fault: Option<(usize, Fault)>,
+    /// What happens in the world right after this record, counted from 1.
+    event: Option<(usize, Event)>,
     /// The call that sent the first message.
     told_at: Option<usize>,
     /// Writes that applications were told are committed.
@@ -113,9 +118,15 @@ impl Trial {
             terminal: false,
             calls: 0,
             fault: None,
+            event: None,
             told_at: None,
             told: Vec::new(),
         }
+    }
+
+    /// Lets something happen in the world right after this record.
+    fn at(&mut self, record: usize, event: impl FnOnce(&Self) + 'static) {
+        self.event = Some((record, Box::new(event)));
     }
 
     /// A record as the driver writes it: on disk, read back, folded; and what a reader folds is the same.
@@ -158,6 +169,9 @@ impl Trial {
         for _ in 0..ENOUGH {
             if kill == Kill::Record(self.records.len()) {
                 return None;
+            }
+            if let Some((_, event)) = self.event.take_if(|(record, _)| *record == self.records.len()) {
+                event(self);
             }
             if let Some(verdict) = self.state.verdict {
                 return Some(verdict);
@@ -252,6 +266,18 @@ impl Trial {
     /// The world line of the last survey.
     fn world_line(&self) -> String {
         self.state.survey.as_ref().map(|survey| survey.world.clone()).unwrap_or_default()
+    }
+
+    /// The journal as a file.
+    fn text(&self) -> String {
+        let mut prev = crate::journal::chain::GENESIS.to_owned();
+        let mut text = String::new();
+        for line in &self.journal.lines {
+            text += &crate::journal::chain::write(line.seq, line.at, &prev, line.body.clone()).0;
+            text.push('\n');
+            prev.clone_from(&line.hash);
+        }
+        text
     }
 
     /// The records, a line each, for failures.
