@@ -286,11 +286,22 @@ pub struct Sessions {
     pub writing: u32,
     /// Superusers among the clients: `pg_signal_backend` may not end them.
     pub superusers: u32,
-    /// Apply workers of subscriptions and other workers that ignore the freeze.
+    /// Apply workers of subscriptions, which ignore the freeze: those that run, and those that will as soon as their publisher
+    /// answers again (enabled subscriptions).
     pub workers: u32,
 }
 
 impl Sessions {
+    /// Why a freeze would not hold: workers that take no notice of it (measured: their rows arrive on a read-only server).
+    pub fn ignore_freeze(&self) -> Option<String> {
+        (self.workers > 0).then(|| {
+            format!(
+                "apply workers of {} subscriptions ignore the freeze: disable the subscriptions",
+                self.workers
+            )
+        })
+    }
+
     /// Number of client sessions.
     pub fn total(&self) -> u32 {
         self.clients.iter().map(|(_, count)| count).sum()

@@ -7,7 +7,7 @@ use crate::step::contract::{
     Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
 };
 use crate::step::scope::Scope;
-use crate::world::postgres::{Altered, Change, Handover, ServerFacts};
+use crate::world::postgres::{Altered, Change, Handover, ServerFacts, Sessions};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,10 @@ impl Freeze {
                 through.join(", ")
             ));
         }
-        let clients = source.sessions.get().map_or(0, |sessions| sessions.total());
+        if let Some(why) = source.sessions.get().and_then(Sessions::ignore_freeze) {
+            return Judgement::blocked(why);
+        }
+        let clients = source.sessions.get().map_or(0, Sessions::total);
         Judgement::not_reached(format!("writable, {clients} client sessions"))
     }
 
@@ -97,11 +100,8 @@ impl Freeze {
         if !primary.prepared.is_empty() {
             return Judgement::blocked(format!("prepared transactions: {}", primary.prepared.join(", ")));
         }
-        if sessions.workers > 0 {
-            return Judgement::blocked(format!(
-                "{} apply workers of subscriptions ignore the freeze: disable the subscriptions",
-                sessions.workers
-            ));
+        if let Some(why) = sessions.ignore_freeze() {
+            return Judgement::blocked(why);
         }
         if sessions.older == 0 && sessions.writing == 0 {
             return Judgement::reached("frozen: no session from before, no writing transaction");

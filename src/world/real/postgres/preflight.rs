@@ -46,7 +46,7 @@ const STATEMENT: &str = "SELECT json_build_object(\
  'commit', current_setting('synchronous_commit'),\
  'prepared', (SELECT coalesce(json_agg(gid), '[]'::json) FROM pg_prepared_xacts),\
  'slots', (SELECT coalesce(json_agg(slot_name || ' (' || slot_type || ')'), '[]'::json) FROM pg_replication_slots WHERE slot_type = 'logical'),\
- 'subscriptions', (SELECT coalesce(json_agg(subname), '[]'::json) FROM pg_stat_subscription WHERE pid IS NOT NULL),\
+ 'subscriptions', (SELECT coalesce(json_agg(subname ORDER BY subname), '[]'::json) FROM pg_subscription WHERE subenabled),\
  'managers', (SELECT coalesce(json_agg(DISTINCT m), '[]'::json) FROM (\
    SELECT application_name AS m FROM pg_stat_activity WHERE application_name ILIKE 'patroni%' OR application_name ILIKE 'repmgr%' OR application_name ILIKE 'pg_auto%' \
    UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname IN ('repmgr', 'pgautofailover')) x),\
@@ -73,7 +73,7 @@ struct Raw {
     commit: String,
     prepared: Vec<String>,
     slots: Vec<String>,
-    subscriptions: Vec<Option<String>>,
+    subscriptions: Vec<String>,
     managers: Vec<String>,
     overrides: Vec<String>,
     attached: Vec<String>,
@@ -254,12 +254,11 @@ fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
             "reset it: the promoted server would refuse writes",
         );
     } else {
-        let names: Vec<String> = raw.subscriptions.iter().flatten().cloned().collect();
         check(
             "subscriptions",
-            names.is_empty(),
+            raw.subscriptions.is_empty(),
             true,
-            none(&names),
+            none(&raw.subscriptions),
             "their apply workers ignore the freeze: disable them",
         );
         check(
