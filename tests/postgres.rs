@@ -1,8 +1,12 @@
 //! What is true of real servers, and that the real port sees it so.
 
 mod freeze;
+mod lag;
 mod look;
+mod loss;
 mod positions;
 mod preflight;
 mod probe;
 mod promote;
+mod rewind;
+mod workers;

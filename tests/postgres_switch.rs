@@ -192,10 +192,7 @@ async fn a_clean_stop_hands_over_and_the_old_primary_can_come_back_without_a_rew
     assert_eq!(pair.standby.sql("SELECT count(*) FROM orders").await, "1000");
     pair.primary.reap();
     // Right after, as a standby of the new primary: nothing was written that it would have to forget.
-    let upstream = format!("primary_conninfo = 'host=127.0.0.1 port={} user=postgres'\n", pair.standby.port);
-    std::fs::write(pair.primary.data.join("standby.signal"), "").unwrap();
-    let config = std::fs::read_to_string(pair.primary.data.join("postgresql.conf")).unwrap();
-    std::fs::write(pair.primary.data.join("postgresql.conf"), config + &upstream).unwrap();
+    pair.primary.follow(&pair.standby);
     pair.primary.start_again("").await;
     until("it follows", || async {
         let sql = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming' AND received_tli = 2";

@@ -3,6 +3,7 @@
 use super::pg::PATIENCE;
 use super::world::{RUN, permit, source, target};
 use mrctl::step::postgres::catch_up::CatchUp;
+use mrctl::step::postgres::check_lag::CheckLag;
 use mrctl::step::postgres::freeze::Freeze;
 use mrctl::step::postgres::preflight::Preflight;
 use mrctl::step::postgres::promote::Promote;
@@ -33,6 +34,11 @@ pub fn catch_up() -> CatchUp {
 
 pub fn promote() -> Promote {
     kind(json!({ "pair": both(), "keep": [] }))
+}
+
+/// At most this many bytes behind.
+pub fn check_lag(max_bytes: u64) -> CheckLag {
+    kind(json!({ "pair": both(), "max_bytes": max_bytes }))
 }
 
 pub fn preflight() -> Preflight {

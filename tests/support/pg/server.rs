@@ -166,6 +166,30 @@ impl Server {
         }
     }
 
+    /// `pg_rewind` of this stopped server to a running one: whether it ended well, and what it said.
+    pub fn rewind(&self, to: &Self) -> (bool, String) {
+        // It writes over every file, also over those that the tests wrote.
+        if let Some((user, group)) = account() {
+            for entry in std::fs::read_dir(&self.data).unwrap().flatten() {
+                std::os::unix::fs::chown(entry.path(), Some(user), Some(group)).unwrap();
+            }
+        }
+        let output = command("pg_rewind")
+            .arg(format!("--target-pgdata={}", self.data.display()))
+            .arg(format!("--source-server=host=127.0.0.1 port={} user=postgres dbname=postgres", to.port))
+            .output()
+            .expect("pg_rewind starts");
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (output.status.success(), said.concat())
+    }
+
+    /// Makes it a standby of another one when it starts again.
+    pub fn follow(&self, upstream: &Self) {
+        std::fs::write(self.data.join("standby.signal"), "").unwrap();
+        let line = format!("primary_conninfo = 'host=127.0.0.1 port={} user=postgres'\n", upstream.port);
+        super::template::append(&self.data.join("postgresql.conf"), &line);
+    }
+
     /// A fast shutdown, with a shutdown checkpoint.
     pub fn stop_cleanly(&self) {
         self.end(Signal::INT);
