@@ -1,8 +1,10 @@
 //! The promotion: refused until everything is so, and believed only when seen.
 
+use crate::support::kinds::{catch_up, freeze as frozen, judge, promote, step};
 use crate::support::pg::{Pair, Wishes, signal};
 use crate::support::port::{acknowledged, bad, facts, freeze, handover, promoted, refused, said};
-use crate::support::world::{permit, postgres, source, target};
+use crate::support::world::{permit, postgres, source, target, world};
+use mrctl::step::{Remark, Standing};
 use mrctl::world::postgres::{Handover, HandoverBy, Postgres as _};
 
 #[tokio::test]
@@ -102,4 +104,35 @@ async fn a_recovery_target_is_found_and_refused() {
     assert!(refused(&reply) && said(&reply).contains("recovery target"), "{reply:?}");
     assert!(bad(&port, &target()).await.contains(&"recovery_target".to_string()));
     assert!(!pair.standby.ended());
+}
+
+#[tokio::test]
+async fn f7_a_promotion_that_was_said_to_have_failed_happens_later() {
+    let pair = Pair::start().await;
+    let world = world(postgres(&pair));
+    let mut handover = None;
+    step(&world, &frozen(), &mut handover).await.unwrap();
+    step(&world, &catch_up(), &mut handover).await.unwrap();
+    let startup = pair.standby.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'").await;
+    signal(&startup, rustix::process::Signal::STOP);
+    // The trap: the server says no, and means not yet.
+    assert_eq!(pair.standby.sql("SELECT pg_promote(true, 1)").await, "f");
+    let judged = judge(&world, &promote(), "promote", handover.as_ref()).await.1;
+    assert_eq!(judged.standing, Standing::NotReached, "{}", judged.evidence);
+    signal(&startup, rustix::process::Signal::CONT);
+    promoted(&*world.postgres).await;
+    // F8: a second call is an error, and no failure.
+    let again = pair.standby.client("postgres").await.batch_execute("SELECT pg_promote(true, 1)").await;
+    assert_eq!(again.unwrap_err().code().map(|code| code.code()), Some("55000"));
+    let judged = judge(&world, &promote(), "promote", handover.as_ref()).await.1;
+    assert_eq!(judged.standing, Standing::Reached, "{}", judged.evidence);
+    // F9: the old primary would take writes; only the freeze holds it.
+    pair.primary
+        .client("app")
+        .await
+        .batch_execute("BEGIN READ WRITE; INSERT INTO orders (note) VALUES ('split'); COMMIT")
+        .await
+        .unwrap();
+    let judged = judge(&world, &promote(), "promote", handover.as_ref()).await.1;
+    assert_eq!(judged.remark, Some(Remark::Divergence), "{}", judged.evidence);
 }

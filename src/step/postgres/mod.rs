@@ -2,6 +2,7 @@
 
 pub mod catch_up;
 pub mod check_lag;
+pub mod control_data;
 pub mod freeze;
 pub mod preflight;
 pub mod promote;
