@@ -9,4 +9,5 @@ mod preflight;
 mod probe;
 mod promote;
 mod rewind;
+mod stop;
 mod workers;

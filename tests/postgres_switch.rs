@@ -1,12 +1,10 @@
 //! The kinds that move a writer, against real servers, while applications write.
 
-use crate::support::kinds::{both, catch_up, freeze, judge, kind, preflight, promote, step, verify};
+use crate::support::kinds::{catch_up, freeze, judge, preflight, promote, step, verify};
 use crate::support::pg::{Pair, Wishes, until};
 use crate::support::world::{RUN, permit, postgres, source, target, world};
-use mrctl::step::postgres::stop::Stop;
 use mrctl::step::{Aim, Kind, Sight, Standing};
 use mrctl::world::Reply;
-use serde_json::json;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -165,38 +163,4 @@ async fn commits_on_the_old_primary_after_the_promotion_are_divergence() {
         .unwrap();
     let judged = judge(&world, &promote(), "promote", handover.as_ref()).await.1;
     assert_eq!(judged.remark, Some(mrctl::step::Remark::Divergence), "{}", judged.evidence);
-}
-
-/// A stop by the operator's own command, with the proof that the control file gives.
-#[tokio::test]
-async fn a_clean_stop_hands_over_and_the_old_primary_can_come_back_without_a_rewind() {
-    let pair = Pair::start().await;
-    let mut world = world(postgres(&pair));
-    world.exec = Rc::new(mrctl::world::real::exec::RealExec::new(mrctl::world::real::exec::Settings {
-        variables: Rc::new(|_| None),
-        redactor: Default::default(),
-        environment: "test".into(),
-    }));
-    let command = |argv: serde_json::Value| json!({ "argv": argv, "env": { "LC_ALL": "C" }, "pass": [], "timeout_ms": 30_000 });
-    let mut both = both();
-    both["others"] = json!([target()]);
-    let (stop, control) = pair.primary.commands();
-    let stop: Stop = kind(json!({
-        "pair": both, "keep": [], "stop": command(json!(stop)), "start": null, "control_data": command(json!(control)),
-    }));
-    pair.primary.sql("INSERT INTO orders (note) SELECT 'row' FROM generate_series(1, 1000)").await;
-    let mut handover = None;
-    step(&world, &stop, &mut handover).await.unwrap();
-    assert!(handover.is_some());
-    step(&world, &promote(), &mut handover).await.unwrap();
-    assert_eq!(pair.standby.sql("SELECT count(*) FROM orders").await, "1000");
-    pair.primary.reap();
-    // Right after, as a standby of the new primary: nothing was written that it would have to forget.
-    pair.primary.follow(&pair.standby);
-    pair.primary.start_again("").await;
-    until("it follows", || async {
-        let sql = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming' AND received_tli = 2";
-        (pair.primary.sql(sql).await == "1").then_some(())
-    })
-    .await;
 }

@@ -1,6 +1,6 @@
 //! `postgres.freeze`: no new transaction may write on the source, and none from before is left.
 
-use super::{Pair, cluster, forbids_writing, in_recovery, member, unread};
+use super::{Pair, cluster, forbids_writing, in_recovery, member, second_primary, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{
@@ -138,7 +138,10 @@ impl Freeze {
         }
         if source.read_only.altered == before.read_only.altered && source.read_only.on == before.read_only.on
         {
-            return Judgement::reached("writes are possible as before");
+            let writable = !source.in_recovery() && !source.read_only.on;
+            return second_primary(&facts.others)
+                .filter(|_| writable)
+                .unwrap_or_else(|| Judgement::reached("writes are possible as before"));
         }
         if let Known::Unknown(why) = &source.read_only.altered {
             return Judgement::unknown(format!("what ALTER SYSTEM holds cannot be seen: {why}"));
@@ -404,6 +407,9 @@ mod tests {
         assert_eq!(standing(READ_ONLY, &ours(Known::Known(false)), aim), Standing::Blocked);
         assert_eq!(standing(READ_ONLY, &ours(Known::unknown("no answer")), aim), Standing::Unknown);
         assert_eq!(standing(READ_ONLY, &prior, aim), Standing::Reached);
+        // Thawed by whomever, while another one was promoted.
+        let two = facts(examples::primary(), Known::Known(false));
+        assert_eq!(standing(READ_ONLY, &two, aim), Standing::Blocked);
     }
 
     #[test]

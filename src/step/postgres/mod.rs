@@ -144,6 +144,14 @@ pub(super) fn forbids_writing(others: &[(String, Known<bool>)]) -> Option<Judgem
     })
 }
 
+/// A member that is no standby although the source takes writes again: put back is not what this may be called.
+pub(super) fn second_primary(others: &[(String, Known<bool>)]) -> Option<Judgement> {
+    let (region, _) = others.iter().find(|(_, recovery)| *recovery == Known::Known(false))?;
+    Some(Judgement::blocked(format!(
+        "two primaries: it takes writes again, and the member in {region} is no standby any more"
+    )))
+}
+
 /// Why a side could not be read, as evidence.
 pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
     format!("{what} in {} could not be read: {why}", at.region)

@@ -2,12 +2,10 @@
 //! after which it can certainly come back as a standby without being rewound.
 
 use super::control_data::ControlData;
-use super::{OnlyCluster, Pair, cluster, forbids_writing, in_recovery, member, unread};
+use super::{OnlyCluster, Pair, cluster, forbids_writing, in_recovery, member, second_primary, unread};
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
-use crate::step::contract::{
-    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
-};
+use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::world::exec::Command;
 use crate::world::postgres::{Handover, HandoverBy, ServerFacts};
@@ -125,17 +123,8 @@ impl Stop {
             Known::Known(source) if source.in_recovery() => {
                 Judgement::blocked(format!("{} runs as a standby now", self.pair.source))
             }
-            Known::Known(_) => match facts
-                .others
-                .iter()
-                .find(|(_, recovery)| recovery.is(|recovery| !recovery))
-            {
-                Some((region, _)) => Judgement::blocked(format!(
-                    "it runs again as the primary, and the member in {region} is no standby: two primaries"
-                ))
-                .with_remark(Remark::Divergence),
-                None => Judgement::reached("it runs again as the primary"),
-            },
+            Known::Known(_) => second_primary(&facts.others)
+                .unwrap_or_else(|| Judgement::reached("it runs again as the primary")),
             Known::Unknown(why) => match (forbids_writing(&facts.others), &facts.control) {
                 (Some(forbidden), _) => forbidden,
                 (None, Known::Known(control)) if control.state == "shut down" => {

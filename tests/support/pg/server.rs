@@ -134,13 +134,17 @@ impl Server {
     /// Ends it as the signal says and waits for the end.
     pub fn end(&self, signal: Signal) {
         self.signal(signal);
+        // One that a start command started is no child of ours.
+        if self.process.lock().unwrap().is_none() && self.data.join("postmaster.pid").exists() {
+            run(command("pg_ctl").arg("-D").arg(&self.data).args(["stop", "-m", "immediate"]));
+        }
         if let Some(mut child) = self.process.lock().unwrap().take() {
             let _ = child.wait();
         }
     }
 
-    /// Commands, as an operator would write them into the inventory: a clean stop, and the control file.
-    pub fn commands(&self) -> (Vec<String>, Vec<String>) {
+    /// Commands, as an operator would write them into the inventory: a clean stop, the start, and the control file.
+    pub fn commands(&self) -> [Vec<String>; 3] {
         let data = self.data.display().to_string();
         let with = |program: &str, arguments: &[&str]| {
             let mut argv = Vec::new();
@@ -156,7 +160,9 @@ impl Server {
             argv.extend(arguments.iter().map(ToString::to_string));
             argv
         };
-        (with("pg_ctl", &["stop", "-m", "fast", "-w"]), with("pg_controldata", &[]))
+        let (port, log) = (format!("-p {}", self.port), self.data.join("started.log"));
+        let start = ["start", "-w", "-o", &port, "-l", &log.display().to_string()];
+        [with("pg_ctl", &["stop", "-m", "fast", "-w"]), with("pg_ctl", &start), with("pg_controldata", &[])]
     }
 
     /// Forgets a process that somebody else has stopped.
@@ -193,6 +199,11 @@ impl Server {
     /// A fast shutdown, with a shutdown checkpoint.
     pub fn stop_cleanly(&self) {
         self.end(Signal::INT);
+    }
+
+    /// As after a power cut.
+    pub fn crash(&self) {
+        self.end(Signal::QUIT);
     }
 
     /// As after a power cut, while one of its processes is stopped and would not hear of it.
