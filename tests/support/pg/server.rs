@@ -172,6 +172,17 @@ impl Server {
         }
     }
 
+    /// A base backup that does not come to an end by itself; it ends when this is dropped.
+    pub fn slow_backup(&self) -> Backup {
+        let into = folder();
+        let mut backup = command("pg_basebackup");
+        backup.args(["-h", "127.0.0.1", "-U", "postgres", "-c", "fast", "--max-rate=32k", "-X", "none"]);
+        backup.args(["-p", &self.port.to_string(), "-D"]).arg(into.join("backup"));
+        let process =
+            backup.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("pg_basebackup starts");
+        Backup { process, into }
+    }
+
     /// `pg_rewind` of this stopped server to a running one: whether it ended well, and what it said.
     pub fn rewind(&self, to: &Self) -> (bool, String) {
         // It writes over every file, also over those that the tests wrote.
@@ -230,6 +241,20 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.signal(Signal::CONT);
         self.end(Signal::QUIT);
+    }
+}
+
+/// A base backup that runs.
+pub struct Backup {
+    process: Child,
+    into: PathBuf,
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.into);
     }
 }
 
