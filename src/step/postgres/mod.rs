@@ -9,6 +9,7 @@ pub mod promote;
 #[cfg(test)]
 mod simulated;
 pub mod stop;
+mod thaw;
 pub mod verify_writable;
 
 use super::contract::Judgement;
