@@ -4,6 +4,7 @@ mod failover;
 mod generated;
 mod lab;
 mod postgres;
+mod postgres_signal;
 mod postgres_switch;
 mod postgres_tls;
 mod structure;

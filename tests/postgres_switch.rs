@@ -1,87 +1,14 @@
 //! The kinds that move a writer, against real servers, while applications write.
 
-use crate::support::pg::{PATIENCE, Pair, Wishes, until};
+use crate::support::kinds::{catch_up, freeze, judge, preflight, promote, step, verify};
+use crate::support::pg::{Pair, Wishes, until};
 use crate::support::world::{RUN, permit, postgres, source, target, world};
-use mrctl::step::postgres::catch_up::CatchUp;
-use mrctl::step::postgres::freeze::Freeze;
-use mrctl::step::postgres::preflight::Preflight;
-use mrctl::step::postgres::promote::Promote;
-use mrctl::step::postgres::stop::Stop;
-use mrctl::step::postgres::verify_writable::VerifyWritable;
-use mrctl::step::{Aim, Judgement, Kind, Sight, Standing};
-use mrctl::world::postgres::Handover;
-use mrctl::world::{Member, Reply, World};
-use serde_json::json;
+use mrctl::step::{Aim, Kind, Sight, Standing};
+use mrctl::world::Reply;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-fn kind<K: Kind>(value: serde_json::Value) -> K {
-    serde_json::from_value(value).unwrap()
-}
-
-fn both() -> serde_json::Value {
-    json!({ "cluster": "orders", "source": source(), "target": target(), "others": [] })
-}
-
-fn freeze() -> Freeze {
-    let mut pair = both();
-    pair["others"] = json!([target()]);
-    kind(json!({ "pair": pair, "keep": ["monitoring", "postgres"] }))
-}
-
-fn catch_up() -> CatchUp {
-    kind(json!({ "pair": both(), "keep": [] }))
-}
-
-fn promote() -> Promote {
-    kind(json!({ "pair": both(), "keep": [] }))
-}
-
-fn verify(at: Member) -> VerifyWritable {
-    kind(json!({ "at": at, "table": "mrctl.probe" }))
-}
-
-/// One look, judged.
-async fn judge<K: Kind>(
-    world: &World,
-    kind: &K,
-    effect: &str,
-    handover: Option<&Handover>,
-) -> (K::Facts, Judgement) {
-    let starts = Default::default();
-    let facts = kind.observe(effect, Sight { world, run: RUN, starts: &starts }).await;
-    let judged = kind.judge(effect, &facts, Aim::Applied, handover);
-    (facts, judged)
-}
-
-/// As the engine does it: look, apply what is not reached, look until it is.
-async fn step<K: Kind>(world: &World, kind: &K, handover: &mut Option<Handover>) -> Result<(), Judgement> {
-    for effect in kind.effects() {
-        let begun = Instant::now();
-        let (prior, mut judged) = judge(world, kind, &effect.id, handover.as_ref()).await;
-        if judged.standing != Standing::Reached {
-            if judged.standing != Standing::NotReached {
-                return Err(judged);
-            }
-            let permit = permit(&effect.id, 1);
-            let reply = kind.apply(&effect.id, &permit, &prior, handover.as_ref(), "", world).await;
-            assert!(!matches!(reply, Reply::Refused { .. }), "{}: {reply:?}", effect.id);
-            while judged.standing != Standing::Reached {
-                if judged.standing == Standing::Blocked || begun.elapsed() > PATIENCE {
-                    return Err(judged);
-                }
-                tokio::time::sleep(Duration::from_millis(effect.pace.every_ms)).await;
-                judged = judge(world, kind, &effect.id, handover.as_ref()).await.1;
-            }
-        }
-        if judged.handover.is_some() {
-            *handover = judged.handover;
-        }
-    }
-    Ok(())
-}
 
 /// Commits until its server refuses, and notes what it was told is committed.
 fn writer(
@@ -126,8 +53,7 @@ async fn a_planned_switch_under_load_loses_nothing() {
             ];
             until("writes", || async { (told.borrow().len() > 200).then_some(()) }).await;
             let mut handover = None;
-            let preflight: Preflight = kind(json!({ "pair": both(), "table": "mrctl.probe" }));
-            step(&world, &preflight, &mut handover).await.unwrap();
+            step(&world, &preflight(), &mut handover).await.unwrap();
             let begun = Instant::now();
             step(&world, &freeze(), &mut handover).await.unwrap();
             let frozen = begun.elapsed();
@@ -237,41 +163,4 @@ async fn commits_on_the_old_primary_after_the_promotion_are_divergence() {
         .unwrap();
     let judged = judge(&world, &promote(), "promote", handover.as_ref()).await.1;
     assert_eq!(judged.remark, Some(mrctl::step::Remark::Divergence), "{}", judged.evidence);
-}
-
-/// A stop by the operator's own command, with the proof that the control file gives.
-#[tokio::test]
-async fn a_clean_stop_hands_over_and_the_old_primary_can_come_back_without_a_rewind() {
-    let pair = Pair::start().await;
-    let mut world = world(postgres(&pair));
-    world.exec = Rc::new(mrctl::world::real::exec::RealExec::new(mrctl::world::real::exec::Settings {
-        variables: Rc::new(|_| None),
-        redactor: Default::default(),
-        environment: "test".into(),
-    }));
-    let command = |argv: serde_json::Value| json!({ "argv": argv, "env": { "LC_ALL": "C" }, "pass": [], "timeout_ms": 30_000 });
-    let mut both = both();
-    both["others"] = json!([target()]);
-    let (stop, control) = pair.primary.commands();
-    let stop: Stop = kind(json!({
-        "pair": both, "keep": [], "stop": command(json!(stop)), "start": null, "control_data": command(json!(control)),
-    }));
-    pair.primary.sql("INSERT INTO orders (note) SELECT 'row' FROM generate_series(1, 1000)").await;
-    let mut handover = None;
-    step(&world, &stop, &mut handover).await.unwrap();
-    assert!(handover.is_some());
-    step(&world, &promote(), &mut handover).await.unwrap();
-    assert_eq!(pair.standby.sql("SELECT count(*) FROM orders").await, "1000");
-    pair.primary.reap();
-    // Right after, as a standby of the new primary: nothing was written that it would have to forget.
-    let upstream = format!("primary_conninfo = 'host=127.0.0.1 port={} user=postgres'\n", pair.standby.port);
-    std::fs::write(pair.primary.data.join("standby.signal"), "").unwrap();
-    let config = std::fs::read_to_string(pair.primary.data.join("postgresql.conf")).unwrap();
-    std::fs::write(pair.primary.data.join("postgresql.conf"), config + &upstream).unwrap();
-    pair.primary.start_again("").await;
-    until("it follows", || async {
-        let sql = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming' AND received_tli = 2";
-        (pair.primary.sql(sql).await == "1").then_some(())
-    })
-    .await;
 }

@@ -4,9 +4,11 @@ use crate::support::pg::{Pair, Wishes};
 use crate::support::world::{RUN, Reach, reach, source};
 use mrctl::world::Known;
 use mrctl::world::postgres::{Postgres, Scope};
+use mrctl::world::real::signal::Sql as _;
 use mrctl::world::real::tls::{Verify, client};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A certificate authority of this test alone.
 struct Authority {
@@ -65,6 +67,13 @@ async fn a_certificate_for_the_address_is_accepted_and_everything_else_refused()
     // A deadline cancels over TLS too: the cancel request verifies like the connection.
     let tls = client(Verify::Full, Some(&authority.path())).unwrap();
     let port = reach(&pair, Reach { tls, ..Reach::default() });
+    // A number is asked over the same TLS.
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()";
+    let number = port.number("orders", "eu-west", encrypted, Duration::from_secs(5)).await;
+    assert_eq!(number, Known::Known(1.0));
+    let tls = client(Verify::Full, Some(&stranger.path())).unwrap();
+    let misled = reach(&pair, Reach { tls, ..Reach::default() });
+    assert!(misled.number("orders", "eu-west", "SELECT 1", Duration::from_secs(5)).await.why().is_some());
     pair.primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'ghost'; SELECT pg_reload_conf()").await;
     let reply = port.write_probe(&crate::support::world::permit("write", 1), &source(), "mrctl.probe").await;
     assert!(format!("{reply:?}").contains("synchronous standby"), "{reply:?}");

@@ -27,12 +27,12 @@ pub async fn world(loaded: &Loaded, redactor: &Redactor, problems: &mut Problems
     let resolver = Resolver { variables: &variables, timeout: SECRET };
     let mut wiring = Wiring { loaded, redactor, resolver, problems };
     let before = wiring.problems.errors();
-    let postgres = wiring.postgres().await;
+    let postgres = Rc::new(postgres::RealPostgres::new(wiring.postgres().await));
     let dns = wiring.dns().await;
     let http = wiring.http();
     let cache = wiring.cache().await;
     let notify = wiring.notify().await;
-    let signals = wiring.signals().await;
+    let signals = wiring.signals(Rc::clone(&postgres) as _).await;
     let environment = loaded.inventory.name.clone();
     let exec = exec::Settings { variables: Rc::new(variable), redactor: redactor.clone(), environment };
     let mut made = |result: Result<(), String>| {
@@ -48,7 +48,7 @@ pub async fn world(loaded: &Loaded, redactor: &Redactor, problems: &mut Problems
     }
     Some(World {
         clock: Rc::new(clock::RealClock),
-        postgres: Rc::new(postgres::RealPostgres::new(postgres)),
+        postgres,
         dns: Rc::new(dns?),
         http: Rc::new(http::RealHttp::new(http)),
         cache: Rc::new(cache::RealCache::new(cache)),
@@ -260,7 +260,7 @@ impl Wiring<'_> {
         notify::Settings { channels, environment, addresses: Addresses::default() }
     }
 
-    async fn signals(&mut self) -> signal::Settings {
+    async fn signals(&mut self, sql: Rc<dyn signal::Sql>) -> signal::Settings {
         let mut signals = BTreeMap::new();
         for (name, entry) in self.inventory().signals.clone() {
             let source = match &entry.backend {
@@ -301,7 +301,7 @@ impl Wiring<'_> {
             };
             signals.insert(name, signal::Signal { source, timeout: entry.timeout.as_duration() });
         }
-        signal::Settings { signals, sql: Rc::new(signal::NoSql), addresses: Addresses::default() }
+        signal::Settings { signals, sql, addresses: Addresses::default() }
     }
 
     /// A text with `${region}` and `${region.fact}` filled in.

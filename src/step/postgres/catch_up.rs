@@ -50,6 +50,9 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
             return Judgement::unknown(format!("sessions on the source cannot be seen: {why}"));
         }
     };
+    if let Some(why) = sessions.ignore_freeze() {
+        return Judgement::blocked(why);
+    }
     if sessions.writing > 0 || primary.oldest_transaction < primary.next_transaction {
         return Judgement::not_reached(format!(
             "{} writing transactions still run on the source",
@@ -247,6 +250,11 @@ mod tests {
             }),
             ("replay unknown", Standing::Unknown, |_, t| {
                 examples::standby_of(t).replayed = Known::unknown("nothing was replayed");
+            }),
+            ("an apply worker", Standing::Blocked, |s, _| {
+                if let Known::Known(sessions) = &mut s.sessions {
+                    sessions.workers = 1;
+                }
             }),
             ("sessions unknown", Standing::Unknown, |s, _| s.sessions = Known::unknown("no pg_monitor")),
             ("another timeline", Standing::Blocked, |_, t| {

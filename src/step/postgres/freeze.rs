@@ -1,13 +1,11 @@
 //! `postgres.freeze`: no new transaction may write on the source, and none from before is left.
 
-use super::{Pair, cluster, forbids_writing, in_recovery, member, unread};
+use super::{Pair, cluster, forbids_writing, in_recovery, member, thaw, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
-use crate::step::contract::{
-    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
-};
+use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
-use crate::world::postgres::{Altered, Change, Handover, ServerFacts};
+use crate::world::postgres::{Altered, Change, Handover, ServerFacts, Sessions};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,7 +77,10 @@ impl Freeze {
                 through.join(", ")
             ));
         }
-        let clients = source.sessions.get().map_or(0, |sessions| sessions.total());
+        if let Some(why) = source.sessions.get().and_then(Sessions::ignore_freeze) {
+            return Judgement::blocked(why);
+        }
+        let clients = source.sessions.get().map_or(0, Sessions::total);
         Judgement::not_reached(format!("writable, {clients} client sessions"))
     }
 
@@ -97,11 +98,8 @@ impl Freeze {
         if !primary.prepared.is_empty() {
             return Judgement::blocked(format!("prepared transactions: {}", primary.prepared.join(", ")));
         }
-        if sessions.workers > 0 {
-            return Judgement::blocked(format!(
-                "{} apply workers of subscriptions ignore the freeze: disable the subscriptions",
-                sessions.workers
-            ));
+        if let Some(why) = sessions.ignore_freeze() {
+            return Judgement::blocked(why);
         }
         if sessions.older == 0 && sessions.writing == 0 {
             return Judgement::reached("frozen: no session from before, no writing transaction");
@@ -117,42 +115,6 @@ impl Freeze {
             sessions.writing,
             who.join(", ")
         ))
-    }
-
-    fn judge_restored(facts: &Facts, prior: &Facts) -> Judgement {
-        let source = match &facts.source {
-            Known::Known(source) => source,
-            Known::Unknown(why) => return Judgement::unknown(format!("the source could not be read: {why}")),
-        };
-        let before = match &prior.source {
-            Known::Known(before) => before,
-            Known::Unknown(why) => {
-                return Judgement::unknown(format!("the value before was not known: {why}"));
-            }
-        };
-        if source.system != before.system {
-            return Judgement::blocked("the address points to another cluster now");
-        }
-        if source.ours.is(|ours| !ours.is_empty()) {
-            return Judgement::moving("a session of ours is still at work");
-        }
-        if source.read_only.altered == before.read_only.altered && source.read_only.on == before.read_only.on
-        {
-            return Judgement::reached("writes are possible as before");
-        }
-        if let Known::Unknown(why) = &source.read_only.altered {
-            return Judgement::unknown(format!("what ALTER SYSTEM holds cannot be seen: {why}"));
-        }
-        if source.read_only.altered != Known::Known(Altered::To("on".into())) {
-            return Judgement::reached(
-                "somebody else changed default_transaction_read_only since; it was left alone",
-            )
-            .with_remark(Remark::ForeignChange);
-        }
-        if let Some(forbidden) = forbids_writing(&facts.others) {
-            return forbidden;
-        }
-        Judgement::not_reached("frozen by us; every other member is a standby")
     }
 }
 
@@ -231,7 +193,7 @@ impl Kind for Freeze {
     ) -> Judgement {
         if let Aim::Restored(prior) = aim {
             return if effect == READ_ONLY {
-                Self::judge_restored(facts, prior)
+                thaw::judge(facts, prior)
             } else {
                 Judgement::reached("sessions reconnect by themselves")
             };
@@ -393,27 +355,5 @@ mod tests {
         );
         source.sessions = Known::unknown("no pg_monitor");
         assert_eq!(standing(SESSIONS, &facts(source, Known::Known(true)), Aim::Applied), Standing::Unknown);
-    }
-
-    #[test]
-    fn it_is_unfrozen_only_when_every_other_member_is_seen_in_recovery() {
-        let prior = facts(examples::primary(), Known::Known(true));
-        let aim = Aim::Restored(&prior);
-        let ours = |other| facts(examples::frozen(), other);
-        assert_eq!(standing(READ_ONLY, &ours(Known::Known(true)), aim), Standing::NotReached);
-        assert_eq!(standing(READ_ONLY, &ours(Known::Known(false)), aim), Standing::Blocked);
-        assert_eq!(standing(READ_ONLY, &ours(Known::unknown("no answer")), aim), Standing::Unknown);
-        assert_eq!(standing(READ_ONLY, &prior, aim), Standing::Reached);
-    }
-
-    #[test]
-    fn a_value_of_somebody_else_is_left_alone_and_reported() {
-        let prior = facts(examples::primary(), Known::Known(true));
-        let mut source = examples::frozen();
-        source.read_only.altered = Known::Known(Altered::To("off".into()));
-        let judged =
-            freeze().judge(READ_ONLY, &facts(source, Known::Known(true)), Aim::Restored(&prior), None);
-        // `off` is what was effective before, but not what stood in the file: it is not ours to undo.
-        assert_eq!((judged.standing, judged.remark), (Standing::Reached, Some(Remark::ForeignChange)));
     }
 }

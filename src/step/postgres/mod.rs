@@ -2,12 +2,14 @@
 
 pub mod catch_up;
 pub mod check_lag;
+pub mod control_data;
 pub mod freeze;
 pub mod preflight;
 pub mod promote;
 #[cfg(test)]
 mod simulated;
 pub mod stop;
+mod thaw;
 pub mod verify_writable;
 
 use super::contract::Judgement;
@@ -144,6 +146,14 @@ pub(super) fn forbids_writing(others: &[(String, Known<bool>)]) -> Option<Judgem
             "the member in {region} could not be seen in recovery ({why}): writes stay stopped"
         ))),
     })
+}
+
+/// A member that is no standby although the source takes writes again: put back is not what this may be called.
+pub(super) fn second_primary(others: &[(String, Known<bool>)]) -> Option<Judgement> {
+    let (region, _) = others.iter().find(|(_, recovery)| *recovery == Known::Known(false))?;
+    Some(Judgement::blocked(format!(
+        "two primaries: it takes writes again, and the member in {region} is no standby any more"
+    )))
 }
 
 /// Why a side could not be read, as evidence.

@@ -140,7 +140,7 @@ impl Kind for Preflight {
             return Judgement::blocked("the source sends to no standby: the target follows another server");
         }
         let mut bad = Vec::new();
-        let mut warned = 0;
+        let mut warned = Vec::new();
         let mut checked = 0;
         for (side, findings) in [(&self.pair.source, &facts.source), (&self.pair.target, &facts.target)] {
             let findings = match findings {
@@ -149,22 +149,25 @@ impl Kind for Preflight {
             };
             for finding in findings {
                 checked += 1;
-                let fine = finding.fine.is(|fine| *fine);
-                if !fine && finding.fatal {
-                    bad.push(format!(
-                        "{} in {}: {} ({})",
-                        finding.check, side.region, finding.seen, finding.remedy
-                    ));
-                } else if !fine {
-                    warned += 1;
+                if finding.fine.is(|fine| *fine) {
+                    continue;
+                }
+                let line =
+                    format!("{} in {}: {} ({})", finding.check, side.region, finding.seen, finding.remedy);
+                if finding.fatal {
+                    bad.push(line);
+                } else {
+                    warned.push(line);
                 }
             }
         }
         if bad.is_empty() {
-            Judgement::reached(format!(
-                "{checked} checks, {warned} warnings; timeline {}, streaming",
-                primary.timeline
-            ))
+            let line = format!("timeline {}, streaming; {checked} checks, ", primary.timeline);
+            Judgement::reached(match warned.as_slice() {
+                [] => line + "no warning",
+                [one] => format!("{line}1 warning: {one}"),
+                several => format!("{line}{} warnings: {}", several.len(), several.join("; ")),
+            })
         } else {
             Judgement::blocked(bad.join("; "))
         }
@@ -228,7 +231,12 @@ mod tests {
 
     #[test]
     fn a_warning_passes_and_an_unknown_does_not() {
-        assert_eq!(judge(vec![finding(Known::Known(false), false)], |_| {}).standing, Standing::Reached);
+        let warned = judge(vec![finding(Known::Known(false), false)], |_| {});
+        assert_eq!(warned.standing, Standing::Reached);
+        assert_eq!(
+            warned.evidence,
+            "timeline 1, streaming; 1 checks, 1 warning: promote in us-east: pg_promote: false (grant it)"
+        );
         assert_eq!(judge(vec![finding(Known::unknown("denied"), true)], |_| {}).standing, Standing::Blocked);
         let silent = judge(vec![], |sides| sides.target = Known::unknown("no answer"));
         assert_eq!(silent.standing, Standing::Unknown);

@@ -1,15 +1,18 @@
 //! The kinds against simulated servers: every call ready in one poll, every fault met once.
 
 use super::catch_up::CatchUp;
+use super::control_data::stopped;
 use super::freeze::Freeze;
 use super::preflight::Preflight;
 use super::promote::Promote;
+use super::stop::Stop;
 use super::verify_writable::VerifyWritable;
 use super::{Pair, examples};
 use crate::journal::memory::MemoryJournal;
 use crate::journal::{IntentKey, Permit, Storage};
 use crate::step::{Aim, Judgement, Kind, Sight, Standing};
-use crate::world::postgres::{Altered, Handover};
+use crate::world::postgres::{Altered, Handover, HandoverBy, Lsn};
+use crate::world::sim::exec::Script;
 use crate::world::sim::postgres::Session;
 use crate::world::sim::{Fault, Sim, two_regions};
 use crate::world::{Answer, Member, Reply, World};
@@ -94,6 +97,28 @@ impl Stage {
         assert!(self.handover.is_some());
     }
 
+    /// Commands that end well; what they do to the server, the test does.
+    fn with_commands() -> Self {
+        let stage = Self::new();
+        for command in ["stop", "start"] {
+            stage.sim.exec.script(command, Script::default());
+        }
+        stage
+    }
+
+    /// The source has stopped, and its control file says where.
+    fn source_stops(&self) {
+        self.sim.postgres.stop("orders", "eu-west");
+        let (system, position) = self
+            .sim
+            .postgres
+            .with("orders", "eu-west", |server| (server.system.clone(), server.position))
+            .expect("it is there");
+        // The control file names the start of the last record.
+        let text = stopped(&system, &Lsn(position - 0x100).to_string());
+        self.sim.exec.script("control", Script { stdout: text, ..Script::default() });
+    }
+
     fn promoted(&mut self) -> Judgement {
         self.judge(&promote(), "promote")
     }
@@ -116,6 +141,16 @@ fn freeze() -> Freeze {
 
 fn catch_up() -> CatchUp {
     kind(json!({ "pair": pair(), "keep": [] }))
+}
+
+/// Stopped, started and asked by commands of these names.
+fn stop() -> Stop {
+    let mut pair = pair();
+    pair.others = vec![pair.target.clone()];
+    let command = |name: &str| json!({ "argv": [name], "env": {}, "pass": [], "timeout_ms": 1000 });
+    kind(
+        json!({ "pair": pair, "keep": [], "stop": command("stop"), "start": command("start"), "control_data": command("control") }),
+    )
 }
 
 fn promote() -> Promote {
@@ -285,4 +320,80 @@ fn it_stays_frozen_once_the_target_is_promoted_or_silent() {
     stage.sim.postgres.faults.unsilence("orders in us-east");
     stage.sim.postgres.with("orders", "us-east", |server| server.recovery = false);
     assert_eq!(restored(&stage), Standing::Blocked);
+}
+
+#[test]
+fn a_stop_is_believed_only_when_the_control_file_says_so() {
+    let mut stage = Stage::with_commands();
+    assert!(stage.sim.postgres.write("orders", "eu-west", "last", false));
+    let (_, reply) = stage.apply(&stop(), "stop");
+    assert!(matches!(reply, Reply::Acknowledged { .. }), "{reply:?}");
+    assert_eq!(stage.judge(&stop(), "stop").standing, Standing::NotReached, "it still runs");
+    // It does not answer any more: that may be anything.
+    stage.sim.postgres.faults.silence("orders in eu-west");
+    assert_eq!(stage.judge(&stop(), "stop").standing, Standing::Unknown);
+    stage.sim.postgres.faults.unsilence("orders in eu-west");
+    stage.source_stops();
+    let judged = stage.judge(&stop(), "stop");
+    assert_eq!(judged.standing, Standing::Reached, "{}", judged.evidence);
+    assert!(stage.handover.as_ref().is_some_and(|handover| handover.by == HandoverBy::Shutdown));
+    stage.step(&promote());
+    assert_eq!(stage.sim.postgres.writable("orders"), ["us-east"]);
+    let log = stage.sim.postgres.with("orders", "us-east", |server| server.log.clone());
+    assert_eq!(log.as_deref(), Some(&["last".to_string()][..]));
+}
+
+#[test]
+fn every_answer_of_the_stop_command_is_settled_by_looking() {
+    for (fault, stops) in [
+        (Fault::Refuse, false),
+        (Fault::LostAbsent, false),
+        (Fault::LostApplied, true),
+        (Fault::Late(Duration::from_secs(2)), true),
+    ] {
+        let mut stage = Stage::with_commands();
+        stage.sim.exec.faults.push(fault.clone());
+        let (_, reply) = stage.apply(&stop(), "stop");
+        assert!(matches!(reply, Reply::Refused { .. } | Reply::Lost { .. }), "{fault:?}: {reply:?}");
+        assert_eq!(stage.judge(&stop(), "stop").standing, Standing::NotReached, "{fault:?}");
+        if stops {
+            stage.source_stops();
+            assert_eq!(stage.judge(&stop(), "stop").standing, Standing::Reached, "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stopped_source_is_started_only_while_every_other_member_is_a_standby() {
+    let mut stage = Stage::with_commands();
+    let (prior, _) = stage.apply(&stop(), "stop");
+    stage.source_stops();
+    let restored = |stage: &Stage| {
+        let facts = stage.observe(&stop(), "stop");
+        stop().judge("stop", &facts, Aim::Restored(&prior), None)
+    };
+    let started = |stage: &mut Stage| {
+        let permit = stage.permit("stop", true);
+        once(stop().undo("stop", &permit, &prior, &stage.world))
+    };
+    assert_eq!(restored(&stage).standing, Standing::NotReached);
+    stage.sim.postgres.faults.silence("orders in us-east");
+    assert_eq!(restored(&stage).standing, Standing::Unknown);
+    assert!(matches!(started(&mut stage), Reply::Refused { .. }));
+    stage.sim.postgres.faults.unsilence("orders in us-east");
+    stage.sim.postgres.with("orders", "us-east", |server| server.recovery = false);
+    assert_eq!(restored(&stage).standing, Standing::Blocked);
+    assert!(matches!(started(&mut stage), Reply::Refused { .. }));
+    assert_eq!(stage.sim.exec.ran().len(), 1, "only the stop was run");
+    stage.sim.postgres.with("orders", "us-east", |server| server.recovery = true);
+    // A command that ends well is no proof that it runs.
+    assert!(matches!(started(&mut stage), Reply::Acknowledged { .. }));
+    assert_eq!(restored(&stage).standing, Standing::NotReached);
+    stage.sim.postgres.restart("orders", "eu-west");
+    assert_eq!(restored(&stage).standing, Standing::Reached);
+    // Promoted in the same moment by somebody else: it is said, not hidden behind a success.
+    stage.sim.postgres.with("orders", "us-east", |server| server.recovery = false);
+    let judged = restored(&stage);
+    assert_eq!(judged.standing, Standing::Blocked);
+    assert!(judged.evidence.starts_with("two primaries"), "{}", judged.evidence);
 }

@@ -1,13 +1,14 @@
 //! `postgres.stop`: the source is stopped cleanly by the operator's own command. The strongest end of its writes, and the only one
 //! after which it can certainly come back as a standby without being rewound.
 
-use super::{OnlyCluster, Pair, cluster, forbids_writing, in_recovery, member, unread};
+use super::control_data::ControlData;
+use super::{OnlyCluster, Pair, cluster, forbids_writing, in_recovery, member, second_primary, unread};
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::world::exec::Command;
-use crate::world::postgres::{Handover, HandoverBy, Lsn, ServerFacts};
+use crate::world::postgres::{Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use serde::{Deserialize, Serialize};
 
@@ -32,57 +33,6 @@ pub struct Facts {
     pub target: Known<ServerFacts>,
     /// Every other member by region: whether it is in recovery.
     pub others: Vec<(String, Known<bool>)>,
-}
-
-/// What `pg_controldata` prints, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ControlData {
-    /// `Database cluster state`: only `shut down` is a clean stop of a primary.
-    pub state: String,
-    /// `Database system identifier`.
-    pub system: String,
-    /// `Latest checkpoint location`: where the shutdown checkpoint's record starts.
-    pub checkpoint: Lsn,
-    /// `Latest checkpoint's TimeLineID`.
-    pub timeline: u32,
-    /// `Latest checkpoint's NextXID`, with its epoch.
-    pub next_transaction: u64,
-}
-
-impl ControlData {
-    /// Reads the program's output in its English form (`LC_ALL=C`).
-    pub fn parse(text: &str) -> Known<Self> {
-        let field = |name: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-                .map(str::trim)
-                .ok_or_else(|| format!("pg_controldata does not say `{name}`"))
-        };
-        let read = || {
-            let odd = |name: &str, value: &str| format!("pg_controldata says `{name}: {value}`");
-            let (location, timeline, next) = (
-                "Latest checkpoint location",
-                "Latest checkpoint's TimeLineID",
-                "Latest checkpoint's NextXID",
-            );
-            let checkpoint = field(location)?;
-            let timeline_id = field(timeline)?;
-            let next_id = field(next)?;
-            let (epoch, number) = next_id.split_once(':').ok_or_else(|| odd(next, next_id))?;
-            let whole = |text: &str| text.parse::<u32>().map(u64::from).map_err(|_| odd(next, next_id));
-            Ok(Self {
-                state: field("Database cluster state")?.to_string(),
-                system: field("Database system identifier")?.to_string(),
-                checkpoint: checkpoint.parse().map_err(|_| odd(location, checkpoint))?,
-                timeline: timeline_id.parse().map_err(|_| odd(timeline, timeline_id))?,
-                next_transaction: (whole(epoch)? << 32) | whole(number)?,
-            })
-        };
-        match read() {
-            Ok(control) => Known::Known(control),
-            Err(why) => Known::Unknown(why),
-        }
-    }
 }
 
 impl Stop {
@@ -173,7 +123,8 @@ impl Stop {
             Known::Known(source) if source.in_recovery() => {
                 Judgement::blocked(format!("{} runs as a standby now", self.pair.source))
             }
-            Known::Known(_) => Judgement::reached("it runs again as the primary"),
+            Known::Known(_) => second_primary(&facts.others)
+                .unwrap_or_else(|| Judgement::reached("it runs again as the primary")),
             Known::Unknown(why) => match (forbids_writing(&facts.others), &facts.control) {
                 (Some(forbidden), _) => forbidden,
                 (None, Known::Known(control)) if control.state == "shut down" => {
@@ -331,18 +282,10 @@ impl Kind for Stop {
 
 #[cfg(test)]
 mod tests {
+    use super::super::control_data::stopped;
     use super::super::examples;
     use super::*;
     use crate::step::Standing;
-
-    /// As version 15 prints it.
-    const STOPPED: &str = "pg_control version number:            1300
-Database system identifier:           7301
-Database cluster state:               shut down
-Latest checkpoint location:           0/5BE0138
-Latest checkpoint's TimeLineID:       1
-Latest checkpoint's NextXID:          0:738
-";
 
     fn command(name: &str) -> Command {
         Command { argv: vec![name.into()], env: Default::default(), pass: vec![], timeout_ms: 1000 }
@@ -363,7 +306,7 @@ Latest checkpoint's NextXID:          0:738
         examples::standby_of(&mut target).receiver = Known::unknown("no receiver runs");
         let mut facts = Facts {
             source: Known::unknown("connection refused"),
-            control: ControlData::parse(STOPPED),
+            control: ControlData::parse(&stopped("7301", "0/5BE0138")),
             target: Known::Known(target),
             others: vec![("us-east".into(), Known::Known(true))],
         };
@@ -379,7 +322,7 @@ Latest checkpoint's NextXID:          0:738
     }
 
     fn control(facts: &mut Facts, from: &str, to: &str) {
-        facts.control = ControlData::parse(&STOPPED.replace(from, to));
+        facts.control = ControlData::parse(&stopped("7301", "0/5BE0138").replace(from, to));
     }
 
     #[test]

@@ -85,8 +85,8 @@ pub enum Login {
 
 /// A database that can be asked for one number.
 pub trait Sql {
-    /// Runs a query in a read-only transaction with a limit in time, at the member of a cluster in a region (empty: any), and
-    /// gives the one value of its one row. Unknown when there is none, several, NULL, or no answer.
+    /// Runs a query in a read-only transaction with a limit in time, at the member of a cluster in a region, and gives the one
+    /// number of its one row. Unknown when there is none, several, NULL, no number, no right, no such member, or no answer.
     fn number<'a>(
         &'a self,
         cluster: &'a str,

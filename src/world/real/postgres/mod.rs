@@ -1,7 +1,9 @@
-//! PostgreSQL for real: `session` connects and keeps deadlines, `look` reads, `change` changes, `preflight` checks.
+//! PostgreSQL for real: `session` connects and keeps deadlines, `look` reads, `change` changes, `preflight` checks, `number`
+//! asks what conditions want to know.
 
 mod change;
 mod look;
+mod number;
 mod preflight;
 mod session;
 mod sql;
@@ -10,8 +12,10 @@ pub use session::{ClusterSettings, Settings};
 
 use crate::journal::Permit;
 use crate::world::postgres::{Altered, Change, Finding, Handover, Postgres, Scope, ServerFacts};
+use crate::world::real::signal::Sql;
 use crate::world::{Answer, Known, Member, Reply};
 use session::Sessions;
+use std::time::Duration;
 
 /// The servers of the inventory's clusters.
 pub struct RealPostgres {
@@ -94,5 +98,23 @@ impl Postgres for RealPostgres {
 
     fn statements(&self, change: Change) -> Vec<String> {
         sql::statements(&change)
+    }
+}
+
+impl Sql for RealPostgres {
+    fn number<'a>(
+        &'a self,
+        cluster: &'a str,
+        region: &'a str,
+        query: &'a str,
+        timeout: Duration,
+    ) -> Answer<'a, Known<f64>> {
+        Box::pin(async move {
+            // A primary and a standby may well give different numbers: which one is meant has to be said.
+            match self.sessions.has(cluster, region) {
+                Ok(at) => number::number(&self.sessions, &at, query, timeout).await,
+                Err(why) => Known::Unknown(why),
+            }
+        })
     }
 }

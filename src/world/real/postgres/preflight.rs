@@ -1,17 +1,19 @@
 //! Everything that a planned switch needs of a server, checked without using it. One statement; missing rights are found here
 //! and not after the freeze.
 
-use super::session::Sessions as Connections;
+use super::session::{Sessions as Connections, Trouble};
 use super::sql;
 use crate::world::postgres::Finding;
 use crate::world::{Known, Member};
 use serde::Deserialize;
 
 /// The checks of one server. The probe table is found through the catalogs, because `to_regclass` fails without rights on a schema.
-fn statement(table: &str) -> String {
+/// `waiting` counts the segments that wait to be archived, which fails as a whole without the right: no `CASE` spares a function
+/// in `FROM` its check.
+fn statement(table: &str, waiting: &str) -> String {
     let (schema, name) = table.split_once('.').unwrap_or(("public", table));
     format!(
-        "{STATEMENT}'probe', coalesce((SELECT CASE \
+        "{STATEMENT}'archive_ready', {waiting}, 'probe', coalesce((SELECT CASE \
          WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'no USAGE on its schema' \
          WHEN NOT has_table_privilege(c.oid, 'SELECT') OR NOT has_table_privilege(c.oid, 'INSERT') \
            OR NOT has_table_privilege(c.oid, 'UPDATE') THEN 'no SELECT, INSERT and UPDATE on it' \
@@ -23,6 +25,8 @@ fn statement(table: &str) -> String {
         sql::literal(name)
     )
 }
+
+const WAITING: &str = "(SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready')";
 
 const STATEMENT: &str = "SELECT json_build_object(\
  'recovery', pg_is_in_recovery(),\
@@ -44,9 +48,20 @@ const STATEMENT: &str = "SELECT json_build_object(\
  'hints', current_setting('wal_log_hints') = 'on' OR current_setting('data_checksums') = 'on',\
  'fsync', current_setting('fsync'),\
  'commit', current_setting('synchronous_commit'),\
- 'prepared', (SELECT coalesce(json_agg(gid), '[]'::json) FROM pg_prepared_xacts),\
+ 'prepared', (SELECT coalesce(json_agg(gid || ' of ' || owner || ' since ' || to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI\"Z\"') \
+   ORDER BY prepared), '[]'::json) FROM pg_prepared_xacts),\
+ 'transactions', (SELECT coalesce(json_agg(json_build_object('role', usename, 'seconds', seconds, 'wrote', wrote, 'endable', endable) \
+   ORDER BY seconds DESC), '[]'::json) FROM (\
+     SELECT a.usename, floor(extract(epoch FROM clock_timestamp() - a.xact_start))::bigint AS seconds, a.backend_xid IS NOT NULL AS wrote, \
+       me.rolsuper OR NOT coalesce(r.rolsuper, true) AS endable \
+     FROM pg_roles me, pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid \
+     WHERE me.rolname = current_user AND a.backend_type = 'client backend' AND a.xact_start IS NOT NULL AND a.pid <> pg_backend_pid() \
+     ORDER BY a.xact_start LIMIT 5) oldest),\
+ 'backups', (SELECT count(*) FROM pg_stat_progress_basebackup),\
+ 'archive', current_setting('archive_mode'),\
+ 'archive_fails', (SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) FROM pg_stat_archiver),\
  'slots', (SELECT coalesce(json_agg(slot_name || ' (' || slot_type || ')'), '[]'::json) FROM pg_replication_slots WHERE slot_type = 'logical'),\
- 'subscriptions', (SELECT coalesce(json_agg(subname), '[]'::json) FROM pg_stat_subscription WHERE pid IS NOT NULL),\
+ 'subscriptions', (SELECT coalesce(json_agg(subname ORDER BY subname), '[]'::json) FROM pg_subscription WHERE subenabled),\
  'managers', (SELECT coalesce(json_agg(DISTINCT m), '[]'::json) FROM (\
    SELECT application_name AS m FROM pg_stat_activity WHERE application_name ILIKE 'patroni%' OR application_name ILIKE 'repmgr%' OR application_name ILIKE 'pg_auto%' \
    UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname IN ('repmgr', 'pgautofailover')) x),\
@@ -72,13 +87,33 @@ struct Raw {
     fsync: String,
     commit: String,
     prepared: Vec<String>,
+    transactions: Vec<Transaction>,
+    backups: u32,
+    archive: String,
+    archive_fails: bool,
+    archive_ready: Option<u64>,
     slots: Vec<String>,
-    subscriptions: Vec<Option<String>>,
+    subscriptions: Vec<String>,
     managers: Vec<String>,
     overrides: Vec<String>,
     attached: Vec<String>,
     probe: String,
 }
+
+/// One of the oldest open transactions of clients.
+#[derive(Deserialize)]
+struct Transaction {
+    role: Option<String>,
+    seconds: i64,
+    wrote: bool,
+    /// Whether the role that we came in with may end its session.
+    endable: bool,
+}
+
+/// How long a client's transaction may have been open. Seconds.
+const LONG: i64 = 60;
+/// How many finished segments may wait to be archived: a fast shutdown waits for all of them.
+const BACKLOG: u64 = 10;
 
 pub(super) async fn preflight(
     connections: &Connections,
@@ -90,7 +125,12 @@ pub(super) async fn preflight(
         Ok(session) => session,
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     };
-    let text = match session.value(&statement(table), connections.timeout(at)).await {
+    let limit = connections.timeout(at);
+    let mut answer = session.value(&statement(table, WAITING), limit).await;
+    if matches!(&answer, Err(Trouble::Server(state, _)) if state == "42501") {
+        answer = session.value(&statement(table, "NULL::bigint"), limit).await;
+    }
+    let text = match answer {
         Ok(Some(text)) => text,
         Ok(None) => return Known::unknown("the server returned nothing"),
         Err(trouble) => return Known::Unknown(trouble.to_string()),
@@ -105,13 +145,7 @@ pub(super) async fn preflight(
 fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut check = |name: &str, fine: bool, fatal: bool, seen: String, remedy: &str| {
-        findings.push(Finding {
-            check: name.into(),
-            fine: Known::Known(fine),
-            fatal,
-            seen,
-            remedy: remedy.into(),
-        });
+        findings.push(known(name, fine, fatal, seen, remedy));
     };
     let none = |items: &[String]| if items.is_empty() { "none".to_string() } else { items.join(", ") };
     check(
@@ -219,6 +253,18 @@ fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
         none(&raw.slots),
         "logical slots do not exist on a promoted standby before version 17",
     );
+    check(
+        "base_backup",
+        raw.backups == 0,
+        true,
+        format!("{} running", raw.backups),
+        "wait for it or cancel it: a promotion or a shutdown would spoil it",
+    );
+    findings.push(archive(raw));
+    findings.push(long_transactions(raw));
+    let mut check = |name: &str, fine: bool, fatal: bool, seen: String, remedy: &str| {
+        findings.push(known(name, fine, fatal, seen, remedy));
+    };
     if candidate {
         check(
             "recovery_target",
@@ -254,12 +300,11 @@ fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
             "reset it: the promoted server would refuse writes",
         );
     } else {
-        let names: Vec<String> = raw.subscriptions.iter().flatten().cloned().collect();
         check(
             "subscriptions",
-            names.is_empty(),
+            raw.subscriptions.is_empty(),
             true,
-            none(&names),
+            none(&raw.subscriptions),
             "their apply workers ignore the freeze: disable them",
         );
         check(
@@ -273,6 +318,128 @@ fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
     findings
 }
 
+fn known(check: &str, fine: bool, fatal: bool, seen: String, remedy: &str) -> Finding {
+    Finding { check: check.into(), fine: Known::Known(fine), fatal, seen, remedy: remedy.into() }
+}
+
+/// A server whose archive does not keep up stops late: a fast shutdown waits until every segment is archived.
+fn archive(raw: &Raw) -> Finding {
+    let remedy = "mend the archive: a clean stop waits for it, and the segments fill the disk";
+    let (fine, seen) = match (raw.archive.as_str(), raw.archive_fails, raw.archive_ready) {
+        ("off", ..) => (Known::Known(true), "off".to_string()),
+        (_, true, ready) => {
+            let waiting = ready.map_or_else(|| "unknown".to_string(), |ready| ready.to_string());
+            (Known::Known(false), format!("the last attempt failed, segments waiting: {waiting}"))
+        }
+        (_, false, Some(ready)) => (Known::Known(ready <= BACKLOG), format!("{ready} segments waiting")),
+        (_, false, None) => {
+            let why = "the role may not count the waiting segments";
+            (Known::unknown(why), why.to_string())
+        }
+    };
+    Finding { check: "archive".into(), fine, fatal: false, seen, remedy: remedy.into() }
+}
+
+/// Transactions that the freeze would have to end, or that the catch-up would have to wait for.
+fn long_transactions(raw: &Raw) -> Finding {
+    let open: Vec<String> = raw
+        .transactions
+        .iter()
+        .map(|open| {
+            let wrote = if open.wrote { ", has written" } else { "" };
+            format!("{}: {} s{wrote}", open.role.as_deref().unwrap_or("?"), open.seconds)
+        })
+        .collect();
+    let long = || raw.transactions.iter().filter(|open| open.seconds >= LONG);
+    let (fine, seen) = match (raw.monitor, open.is_empty()) {
+        // Without it the server hides when the transactions of others began.
+        (false, _) => (Known::unknown("the role lacks pg_monitor"), "not to be seen".to_string()),
+        (true, true) => (Known::Known(true), "none open".to_string()),
+        (true, false) => (Known::Known(long().next().is_none()), open.join(", ")),
+    };
+    Finding {
+        check: "long_transactions".into(),
+        fine,
+        // The freeze ends the others, and they are rolled back; this one it could not end.
+        fatal: long().any(|open| open.wrote && !open.endable),
+        seen,
+        remedy: "wait for them: the freeze rolls them back, or waits for those that it may not end".into(),
+    }
+}
+
 fn role(recovery: bool) -> String {
     if recovery { "standby".into() } else { "primary".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw() -> Raw {
+        Raw {
+            recovery: false,
+            version: 150_000,
+            monitor: true,
+            signal: true,
+            promote: true,
+            reload: true,
+            alter: true,
+            message: true,
+            targets: vec![],
+            delay: "0".into(),
+            replay: None,
+            ssn: String::new(),
+            hints: true,
+            fsync: "on".into(),
+            commit: "on".into(),
+            prepared: vec![],
+            transactions: vec![],
+            backups: 0,
+            archive: "on".into(),
+            archive_fails: false,
+            archive_ready: Some(0),
+            slots: vec![],
+            subscriptions: vec![],
+            managers: vec![],
+            overrides: vec![],
+            attached: vec![],
+            probe: "usable".into(),
+        }
+    }
+
+    /// Names of what is not fine, with `!` where it forbids the run and `?` where it is not known.
+    fn wrong(raw: &Raw) -> Vec<String> {
+        let wrong = findings(raw, raw.recovery).into_iter().filter(|f| f.fine != Known::Known(true));
+        wrong
+            .map(|f| {
+                let known = if f.fine.why().is_some() { "?" } else { "" };
+                format!("{}{}{known}", f.check, if f.fatal { "!" } else { "" })
+            })
+            .collect()
+    }
+
+    fn open(seconds: i64, wrote: bool, endable: bool) -> Transaction {
+        Transaction { role: Some("app".into()), seconds, wrote, endable }
+    }
+
+    #[test]
+    fn an_archive_that_fails_or_lags_is_told_and_an_unseen_one_is_unknown() {
+        assert_eq!(wrong(&raw()), Vec::<String>::new());
+        assert_eq!(wrong(&Raw { archive_ready: Some(BACKLOG + 1), ..raw() }), ["archive"]);
+        assert_eq!(wrong(&Raw { archive_fails: true, archive_ready: None, ..raw() }), ["archive"]);
+        assert_eq!(wrong(&Raw { archive_ready: None, ..raw() }), ["archive?"]);
+        assert_eq!(wrong(&Raw { archive: "off".into(), archive_ready: None, ..raw() }), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_a_long_writer_that_cannot_be_ended_forbids_the_run() {
+        let with = |open: Transaction| wrong(&Raw { transactions: vec![open], ..raw() });
+        assert_eq!(with(open(LONG - 1, true, false)), Vec::<String>::new());
+        assert_eq!(with(open(LONG, false, false)), ["long_transactions"]);
+        assert_eq!(with(open(LONG, true, true)), ["long_transactions"]);
+        assert_eq!(with(open(LONG, true, false)), ["long_transactions!"]);
+        let blind = wrong(&Raw { monitor: false, ..raw() });
+        assert!(blind.contains(&"long_transactions?".to_string()), "{blind:?}");
+        assert_eq!(wrong(&Raw { backups: 1, ..raw() }), ["base_backup!"]);
+    }
 }

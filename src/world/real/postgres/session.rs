@@ -154,6 +154,21 @@ impl Sessions {
         self.settings.clusters.get(&at.resource).map_or(Duration::from_secs(5), |cluster| cluster.timeout)
     }
 
+    /// The member of a cluster in a region, or what to ask for instead.
+    pub(super) fn has(&self, cluster: &str, region: &str) -> Result<Member, String> {
+        let Some(settings) = self.settings.clusters.get(cluster) else {
+            return Err(format!("there is no cluster {cluster} in the inventory"));
+        };
+        if settings.members.contains_key(region) {
+            return Ok(Member::new(cluster, region));
+        }
+        let regions: Vec<&str> = settings.members.keys().map(String::as_str).collect();
+        Err(format!(
+            "it has to be asked for a region in which {cluster} has a member: {}",
+            regions.join(", ")
+        ))
+    }
+
     fn generation(&self, at: &Member) -> u64 {
         self.generations.borrow().get(at).copied().unwrap_or(0)
     }
@@ -359,34 +374,57 @@ impl Session {
         Ok(self.rows(sql, limit).await?.pop().flatten())
     }
 
+    /// Hands the connection over to one piece of work, and ends with it. The deadline cancels at the server.
+    pub(super) async fn alone<T, F>(
+        self,
+        limit: Duration,
+        work: impl FnOnce(Client) -> F,
+    ) -> Result<T, Trouble>
+    where
+        F: Future<Output = Result<T, tokio_postgres::Error>>,
+    {
+        let token = self.client.cancel_token();
+        within(token, self.tls, limit, work(self.client)).await
+    }
+
     async fn within<T>(
         &self,
         limit: Duration,
         call: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Trouble> {
-        let mut cancel = CancelOnDrop { session: self, armed: true };
-        let answered = tokio::time::timeout(limit, call).await;
-        cancel.armed = false;
-        match answered {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(match error.as_db_error() {
-                // A shutdown or a crash speaks to everyone; it is no answer to our statement.
-                Some(db) if db.code().code().starts_with("57P") => {
-                    Trouble::Broken(format!("the server ended the session: {}", db.message()))
-                }
-                Some(db) => Trouble::Server(db.code().code().to_string(), db.message().to_string()),
-                None => Trouble::Broken(format!("the connection broke: {error}")),
-            }),
-            Err(_) => {
-                self.cancel().await;
-                Err(Trouble::Late(format!("no answer within {limit:?}")))
-            }
-        }
+        within(self.client.cancel_token(), self.tls.clone(), limit, call).await
     }
 
     /// Asks the server to stop what this session does. Whether it did is for a look to find out.
     pub(super) async fn cancel(&self) {
         cancel(self.client.cancel_token(), self.tls.clone()).await;
+    }
+}
+
+/// Waits for an answer, and cancels at the server when it does not come in time or is not awaited any more.
+async fn within<T>(
+    token: CancelToken,
+    tls: Option<Connector>,
+    limit: Duration,
+    call: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Trouble> {
+    let mut on_drop = CancelOnDrop { token: token.clone(), tls: tls.clone(), armed: true };
+    let answered = tokio::time::timeout(limit, call).await;
+    on_drop.armed = false;
+    match answered {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(match error.as_db_error() {
+            // A shutdown or a crash speaks to everyone; it is no answer to our statement.
+            Some(db) if db.code().code().starts_with("57P") => {
+                Trouble::Broken(format!("the server ended the session: {}", db.message()))
+            }
+            Some(db) => Trouble::Server(db.code().code().to_string(), db.message().to_string()),
+            None => Trouble::Broken(format!("the connection broke: {error}")),
+        }),
+        Err(_) => {
+            cancel(token, tls).await;
+            Err(Trouble::Late(format!("no answer within {limit:?}")))
+        }
     }
 }
 
@@ -403,17 +441,18 @@ async fn cancel(token: CancelToken, tls: Option<Connector>) {
 }
 
 /// Dropping a call's future does not stop the statement at the server (measured): this does, also when the engine drops the call.
-struct CancelOnDrop<'a> {
-    session: &'a Session,
+struct CancelOnDrop {
+    token: CancelToken,
+    tls: Option<Connector>,
     armed: bool,
 }
 
-impl Drop for CancelOnDrop<'_> {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         if self.armed
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(cancel(self.session.client.cancel_token(), self.session.tls.clone()));
+            runtime.spawn(cancel(self.token.clone(), self.tls.clone()));
         }
     }
 }

@@ -184,7 +184,8 @@ pub fn look(scope: &Scope) -> String {
         'older', (SELECT count(*) FROM a WHERE client AND backend_start <= pg_conf_load_time()),\
         'supers', (SELECT count(*) FROM a JOIN pg_roles r ON r.rolname = a.usename WHERE client AND r.rolsuper),\
         'writing', (SELECT count(*) FROM a WHERE backend_xid IS NOT NULL AND NOT mine),\
-        'workers', (SELECT count(*) FROM a WHERE backend_type LIKE 'logical replication%worker'),\
+        'workers', greatest((SELECT count(*) FROM a WHERE backend_type LIKE 'logical replication%worker'), \
+            (SELECT count(*) FROM pg_subscription WHERE subenabled)),\
         'waiting', (SELECT count(*) FROM a WHERE wait_event = 'SyncRep'),\
         'ours', (SELECT coalesce(json_agg(application_name ORDER BY application_name), '[]'::json) FROM a WHERE mine AND {ours}),\
         'ssn', current_setting('synchronous_standby_names'))::text \

@@ -1,0 +1,64 @@
+//! The proof that a promotion consumes, and what has happened on the source since.
+
+use super::{Activity, Lsn, PrimaryFacts};
+use serde::{Deserialize, Serialize};
+
+/// Proof that a promotion must consume; made by `postgres.catch_up` or `postgres.stop` in this attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Handover {
+    /// `system_identifier`.
+    pub system: String,
+    /// Timeline of the source.
+    pub timeline: u32,
+    /// The standby must have replayed at least up to here.
+    pub position: Lsn,
+    /// The source's next transaction number at that time: one more means that somebody wrote.
+    pub next_transaction: u64,
+    /// What the source's statistics had counted at that time.
+    pub activity: Activity,
+    /// When each server started; a restart ends the handover.
+    pub source_started: String,
+    /// See `source_started`.
+    pub target_started: String,
+    /// What made it.
+    pub by: HandoverBy,
+}
+
+/// How the source was brought to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandoverBy {
+    /// Frozen by setting; it still runs.
+    Soft,
+    /// Stopped cleanly; the position is its shutdown checkpoint, and replay must be strictly beyond its start.
+    Shutdown,
+    /// A person accepted the loss.
+    LossAccepted,
+}
+
+/// Transactions that ended on a source after its handover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Commits {
+    /// None.
+    None,
+    /// This many, while autovacuum ran and no row of a user table was counted.
+    Upkeep(u64),
+    /// This many, and a client may have written: rows were counted, or nothing else explains them.
+    Writes(u64),
+}
+
+impl Handover {
+    /// What ended on the source since. Sessions report their rows up to ten seconds late, so `Upkeep` is an explanation and no proof.
+    pub fn commits_since(&self, source: &PrimaryFacts) -> Commits {
+        match source.next_transaction.saturating_sub(self.next_transaction) {
+            0 => Commits::None,
+            ended
+                if source.activity.rows == self.activity.rows
+                    && source.activity.upkeep > self.activity.upkeep =>
+            {
+                Commits::Upkeep(ended)
+            }
+            ended => Commits::Writes(ended),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Stopping writes: whom a freeze binds, whom it does not, and what comes along with it.
+
+use crate::support::pg::{Pair, Wishes, until};
+use crate::support::port::{acknowledged, bad, facts, freeze, handover, refused, said, scope};
+use crate::support::world::{RUN, permit, postgres, source, target};
+use mrctl::world::Known;
+use mrctl::world::postgres::{Altered, Commits, Postgres as _};
+
+#[tokio::test]
+async fn f1_a_freeze_by_setting_binds_only_those_who_let_it() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let before = pair.primary.client("app").await;
+    before.batch_execute("BEGIN; INSERT INTO orders (note) VALUES ('before')").await.unwrap();
+    freeze(&port).await;
+    let fresh = pair.primary.client("app").await;
+    assert!(fresh.batch_execute("INSERT INTO orders (note) VALUES ('refused')").await.is_err());
+    fresh
+        .batch_execute("BEGIN READ WRITE; INSERT INTO orders (note) VALUES ('through'); COMMIT")
+        .await
+        .unwrap();
+    // The look sees the transaction that is open across the freeze, and that it is older than the freeze.
+    let seen = facts(&port, &source()).await.sessions;
+    assert!(seen.is(|sessions| sessions.writing == 1 && sessions.older >= 1), "{seen:?}");
+    before.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(pair.primary.sql("SELECT count(*) FROM orders").await, "2");
+}
+
+#[tokio::test]
+async fn a_lone_open_writer_is_seen_although_the_snapshot_hides_it() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let app = pair.primary.client("app").await;
+    app.batch_execute("BEGIN; INSERT INTO orders (note) VALUES ('open')").await.unwrap();
+    let seen = facts(&port, &source()).await;
+    // The trap: the only running transaction has the number that the snapshot calls next, so oldest equals next.
+    let primary = seen.primary().unwrap();
+    assert_eq!(primary.oldest_transaction, primary.next_transaction);
+    assert!(seen.sessions.is(|sessions| sessions.writing == 1), "{:?}", seen.sessions);
+}
+
+#[tokio::test]
+async fn ending_sessions_spares_the_kept_and_our_own_and_names_superusers() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let (app, kept) = (pair.primary.client("app").await, pair.primary.client("monitoring").await);
+    let root = pair.primary.client("postgres").await;
+    assert_eq!(port.lock(&source(), RUN).await, Known::Known(true));
+    freeze(&port).await;
+    let system = facts(&port, &source()).await.system;
+    let reply = port.end_sessions(&permit("sessions", 1), &source(), &system, &scope()).await;
+    assert!(acknowledged(&reply), "{reply:?}");
+    assert_eq!(said(&reply), "1 ended, 1 of superusers cannot be ended by this role: postgres");
+    until("only the superuser is left", || async {
+        let seen = facts(&port, &source()).await.sessions;
+        seen.is(|sessions| sessions.clients == [("postgres".to_string(), 1)] && sessions.older == 1)
+            .then_some(())
+    })
+    .await;
+    assert!(app.simple_query("SELECT 1").await.is_err());
+    kept.simple_query("SELECT 1").await.unwrap();
+    root.simple_query("SELECT 1").await.unwrap();
+    assert_eq!(port.lock_held(&source()).await, Known::Known(true));
+}
+
+#[tokio::test]
+async fn a_writer_that_came_after_the_freeze_is_ended_too() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    freeze(&port).await;
+    let hostile = pair.primary.client("app").await;
+    hostile.batch_execute("BEGIN READ WRITE; INSERT INTO orders (note) VALUES ('x')").await.unwrap();
+    let system = facts(&port, &source()).await.system;
+    port.end_sessions(&permit("sessions", 1), &source(), &system, &scope()).await;
+    until("no writer", || async {
+        facts(&port, &source()).await.sessions.is(|sessions| sessions.writing == 0).then_some(())
+    })
+    .await;
+    assert_eq!(pair.primary.sql("SELECT count(*) FROM orders").await, "0");
+}
+
+#[tokio::test]
+async fn f3_our_own_calls_work_on_a_frozen_server_and_what_stood_before_is_put_back() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    pair.primary.sql("ALTER SYSTEM SET default_transaction_read_only = off; SELECT pg_reload_conf()").await;
+    until("loaded", || async {
+        (facts(&port, &source()).await.read_only.altered == Known::Known(Altered::To("off".into())))
+            .then_some(())
+    })
+    .await;
+    freeze(&port).await;
+    let system = facts(&port, &source()).await.system;
+    assert!(acknowledged(&port.mark(&permit("mark", 1), &source(), &system).await));
+    assert_eq!(port.lock(&source(), RUN).await, Known::Known(true));
+    let prior = Altered::To("off".into());
+    assert!(acknowledged(&port.unfreeze(&permit("read_only", 2), &source(), &system, &prior).await));
+    until("thawed", || async {
+        let seen = facts(&port, &source()).await.read_only;
+        (!seen.on && seen.altered == Known::Known(Altered::To("off".into()))).then_some(())
+    })
+    .await;
+    assert!(acknowledged(&port.unfreeze(&permit("read_only", 3), &source(), &system, &Altered::Unset).await));
+    until("reset", || async {
+        (facts(&port, &source()).await.read_only.altered == Known::Known(Altered::Unset)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_guards_of_a_freeze_refuse_another_cluster_and_a_standby() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let other = port.freeze(&permit("read_only", 1), &source(), "1").await;
+    assert!(refused(&other) && said(&other).contains("belongs to system"), "{other:?}");
+    let system = facts(&port, &source()).await.system;
+    let standby = port.freeze(&permit("read_only", 1), &target(), &system).await;
+    assert!(refused(&standby) && said(&standby).contains("in recovery"), "{standby:?}");
+    assert!(!facts(&port, &source()).await.read_only.on);
+}
+
+#[tokio::test]
+async fn a_freeze_that_leaked_by_alter_database_is_found() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    pair.primary.sql("ALTER DATABASE postgres SET default_transaction_read_only = on").await;
+    pair.primary
+        .sql(
+            "SET default_transaction_read_only = off; ALTER ROLE app SET default_transaction_read_only = off",
+        )
+        .await;
+    pair.caught_up().await;
+    let seen = facts(&port, &target()).await;
+    assert_eq!(
+        seen.overrides,
+        [
+            "database postgres: default_transaction_read_only=on",
+            "role app: default_transaction_read_only=off"
+        ]
+    );
+    assert!(seen.read_only.on && seen.read_only.altered.get().is_none(), "{:?}", seen.read_only);
+    assert!(bad(&port, &target()).await.contains(&"leaked_freeze".to_string()));
+    assert!(bad(&port, &source()).await.contains(&"overrides".to_string()));
+}
+
+#[tokio::test]
+async fn autovacuum_goes_on_under_a_freeze_and_uses_transaction_numbers() {
+    let wishes = Wishes { primary: "autovacuum=on autovacuum_naptime=1s", ..Wishes::default() };
+    let pair = Pair::with(wishes).await;
+    let port = postgres(&pair);
+    pair.primary.sql("INSERT INTO orders (note) SELECT 'x' FROM generate_series(1, 20000)").await;
+    freeze(&port).await;
+    let before = handover(&port).await;
+    let seen = until("a transaction of autovacuum", || async {
+        let facts = facts(&port, &source()).await.primary().cloned().unwrap();
+        (facts.next_transaction > before.next_transaction).then_some(facts)
+    })
+    .await;
+    // It may have begun before the freeze and be counted already: then nothing explains it, and it counts as a write.
+    assert_eq!(seen.activity.rows, before.activity.rows);
+    let hostile = pair.primary.client("app").await;
+    hostile.batch_execute("BEGIN READ WRITE; INSERT INTO orders (note) VALUES ('x'); COMMIT").await.unwrap();
+    drop(hostile);
+    until("the row is counted", || async {
+        let facts = facts(&port, &source()).await.primary().cloned().unwrap();
+        matches!(before.commits_since(&facts), Commits::Writes(_)).then_some(())
+    })
+    .await;
+}
