@@ -58,10 +58,13 @@ fn verdict(what: &str, figure: f64, limit: f64, unit: &str) -> bool {
     good
 }
 
+/// Measures, reports, and tells whether the figure is within its limit.
+type Figure = fn() -> bool;
+
 fn main() -> std::process::ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let figures: [(&str, fn() -> bool); 4] = [
+    let figures: [(&str, Figure); 4] = [
         ("help", command_line::help),
         ("check", command_line::check),
         ("executor", executor::cost),
