@@ -225,7 +225,15 @@ pub const EVENTS: &[Event] = &[
         "The process was asked to stop.",
         &[f("signal", "string", "`SIGINT`, `SIGTERM` or `SIGHUP`")],
     ),
-    event("lock_lost", "A lock was lost and could not be retaken.", &[f("what", "string", "which")]),
+    event(
+        "lock_lost",
+        "A lock was lost and somebody else has it; a call was not made because of it.",
+        &[
+            f("what", "string", "the member whose lock it was"),
+            f("step", "string", "step whose call was not made"),
+            f("effect", "string", "its effect"),
+        ],
+    ),
     event(
         "turned",
         "The run turns.",
