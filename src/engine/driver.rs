@@ -211,7 +211,7 @@ impl<S: Storage> Driver<S> {
                 let (handle, registration) = future::AbortHandle::new_pair();
                 let (plan, world, starts) = (&plan, &world, &starts);
                 let (person, progress) = (&person, &progress);
-                let (state, times, own) = (Rc::clone(&self.state), self.times, task.clone());
+                let (state, times, own) = (Rc::clone(&self.state), self.times.clone(), task.clone());
                 let future = async move {
                     let cx = Cx { plan, world, starts, person: &**person, progress, times: &times };
                     let record = perform(&cx, &own, &state, permit.as_deref()).await;

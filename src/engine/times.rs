@@ -4,11 +4,13 @@ use super::record::Record;
 use super::state::find;
 use crate::plan::Plan;
 use crate::step::{Class, Standing};
+use crate::world::Reply;
 use crate::world::clock::Moment;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Moments of a run, folded from the times of its records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Moments of a run and what its steps saved, folded from its records and their times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     /// The first record.
     pub began: Option<Moment>,
@@ -16,6 +18,8 @@ pub struct Times {
     pub frozen: Option<Moment>,
     /// The proof of the last promotion.
     pub promoted: Option<Moment>,
+    /// What steps saved, by `step.name`.
+    pub saved: BTreeMap<String, String>,
 }
 
 impl Times {
@@ -36,6 +40,12 @@ impl Times {
             {
                 self.promoted = Some(at);
             }
+            Record::Replied { step, effect, undo: false, reply: Reply::Acknowledged { note }, .. } => {
+                let action = find(plan, step, effect).map(|(s, e)| &plan.steps[s].effects[e].action);
+                if let Some((name, value)) = action.and_then(|action| action.saved(note)) {
+                    self.saved.insert(format!("{step}.{name}"), value);
+                }
+            }
             // A new process: a person has decided to go on; the clock of the gap starts again.
             Record::Opened { .. } => self.frozen = self.frozen.map(|_| at),
             _ => {}
@@ -52,7 +62,7 @@ impl Times {
                 (Some(frozen), Some(promoted)) => Some(seconds(promoted.since(frozen))),
                 _ => None,
             },
-            _ => None,
+            _ => self.saved.get(name).cloned(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod directory;
 mod kinds;
 mod model;
 mod names;
+mod writers;
 
 pub use build::{Request, build};
 pub use directory::{InventoryDirectory, command};

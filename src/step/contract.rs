@@ -351,6 +351,17 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
     /// Resources that it touches, as `type/name`, for locks and for the digest.
     fn resources(&self) -> Vec<String>;
 
+    /// What the note of its reply gives to messages: a name, and its value.
+    fn saved(&self, note: &str) -> Option<(String, String)> {
+        let _ = note;
+        None
+    }
+
+    /// Regions that users are sent to by it.
+    fn sends(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether a step of this kind is `best_effort` unless the runbook says otherwise: its failure stops nothing by nature.
     fn best_effort(&self) -> bool {
         false

@@ -21,6 +21,7 @@ use crate::runbook::{open_inventory, open_runbook};
 use crate::step::condition::Starts;
 use crate::step::testing::at_once;
 use crate::world::clock::{Clock as _, Moment};
+use crate::world::sim::exec::Script;
 use crate::world::sim::{Fault, Sim, two_regions};
 use crate::world::{Answer, World, ready};
 use std::collections::BTreeMap;
@@ -104,6 +105,10 @@ fn plan(runbook: &str, world: &World) -> Plan {
 impl Trial {
     fn new(runbook: &str) -> Self {
         let sim = two_regions();
+        let opens =
+            Script { stdout: "opened\nOPS-17\n".into(), sets: Some("open".into()), ..Script::default() };
+        sim.exec.script("tickets open", opens);
+        sim.exec.script("tickets look", Script { asks: Some("open".into()), ..Script::default() });
         let world = sim.world();
         let plan = plan(runbook, &world);
         Self {
@@ -219,6 +224,7 @@ impl Trial {
             Some("dns") => self.sim.dns.faults.push(fault),
             Some("cache") => self.sim.cache.faults.push(fault),
             Some("notify") => self.sim.notify.faults.push(fault),
+            Some("exec") => self.sim.exec.faults.push(fault),
             _ => panic!("no faults for {kind}"),
         }
     }
@@ -314,6 +320,8 @@ fn a_planned_failover_ends_well_and_loses_nothing() {
         "writes: us-east · old primary: frozen · traffic: 100% us-east · undo: not possible"
     );
     assert!(trial.told.len() > 20, "applications wrote {} times", trial.told.len());
-    assert_eq!(trial.sim.notify.sent().len(), 1);
+    let sent = trial.sim.notify.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].text, "Orders serves from us-east. Writes stopped for 0.0 s, ticket OPS-17.");
     assert_eq!(trial.warmed(), 40);
 }
