@@ -13,7 +13,6 @@ use std::path::PathBuf;
 /// The shipped runbooks, also copied into every lab.
 pub const RUNBOOKS: &[(&str, &str)] = &[
     ("postgres-planned-failover.yaml", include_str!("../../runbooks/postgres-planned-failover.yaml")),
-    ("dns-drain.yaml", include_str!("../../runbooks/dns-drain.yaml")),
     ("template.yaml", include_str!("../../runbooks/template.yaml")),
 ];
 
