@@ -159,6 +159,46 @@ async fn planned_failovers_under_load_back_and_forth_lose_nothing() {
     site.lab.down().await.unwrap();
 }
 
+const SHUTDOWN: &str = include_str!("../runbooks/postgres-shutdown-failover.yaml");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_that_stops_the_old_primary_loses_nothing_and_leaves_it_stopped() {
+    let site = Site::up().await;
+    let runbook = site.runbook(SHUTDOWN);
+    let load = Load::start(&site.lab, &load()).unwrap();
+    load.wait_for(60, Duration::from_secs(30)).await.unwrap();
+    let ended = site.failover(&runbook, Region::EuWest, Region::UsEast);
+    assert_eq!(ended.code, 0, "{ended}");
+    let world = ended.last("ended")["world"].as_str().unwrap().to_string();
+    assert!(world.starts_with("writes: us-east · old primary: refuses connections"), "{world}");
+    load.wait_for(60, Duration::from_secs(30)).await.unwrap();
+    let report = load.stop().await.unwrap();
+    assert!(report.lost.is_empty(), "{report}");
+    assert!(site.lab.connect(Region::EuWest, Role::App).await.is_err(), "it runs");
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_after_which_the_target_lacks_something_is_taken_back() {
+    let site = Site::up().await;
+    // Without the checks before, and impatient: the stop itself must be what finds it.
+    let runbook = site.runbook(
+        "mrctl: 1\nname: short\ntitle: Short\nsteps:\n  - id: freeze\n    postgres.freeze: orders\n  - id: stop\n    \
+         postgres.stop: orders\n    timeout: 3s\n  - id: promote\n    postgres.promote: orders\n",
+    );
+    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    let standby = site.lab.connect(Region::UsEast, Role::Superuser).await.unwrap();
+    standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    let load = Load::start(&site.lab, &load()).unwrap();
+    load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    let ended = site.mrctl(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(ended.code, 3, "{ended}");
+    assert!(site.writable(Region::EuWest).await, "stopped or frozen after a rollback");
+    load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    assert!(load.stop().await.unwrap().lost.is_empty());
+    site.lab.down().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_changes_nothing_and_says_what_it_would_change() {
     let site = Site::up().await;

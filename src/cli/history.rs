@@ -7,7 +7,6 @@ use crate::journal::file::read_lines;
 use crate::output::checklist::Frame;
 use crate::output::show::{checklist, timeline};
 use crate::output::status::{RunNow, RunRow};
-use crate::plan::Drill;
 use crate::store::{Run, Store, StoreError};
 use clap::{Args, Subcommand};
 use std::fs;
@@ -81,10 +80,7 @@ fn row(run: &Run, short: String) -> RunRow {
         runbook: run.plan.runbook.clone(),
         from: run.plan.from.clone(),
         to: run.plan.to.clone(),
-        drill: match run.plan.drill {
-            Drill::Real => "real".into(),
-            Drill::DryRun => "dry run".into(),
-        },
+        drill: run.plan.drill.to_string(),
         began: run.began(),
         ended: run.state.verdict.and_then(|_| run.lines.last().map(|(line, _)| line.at)),
         state,

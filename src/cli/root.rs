@@ -23,6 +23,10 @@ const INIT: &[(&str, &str)] = &[
         "runbooks/postgres-planned-failover.yaml",
         include_str!("../../runbooks/postgres-planned-failover.yaml"),
     ),
+    (
+        "runbooks/postgres-shutdown-failover.yaml",
+        include_str!("../../runbooks/postgres-shutdown-failover.yaml"),
+    ),
     ("runbooks/dns-drain.yaml", include_str!("../../runbooks/dns-drain.yaml")),
     ("runbooks/template.yaml", include_str!("../../runbooks/template.yaml")),
 ];

@@ -1,11 +1,9 @@
 //! What `${…}` and bare names stand for when the plan is made.
 
 use crate::language::interpolate::{Found, Lookup};
+use crate::runbook::LATER;
 use crate::runbook::inventory::Inventory;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What is known only while running, in the text of messages.
-pub const LATER: &[&str] = &["run.id", "run.write_gap", "run.elapsed", "run.verdict"];
 
 /// Names of a plan, in one region.
 pub struct Names<'a> {
