@@ -275,7 +275,11 @@ async fn apply(
 }
 
 async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> Record {
-    let (asked, within, covers) = asked(cx.plan, question, state);
+    let (mut asked, within, covers) = asked(cx.plan, question, state);
+    if let AskedKind::Planned(AskKind::Typed(_)) = &asked.kind {
+        // Where there is no way back, what is shown is every member as it is now, and not only what the step looked at.
+        asked.facts = survey::before_the_pivot(cx.plan, cx.world, &state.run).await;
+    }
     let answer = cx.person.ask(&asked);
     let answered = if within.is_zero() {
         answer.await

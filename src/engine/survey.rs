@@ -99,6 +99,40 @@ pub fn shares_in_words(shares: &Shares) -> String {
     parts.join(", ")
 }
 
+/// What a person sees before consenting to a promotion: of each member its role, timeline and lag.
+pub async fn before_the_pivot(plan: &Plan, world: &World, run: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, regions) in &plan.clusters {
+        let now = cluster(world, name, regions, run).await;
+        let flushed = now.members.values().filter_map(Known::get).find_map(ServerFacts::primary);
+        for (region, facts) in &now.members {
+            let what = match facts {
+                Known::Unknown(why) => format!("unknown: {why}"),
+                Known::Known(facts) => match (facts.primary(), facts.standby()) {
+                    (Some(primary), _) => {
+                        let sessions = match &facts.sessions {
+                            Known::Known(sessions) => format!("{} client sessions", sessions.total()),
+                            Known::Unknown(why) => format!("sessions unknown: {why}"),
+                        };
+                        let frozen = if facts.read_only.on { ", FROZEN" } else { "" };
+                        format!("primary on timeline {}{frozen}, {sessions}", primary.timeline)
+                    }
+                    (None, Some(standby)) => match (&standby.replayed, flushed) {
+                        (Known::Known(replayed), Some(primary)) => {
+                            format!("standby, {} bytes behind", primary.flushed.bytes_since(*replayed))
+                        }
+                        (Known::Unknown(why), _) => format!("standby, lag unknown: {why}"),
+                        (Known::Known(_), None) => "standby, lag unknown: no primary was seen".into(),
+                    },
+                    (None, None) => "unknown".into(),
+                },
+            };
+            lines.push(format!("{name} in {region}: {what}"));
+        }
+    }
+    lines
+}
+
 /// What a server is now, in a word or two.
 fn server_in_words(facts: &Known<ServerFacts>) -> String {
     match facts {

@@ -87,3 +87,32 @@ fn a_lock_that_was_lost_for_a_while_is_retaken_and_the_world_looked_at_again() {
     assert!(why(&trial).contains("was lost for a while, and then: prepared transactions"), "{}", why(&trial));
     assert!(!trial.sim.postgres.done().iter().any(|name| name.contains("read_only")));
 }
+
+/// Keeps what was shown with the question that has to be answered by typing.
+struct Shown(std::cell::RefCell<Vec<String>>);
+
+impl super::Person for Shown {
+    fn ask<'a>(&'a self, asked: &'a super::Asked) -> super::Answer<'a, super::Answered> {
+        if let super::AskedKind::Planned(crate::plan::AskKind::Typed(_)) = &asked.kind {
+            self.0.borrow_mut().clone_from(&asked.facts);
+        }
+        super::Willing.ask(asked)
+    }
+}
+
+#[test]
+fn consent_is_asked_with_every_member_as_it_is_now() {
+    let mut trial = Trial::new("trial.yaml");
+    let person = std::rc::Rc::new(Shown(std::cell::RefCell::default()));
+    trial.person = std::rc::Rc::clone(&person) as _;
+    trial.sim.postgres.with("orders", "us-east", |server| server.behind = 1);
+    trial.sim.postgres.write("orders", "eu-west", "one more", false);
+    trial.process(Choice::Continue, Kill::Never);
+    assert_eq!(
+        *person.0.borrow(),
+        [
+            "orders in eu-west: primary on timeline 1, 1 client sessions",
+            "orders in us-east: standby, 256 bytes behind",
+        ]
+    );
+}
