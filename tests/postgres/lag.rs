@@ -1,6 +1,6 @@
 //! Lag: the popular ways to measure it, what each of them says when it is wrong, and what the check says then.
 
-use crate::support::kinds::{catch_up, check_lag, freeze, judge, step};
+use crate::support::kinds::{catch_up, check_lag, check_lag_time, freeze, judge, step};
 use crate::support::pg::{Pair, Wishes, until};
 use crate::support::port::{bad, facts};
 use crate::support::world::{postgres, target, world};
@@ -30,6 +30,26 @@ async fn f5_time_passes_on_an_idle_primary_and_is_no_lag() {
     let judged = lag(&world, 0).await;
     assert_eq!(judged.standing, Standing::Reached, "{}", judged.evidence);
     assert!(judged.evidence.starts_with("0 bytes behind"), "{}", judged.evidence);
+    let judged = judge(&world, &check_lag_time(1000), "look", None).await.1;
+    assert_eq!(judged.standing, Standing::Reached, "{}", judged.evidence);
+    assert!(judged.evidence.ends_with("0s behind (at most 1s)"), "{}", judged.evidence);
+}
+
+#[tokio::test]
+async fn a_target_that_is_behind_is_behind_since_its_last_commit() {
+    let pair = Pair::start().await;
+    let world = world(postgres(&pair));
+    pair.primary.sql("INSERT INTO orders (note) VALUES ('replayed')").await;
+    pair.caught_up().await;
+    pair.standby.sql("SELECT pg_wal_replay_pause()").await;
+    pair.primary.sql("INSERT INTO orders (note) VALUES ('pending')").await;
+    let late = until("a second behind", || async {
+        let judged = judge(&world, &check_lag_time(1000), "look", None).await.1;
+        (judged.standing == Standing::NotReached).then_some(judged)
+    })
+    .await;
+    assert!(late.evidence.contains("behind (at most 1s)"), "{}", late.evidence);
+    assert_eq!(lag(&world, u64::MAX).await.standing, Standing::Reached, "no time was asked for");
 }
 
 #[tokio::test]

@@ -41,6 +41,11 @@ pub fn check_lag(max_bytes: u64) -> CheckLag {
     kind(json!({ "pair": both(), "max_bytes": max_bytes }))
 }
 
+/// At most this long behind, however many bytes that are.
+pub fn check_lag_time(max_ms: u64) -> CheckLag {
+    kind(json!({ "pair": both(), "max_bytes": u64::MAX, "max_ms": max_ms }))
+}
+
 pub fn preflight() -> Preflight {
     kind(json!({ "pair": both(), "table": "mrctl.probe" }))
 }

@@ -2,7 +2,7 @@
 
 use super::{Pair, PairFacts, pair, unread};
 use crate::error::Problem;
-use crate::language::units::Size;
+use crate::language::units::{Period, Size};
 use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::world::postgres::Handover;
@@ -19,6 +19,10 @@ pub struct Params {
     /// Most bytes that the target may be behind; default 16MiB.
     #[serde(default)]
     pub max: Option<Size>,
+    /// Longest time that the target may be behind, such as `10s`; not checked if not given. It counts only while bytes are missing
+    /// (on an idle primary time passes and nothing lags), from the commit that was replayed last, by the clocks of both servers.
+    #[serde(default)]
+    pub max_time: Option<Period>,
 }
 
 /// A resolved check.
@@ -26,6 +30,8 @@ pub struct Params {
 pub struct CheckLag {
     pair: Pair,
     max_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_ms: Option<u64>,
 }
 
 /// How long a standby's receiver may be silent before its position counts as stale. Milliseconds; three times the server's
@@ -51,7 +57,8 @@ impl Kind for CheckLag {
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {
         let (pair, _) = pair(scope, &params.cluster)?;
-        Ok(Self { pair, max_bytes: params.max.map_or(16 << 20, Size::bytes) })
+        let max_bytes = params.max.map_or(16 << 20, Size::bytes);
+        Ok(Self { pair, max_bytes, max_ms: params.max_time.map(Period::millis) })
     }
 
     fn title(&self) -> String {
@@ -113,8 +120,27 @@ impl Kind for CheckLag {
             Known::Known(replayed) => {
                 let behind = primary.flushed.bytes_since(*replayed);
                 let line = format!("{behind} bytes behind (at most {})", self.max_bytes);
-                if behind <= self.max_bytes { Judgement::reached(line) } else { Judgement::not_reached(line) }
+                // Bytes first: they are what a promotion would lose.
+                match self.max_ms {
+                    _ if behind > self.max_bytes => Judgement::not_reached(line),
+                    Some(max_ms) => judge_time(line, behind, &standby.replayed_ms_ago, max_ms),
+                    None => Judgement::reached(line),
+                }
             }
+        }
+    }
+}
+
+/// The time since the last replayed commit is a lag only while something is missing, and then at most too long: on a primary that
+/// was idle, the first record that is on its way seems as late as the idleness was long, until it has arrived.
+fn judge_time(line: String, behind: u64, replayed_ms_ago: &Known<u64>, max_ms: u64) -> Judgement {
+    let limit = Period::from_millis(max_ms);
+    match replayed_ms_ago {
+        _ if behind == 0 => Judgement::reached(format!("{line}, 0s behind (at most {limit})")),
+        Known::Unknown(why) => Judgement::unknown(format!("{line}; lag in time is unknown: {why}")),
+        Known::Known(ago) => {
+            let line = format!("{line}, at most {} behind (at most {limit})", Period::from_millis(*ago));
+            if *ago <= max_ms { Judgement::reached(line) } else { Judgement::not_reached(line) }
         }
     }
 }
@@ -127,10 +153,14 @@ mod tests {
     use crate::world::postgres::ServerFacts;
 
     fn judge(change: impl FnOnce(&mut ServerFacts)) -> Judgement {
+        judge_within(None, change)
+    }
+
+    fn judge_within(max_ms: Option<u64>, change: impl FnOnce(&mut ServerFacts)) -> Judgement {
         let mut target = examples::standby();
         change(&mut target);
         let facts = PairFacts { source: Known::Known(examples::primary()), target: Known::Known(target) };
-        CheckLag { pair: examples::pair(), max_bytes: 100 }.judge("look", &facts, Aim::Applied, None)
+        CheckLag { pair: examples::pair(), max_bytes: 100, max_ms }.judge("look", &facts, Aim::Applied, None)
     }
 
     #[test]
@@ -147,5 +177,31 @@ mod tests {
     fn a_cut_receiver_is_unknown_and_not_zero() {
         let cut = judge(|t| examples::standby_of(t).receiver = Known::unknown("no receiver runs"));
         assert_eq!(cut.standing, Standing::Unknown);
+    }
+
+    #[test]
+    fn time_counts_only_while_bytes_are_missing() {
+        let within = |max_ms, change: fn(&mut ServerFacts)| judge_within(Some(max_ms), change);
+        // Five minutes since the last commit, and nothing is missing.
+        let idle = within(10_000, |_| {});
+        assert_eq!(
+            (idle.standing, idle.evidence.as_str()),
+            (Standing::Reached, "0 bytes behind (at most 100), 0s behind (at most 10s)")
+        );
+        let behind = |t: &mut ServerFacts| {
+            examples::standby_of(t).replayed = Known::Known("0/50000F0".parse().unwrap());
+        };
+        assert_eq!(within(10_000, behind).standing, Standing::NotReached);
+        assert_eq!(within(300_000, behind).standing, Standing::Reached);
+        let unknown = within(u64::MAX, |t| {
+            examples::standby_of(t).replayed = Known::Known("0/50000F0".parse().unwrap());
+            examples::standby_of(t).replayed_ms_ago = Known::unknown("no transaction was replayed");
+        });
+        assert_eq!(unknown.standing, Standing::Unknown, "{}", unknown.evidence);
+        // Too many bytes stay too many, however young they are.
+        let far = within(u64::MAX, |t| {
+            examples::standby_of(t).replayed = Known::Known("0/4000000".parse().unwrap());
+        });
+        assert_eq!(far.standing, Standing::NotReached);
     }
 }

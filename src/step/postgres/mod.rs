@@ -226,6 +226,8 @@ pub(super) mod examples {
             received: Known::Known("0/5000100".parse().unwrap()),
             replayed: Known::Known("0/5000100".parse().unwrap()),
             timeline: Known::Known(1),
+            // Long ago: the primary is idle.
+            replayed_ms_ago: Known::Known(300_000),
             replay: "not paused".into(),
             receiver: Known::Known(Receiver { status: "streaming".into(), timeline: 1, silent_ms: 10 }),
             recovery_targets: vec![],

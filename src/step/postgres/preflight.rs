@@ -162,12 +162,12 @@ impl Kind for Preflight {
             }
         }
         if bad.is_empty() {
-            let line = format!("timeline {}, streaming; {checked} checks, ", primary.timeline);
-            Judgement::reached(match warned.as_slice() {
-                [] => line + "no warning",
-                [one] => format!("{line}1 warning: {one}"),
-                several => format!("{line}{} warnings: {}", several.len(), several.join("; ")),
-            })
+            let line = format!(
+                "{checked} checks, {} warnings; timeline {}, streaming",
+                warned.len(),
+                primary.timeline
+            );
+            Judgement::reached([vec![line], warned].concat().join("; "))
         } else {
             Judgement::blocked(bad.join("; "))
         }
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(warned.standing, Standing::Reached);
         assert_eq!(
             warned.evidence,
-            "timeline 1, streaming; 1 checks, 1 warning: promote in us-east: pg_promote: false (grant it)"
+            "1 checks, 1 warnings; timeline 1, streaming; promote in us-east: pg_promote: false (grant it)"
         );
         assert_eq!(judge(vec![finding(Known::unknown("denied"), true)], |_| {}).standing, Standing::Blocked);
         let silent = judge(vec![], |sides| sides.target = Known::unknown("no answer"));

@@ -147,6 +147,11 @@ pub struct Sender {
     pub sync: String,
 }
 
+/// For facts of a journal from before the field.
+fn not_recorded() -> Known<u64> {
+    Known::unknown("it was not recorded")
+}
+
 /// What only a standby has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StandbyFacts {
@@ -158,6 +163,10 @@ pub struct StandbyFacts {
     /// Timeline that it follows: the receiver's, else the newest that its control file knows, which may be older than the truth until
     /// the next restart point.
     pub timeline: Known<u32>,
+    /// Milliseconds since the last transaction that was replayed was committed, by the clocks of both servers. It grows on an idle
+    /// primary too: a lag only while bytes are missing. Unknown when none was replayed, or when the clocks contradict each other.
+    #[serde(default = "not_recorded")]
+    pub replayed_ms_ago: Known<u64>,
     /// `not paused`, `pause requested` or `paused`.
     pub replay: String,
     /// The receiver; unknown when it is not streaming, for then lag cannot be known here.

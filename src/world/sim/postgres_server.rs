@@ -102,6 +102,8 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             received: Known::Known(Lsn(server.position)),
             replayed: Known::Known(Lsn(server.position)),
             timeline: Known::Known(server.timeline),
+            // A second for every write that is missing.
+            replayed_ms_ago: Known::Known(server.behind as u64 * 1000),
             replay: if server.paused { "paused" } else { "not paused" }.into(),
             receiver: if upstream_runs {
                 Known::Known(receiver)

@@ -10,6 +10,9 @@ use crate::world::postgres::{
 use crate::world::{Known, Member};
 use serde::Deserialize;
 
+/// How far the primary's clock may be ahead of the standby's before a time that is made of both says nothing. Milliseconds.
+const CLOCKS_APART_MS: i64 = 1000;
+
 /// What the statement returns. Every field that the server may leave NULL is optional here, and becomes unknown below.
 #[derive(Deserialize)]
 struct Raw {
@@ -28,6 +31,7 @@ struct Raw {
     senders: Vec<RawSender>,
     received: Option<Lsn>,
     replayed: Option<Lsn>,
+    replayed_ago: Option<i64>,
     replay: Option<String>,
     follows: Option<u32>,
     receiver: Option<RawReceiver>,
@@ -122,6 +126,12 @@ fn read(text: &str) -> Known<ServerFacts> {
             timeline: raw
                 .follows
                 .map_or_else(|| Known::unknown("the control file does not say"), Known::Known),
+            replayed_ms_ago: match raw.replayed_ago {
+                // The last transaction may have been committed a moment after this look began there.
+                Some(ago) if ago > -CLOCKS_APART_MS => Known::Known(u64::try_from(ago).unwrap_or(0)),
+                Some(ago) => Known::Unknown(format!("the clocks contradict each other by {} ms", -ago)),
+                None => Known::unknown("no transaction was replayed since the start"),
+            },
             replay: raw.replay.unwrap_or_else(|| "unknown".into()),
             receiver,
             recovery_targets: raw.targets,
@@ -249,7 +259,7 @@ mod tests {
     use super::*;
 
     const STANDBY: &str = r#"{"system":"7","version":150018,"started":"1","recovery":true,"timeline":null,"flushed":null,
-        "inserted":null,"next":null,"oldest":null,"rows":null,"upkeep":null,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000",
+        "inserted":null,"next":null,"oldest":null,"rows":null,"upkeep":null,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000","replayed_ago":null,
         "replay":"not paused","follows":null,"receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
         "settings":false,"stats":false,"overrides":[],"clients":[],"older":0,"supers":0,"writing":0,"workers":0,"waiting":0,
         "ours":[],"ssn":""}"#;

@@ -165,6 +165,7 @@ pub fn look(scope: &Scope) -> String {
             'flushed', flush_lsn, 'sync', sync_state) ORDER BY application_name, pid), '[]'::json) FROM pg_stat_replication),\
         'received', CASE WHEN s.recovery THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END,\
         'replayed', CASE WHEN s.recovery THEN pg_last_wal_replay_lsn() END,\
+        'replayed_ago', CASE WHEN s.recovery THEN (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END,\
         'replay', CASE WHEN s.recovery THEN pg_get_wal_replay_pause_state() END,\
         'follows', CASE WHEN s.recovery THEN {STANDBY_TIMELINE} END,\
         'receiver', (SELECT json_build_object('status', status, 'timeline', received_tli, \
