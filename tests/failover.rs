@@ -431,9 +431,14 @@ async fn no_secret_is_ever_printed_or_written() {
     site.lab.inflict(Fault::Dns(Region::EuWest)).await.unwrap();
     texts.push(site.mrctl(&["status"]).to_string());
     for journal in site.journals() {
-        texts.push(std::fs::read_to_string(&journal).unwrap());
-        texts.push(std::fs::read_to_string(journal.with_file_name("plan.json")).unwrap());
+        let beside = std::fs::read_dir(journal.parent().unwrap()).unwrap().flatten();
+        let files: Vec<_> = beside.map(|entry| entry.path()).collect();
+        for name in ["journal.jsonl", "plan.json", "samples.jsonl", "debug.log"] {
+            assert!(files.contains(&journal.with_file_name(name)), "{name} is missing: {files:?}");
+        }
+        texts.extend(files.iter().map(|file| std::fs::read_to_string(file).unwrap()));
     }
+    assert!(texts.iter().all(|text| !text.is_empty()), "nothing to look into");
     for secret in &secrets {
         for text in &texts {
             assert!(!text.contains(secret.as_str()), "a secret is in: {}", &text[..text.len().min(2000)]);

@@ -1,5 +1,6 @@
 //! Drives a run with a person, readers and signals, and turns its end into an exit code.
 
+use super::beside;
 use super::setup::{Format, Setup, host, now, operator};
 use crate::engine::driver::{DriveError, Driver, Reader, Signals};
 use crate::engine::perform::Person;
@@ -133,6 +134,10 @@ impl Drive<'_> {
             readers.push(Rc::new(Plain::new(&plan, records(), frame, by_hand, &setup.output, clock)));
         }
         let lines: Vec<Line> = past.iter().map(|(line, _)| line.clone()).collect();
+        if let Some(folder) = path.parent() {
+            beside::log(folder, &setup.redactor);
+            readers.push(Rc::new(beside::Samples::new(folder, &setup.redactor)));
+        }
         let reader: Rc<dyn Reader> = Rc::new(Readers(readers));
         let driver = Driver::new(
             Rc::new(plan),

@@ -1,5 +1,6 @@
 //! Commands, one file each; the only place that wires real ports.
 
+mod beside;
 pub mod describe;
 pub mod drive;
 pub mod failover;

@@ -161,6 +161,7 @@ impl<S: Storage> Driver<S> {
 
     fn take(&mut self, line: &Line) -> Result<(), DriveError> {
         let record = read_record(line)?;
+        tracing::debug!(seq = line.seq, record = line.body.get("type").and_then(|word| word.as_str()), "written");
         self.fold(line, &record);
         self.reader.record(line, &record, &self.state);
         if let Some(audit) = &self.audit {
@@ -193,6 +194,7 @@ impl<S: Storage> Driver<S> {
             flying.retain(|task, handle| {
                 let keep = wanted.contains(task);
                 if !keep {
+                    tracing::debug!(?task, "dropped: no longer wanted");
                     handle.abort();
                 }
                 keep
@@ -204,6 +206,7 @@ impl<S: Storage> Driver<S> {
                 if flying.contains_key(&task) {
                     continue;
                 }
+                tracing::debug!(?task, "begun");
                 let permit = match &task {
                     Task::Apply(s, e, undo, _) => permits.borrow().get(&(*s, *e, *undo)).map(Rc::clone),
                     _ => None,

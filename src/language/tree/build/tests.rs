@@ -219,6 +219,7 @@ fn the_pages_of_these_codes_show_what_is_refused_and_what_is_not() {
 }
 
 mod hostile;
+mod opinion;
 
 #[test]
 fn an_escape_cannot_smuggle_in_what_the_raw_text_may_not_hold() {

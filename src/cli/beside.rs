@@ -1,0 +1,68 @@
+//! What is kept beside a journal, outside of its chain: samples of what moved, and a log for whoever has to find a bug. Losing a line
+//! of either loses nothing that counts, so nothing waits for them.
+
+use super::setup::now;
+use crate::engine::driver::Reader;
+use crate::engine::{Asked, Progress, Record, RunState};
+use crate::journal::chain::Line;
+use crate::redact::Redactor;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Mutex;
+use tracing_subscriber::EnvFilter;
+
+/// Most bytes of samples in one process: a long wait must not fill the disk that the journal needs.
+const MOST: usize = 16 << 20;
+
+fn open(path: &Path) -> std::io::Result<File> {
+    File::options().append(true).create(true).mode(0o600).open(path)
+}
+
+/// Sends what the program says of its own work to `debug.log` in the run's folder.
+pub fn log(folder: &Path, redactor: &Redactor) {
+    let Ok(file) = open(&folder.join("debug.log")) else { return };
+    // Only once a process: a second run in it (the demonstration) goes on in the first one's log.
+    let _already = tracing_subscriber::fmt()
+        .with_writer(Mutex::new(redactor.writer(file)))
+        .with_ansi(false)
+        .with_env_filter(EnvFilter::new("mrctl=debug"))
+        .try_init();
+}
+
+/// Writes every change of what is seen to `samples.jsonl`.
+pub struct Samples {
+    file: RefCell<Option<(File, usize)>>,
+    redactor: Redactor,
+}
+
+impl Samples {
+    /// In the run's folder.
+    pub fn new(folder: &Path, redactor: &Redactor) -> Self {
+        let file = open(&folder.join("samples.jsonl")).ok().map(|file| (file, 0));
+        Self { file: RefCell::new(file), redactor: redactor.clone() }
+    }
+}
+
+impl Reader for Samples {
+    fn record(&self, _line: &Line, _record: &Record, _state: &RunState) {}
+
+    fn progress(&self, progress: &Progress) {
+        let mut sample = serde_json::json!({
+            "at": now(), "step": progress.step, "effect": progress.effect, "evidence": progress.evidence,
+        });
+        self.redactor.scrub_json(&mut sample);
+        let line = format!("{sample}\n");
+        let mut file = self.file.borrow_mut();
+        if let Some((open, written)) = file.as_mut() {
+            *written += line.len();
+            if *written > MOST || open.write_all(line.as_bytes()).is_err() {
+                *file = None;
+            }
+        }
+    }
+
+    fn waiting(&self, _asked: &Asked) {}
+}
