@@ -9,4 +9,5 @@ mod postgres_switch;
 mod postgres_tls;
 mod structure;
 mod support;
+mod terminal;
 mod traffic;

@@ -3,6 +3,7 @@
 mod conformance;
 mod freeze;
 mod lag;
+mod locks;
 mod look;
 mod loss;
 mod positions;

@@ -65,10 +65,16 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
         Format::Text => {
             setup.problems(&problems, &sources);
             let (errors, all) = (problems.errors(), problems.len());
-            let files = args.files.len();
+            let count = |number: usize, what: &str| match number {
+                0 => format!("no {what}s"),
+                1 => format!("1 {what}"),
+                more => format!("{more} {what}s"),
+            };
             setup.say(&format!(
-                "{files} runbooks and the inventory: {errors} errors, {} warnings",
-                all - errors
+                "{} and the inventory: {}, {}",
+                count(args.files.len(), "runbook"),
+                count(errors, "error"),
+                count(all - errors, "warning")
             ));
         }
     }

@@ -2,12 +2,13 @@
 
 use super::setup::{Format, Setup, host, now, operator};
 use crate::engine::driver::{DriveError, Driver, Reader, Signals};
-use crate::engine::perform::{Person, Progress};
+use crate::engine::perform::Person;
 use crate::engine::record::{Choice, Record};
 use crate::engine::state::RunState;
 use crate::exit_code::ExitCode;
 use crate::journal::chain::Line;
 use crate::journal::file::{Journal, read_lines};
+use crate::output::Readers;
 use crate::output::canvas::Canvas;
 use crate::output::checklist::Frame;
 use crate::output::given::{Approvals, Given};
@@ -94,23 +95,6 @@ impl Signals for Process {
     }
 }
 
-/// Several readers as one.
-struct Both(Vec<Rc<dyn Reader>>);
-
-impl Reader for Both {
-    fn record(&self, line: &Line, record: &Record, state: &RunState) {
-        for reader in &self.0 {
-            reader.record(line, record, state);
-        }
-    }
-
-    fn progress(&self, progress: &Progress) {
-        for reader in &self.0 {
-            reader.progress(progress);
-        }
-    }
-}
-
 impl Drive<'_> {
     /// Drives until a verdict.
     pub async fn run(self) -> ExitCode {
@@ -137,20 +121,19 @@ impl Drive<'_> {
             let live =
                 Live::new(&plan, records(), frame, by_hand, setup.output.style, canvas, clock).ticking();
             let live = Rc::new(live);
+            readers.push(Rc::clone(&live) as Rc<dyn Reader>);
             match Input::stdin() {
                 Ok(input) => {
-                    let desk = Rc::clone(&live);
-                    let at = AtTerminal::new(&plan, desk, input, approvals, operator(), &setup.output);
-                    person = Rc::new(at);
+                    let at = AtTerminal::new(&plan, live, input, approvals, operator(), &setup.output);
+                    person = Rc::new(at.telling(Rc::new(Readers(readers.clone()))));
                 }
                 Err(error) => return setup.fail(&format!("the terminal cannot be read: {error}")),
             }
-            readers.push(live);
         } else if setup.format == Format::Text {
             readers.push(Rc::new(Plain::new(&plan, records(), frame, by_hand, &setup.output, clock)));
         }
         let lines: Vec<Line> = past.iter().map(|(line, _)| line.clone()).collect();
-        let reader: Rc<dyn Reader> = Rc::new(Both(readers));
+        let reader: Rc<dyn Reader> = Rc::new(Readers(readers));
         let driver = Driver::new(
             Rc::new(plan),
             world,

@@ -1,11 +1,13 @@
 //! `mrctl runs`, `mrctl audit show|verify`, `mrctl export`, `mrctl import`.
 
-use super::setup::{Format, Setup};
+use super::setup::{Format, Setup, host};
+use crate::engine::Record;
 use crate::exit_code::ExitCode;
 use crate::journal::file::read_lines;
 use crate::output::checklist::Frame;
 use crate::output::show::{checklist, timeline};
-use crate::store::{Store, StoreError};
+use crate::output::status::{RunNow, RunRow};
+use crate::store::{Run, Store, StoreError};
 use clap::{Args, Subcommand};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,36 @@ fn store(setup: &Setup) -> Result<Store, ExitCode> {
     setup.store().map_err(|error| setup.fail(&error.to_string()))
 }
 
+/// A run as a row. Whether a process drives it can be told on its own host only.
+fn row(run: &Run, short: String) -> RunRow {
+    let process = run.lines.iter().rev().find_map(|(_, record)| match record {
+        Record::Opened { host, pid, .. } => Some((host.clone(), *pid)),
+        _ => None,
+    });
+    let alive = |pid: u32| {
+        i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).is_some_and(|pid| {
+            !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+        })
+    };
+    let abandoned = run.lines.iter().any(|(_, record)| matches!(record, Record::Abandoned { .. }));
+    let state = match (run.state.verdict, process) {
+        _ if abandoned => RunNow::Abandoned,
+        (Some(verdict), _) => RunNow::Ended(verdict),
+        (None, Some((on, pid))) if on == host() && alive(pid) => RunNow::Driven(format!("process {pid}")),
+        (None, _) => RunNow::Died,
+    };
+    RunRow {
+        run: short,
+        runbook: run.plan.runbook.clone(),
+        from: run.plan.from.clone(),
+        to: run.plan.to.clone(),
+        drill: run.plan.drill.to_string(),
+        began: run.began(),
+        ended: run.state.verdict.and_then(|_| run.lines.last().map(|(line, _)| line.at)),
+        state,
+    }
+}
+
 /// `mrctl runs`.
 pub fn runs(setup: &Setup) -> ExitCode {
     let store = match store(setup) {
@@ -65,6 +97,7 @@ pub fn runs(setup: &Setup) -> ExitCode {
         Ok(found) => found,
         Err(error) => return setup.fail(&error.to_string()),
     };
+    let mut rows = Vec::new();
     for run in &runs {
         let short = store.short(&run.id);
         let began = crate::world::clock::Moment(run.began()).rfc3339();
@@ -77,16 +110,13 @@ pub fn runs(setup: &Setup) -> ExitCode {
                 })
                 .to_string(),
             ),
-            Format::Text => {
-                let open = if run.open() { "open  " } else { "closed" };
-                setup.data(&format!(
-                    "{short:<6} {began}  {open}  {:<16} {}: {} → {}",
-                    run.word(),
-                    run.plan.runbook,
-                    run.plan.from,
-                    run.plan.to
-                ));
-            }
+            Format::Text => rows.push(row(run, short)),
+        }
+    }
+    let style = setup.output.data_style();
+    if !rows.is_empty() {
+        for line in crate::output::status::runs(&rows, style, setup.output.width) {
+            setup.data(&line.paint(style));
         }
     }
     for (path, error) in &broken {

@@ -203,31 +203,3 @@ fn say(out: &mut dyn Write, text: &str) -> Result<()> {
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|source| LabError::File { action: "writing to", path: terminal, source })
 }
-
-/// Temporary: runs `lab` alone until the command line exists.
-pub fn main_for_now() -> std::process::ExitCode {
-    use clap::Parser;
-
-    #[derive(Parser)]
-    enum Root {
-        Lab(LabArgs),
-    }
-
-    let Root::Lab(args) = Root::parse();
-    let Ok(runtime) = tokio::runtime::Runtime::new() else { return std::process::ExitCode::FAILURE };
-    let mut out = std::io::stdout();
-    let failover = async |lab: &Lab| {
-        // What a careless script does, until the engine is wired in.
-        let session =
-            lab.connect(Region::UsEast, crate::lab::Role::Mrctl).await.map_err(|error| error.to_string())?;
-        session.simple_query("SELECT pg_promote()").await.map(|_| ()).map_err(|error| error.to_string())
-    };
-    match runtime.block_on(run(args, &[], &mut out, failover)) {
-        Ok(true) => std::process::ExitCode::SUCCESS,
-        Ok(false) => std::process::ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "mrctl lab: {error}");
-            std::process::ExitCode::FAILURE
-        }
-    }
-}

@@ -5,6 +5,8 @@ pub mod drive;
 pub mod failover;
 pub mod history;
 pub mod lab;
+
+mod readiness;
 pub mod resume;
 mod root;
 pub mod setup;

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 /// The shipped runbooks, also copied into every lab.
 pub const RUNBOOKS: &[(&str, &str)] = &[
     ("postgres-planned-failover.yaml", include_str!("../../runbooks/postgres-planned-failover.yaml")),
-    ("dns-drain.yaml", include_str!("../../runbooks/dns-drain.yaml")),
     ("template.yaml", include_str!("../../runbooks/template.yaml")),
 ];
 
@@ -23,6 +22,10 @@ const INIT: &[(&str, &str)] = &[
     (
         "runbooks/postgres-planned-failover.yaml",
         include_str!("../../runbooks/postgres-planned-failover.yaml"),
+    ),
+    (
+        "runbooks/postgres-shutdown-failover.yaml",
+        include_str!("../../runbooks/postgres-shutdown-failover.yaml"),
     ),
     ("runbooks/dns-drain.yaml", include_str!("../../runbooks/dns-drain.yaml")),
     ("runbooks/template.yaml", include_str!("../../runbooks/template.yaml")),
@@ -140,7 +143,7 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
             ExitCode::Completed
         }
         command => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
             match runtime {
                 Ok(runtime) => {
                     let code = runtime.block_on(connected(setup, command));

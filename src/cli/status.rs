@@ -1,36 +1,171 @@
-//! `mrctl status`: what is true now, from the systems alone, and what is open here.
+//! `mrctl status`: what is true now, from the systems alone, what is open here, and whether each runbook would work.
 
+use super::readiness::{self, Readiness};
 use super::setup::{Format, Setup};
 use super::wire;
-use crate::engine::survey;
+use crate::engine::survey::{self, ClusterNow};
 use crate::error::{Problems, Sources};
 use crate::exit_code::ExitCode;
-use crate::world::Known;
+use crate::output::status::{Health, ResourceRow, status as table};
+use crate::runbook::Inventory;
 use crate::world::postgres::ServerFacts;
-use std::fmt::Write;
+use crate::world::{Known, World};
+use std::collections::BTreeMap;
 
-/// A server in one line.
-fn server(facts: &Known<ServerFacts>) -> String {
+/// What was seen, for both forms of output.
+#[derive(Default)]
+struct Seen {
+    rows: Vec<ResourceRow>,
+    alarms: Vec<String>,
+    open: Vec<serde_json::Value>,
+    open_lines: Vec<String>,
+}
+
+/// A server as a row.
+fn server(cluster: &str, region: &str, facts: &Known<ServerFacts>) -> ResourceRow {
+    let row = |is: &str, detail: String, health: Health| ResourceRow {
+        resource: format!("postgres/{cluster}"),
+        region: region.into(),
+        is: is.into(),
+        detail,
+        health,
+    };
     let facts = match facts {
         Known::Known(facts) => facts,
-        Known::Unknown(why) => return format!("unknown: {why}"),
+        Known::Unknown(why) => return row("unknown", why.clone(), Health::Unknown),
     };
-    let frozen = if facts.read_only.on { ", FROZEN" } else { "" };
     match (facts.primary(), facts.standby()) {
         (Some(primary), _) => {
             let standbys = match &primary.senders {
-                Known::Known(senders) => format!("{} standbys follow", senders.len()),
+                Known::Known(senders) => match senders.len() {
+                    1 => "1 standby follows".into(),
+                    count => format!("{count} standbys follow"),
+                },
                 Known::Unknown(why) => format!("standbys unknown: {why}"),
             };
-            format!("primary on timeline {}{frozen}, {standbys}", primary.timeline)
+            let detail = format!("timeline {}, {standbys}", primary.timeline);
+            match facts.read_only.on {
+                true => row("FROZEN", format!("primary, {detail}"), Health::Bad),
+                false => row("primary", detail, Health::Fine),
+            }
         }
         (None, Some(standby)) => match (&standby.receiver, &standby.replayed) {
             (Known::Known(receiver), Known::Known(replayed)) => {
-                format!("standby, {} on timeline {}, replayed {replayed}", receiver.status, receiver.timeline)
+                let streams = match receiver.status.as_str() {
+                    "streaming" => String::new(),
+                    other => format!("{other}, "),
+                };
+                let detail = format!("{streams}timeline {}, replayed {replayed}", receiver.timeline);
+                row("standby", detail, if streams.is_empty() { Health::Fine } else { Health::Warn })
             }
-            (Known::Unknown(why), _) | (_, Known::Unknown(why)) => format!("standby, not streaming: {why}"),
+            (Known::Unknown(why), _) | (_, Known::Unknown(why)) => {
+                row("standby", format!("not streaming: {why}"), Health::Warn)
+            }
         },
-        (None, None) => "unknown".into(),
+        (None, None) => row("unknown", String::new(), Health::Unknown),
+    }
+}
+
+impl Seen {
+    async fn databases(&mut self, world: &World, inventory: &Inventory) -> BTreeMap<String, ClusterNow> {
+        let mut clusters = BTreeMap::new();
+        for (name, cluster) in &inventory.postgres {
+            let regions: Vec<String> = cluster.members.keys().cloned().collect();
+            let now = survey::cluster(world, name, &regions, "").await;
+            self.rows.extend(now.members.iter().map(|(region, facts)| server(name, region, facts)));
+            if now.frozen() {
+                self.alarms.push(format!("FROZEN: nobody can write to {name}"));
+            }
+            if now.writable().len() > 1 {
+                let both = now.writable().join(" and ");
+                self.alarms.push(format!("SPLIT BRAIN: {name} can be written in {both}"));
+            }
+            match now.unprotected() {
+                Known::Known(true) => {
+                    self.alarms.push(format!("UNPROTECTED: no standby follows the primary of {name}"));
+                }
+                Known::Known(false) => {}
+                Known::Unknown(why) => {
+                    self.alarms.push(format!("whether {name} is protected is unknown: {why}"));
+                }
+            }
+            clusters.insert(name.clone(), now);
+        }
+        clusters
+    }
+
+    async fn records(&mut self, world: &World, inventory: &Inventory) {
+        for (name, record) in &inventory.dns_records {
+            let shares = survey::record(world, name, &record.servers).await;
+            for (server, shares) in &shares {
+                let (is, detail, health) = match shares {
+                    Known::Known(shares) => (survey::shares_in_words(shares), String::new(), Health::Fine),
+                    Known::Unknown(why) => ("unknown".to_string(), why.clone(), Health::Unknown),
+                };
+                let (resource, region) = (format!("dns/{name}"), server.clone());
+                self.rows.push(ResourceRow { resource, region, is, detail, health });
+            }
+            let mut answers: Vec<_> = shares.values().filter_map(Known::get).collect();
+            answers.dedup();
+            if answers.len() > 1 {
+                self.alarms.push(format!("the servers of {name} answer differently"));
+            }
+        }
+    }
+
+    fn runs(&mut self, setup: &Setup) {
+        let (store, (runs, broken)) =
+            match setup.store().and_then(|store| store.runs().map(|runs| (store, runs))) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.alarms.push(format!("runs on this host cannot be read: {error}"));
+                    return;
+                }
+            };
+        for run in runs.iter().filter(|run| run.open()) {
+            let (short, plan, word) = (store.short(&run.id), &run.plan, run.word());
+            self.open_lines.push(format!(
+                "open run {short}: {} {} → {}, {}; go on with `mrctl resume {short}`",
+                plan.runbook,
+                plan.from,
+                plan.to,
+                word.replace('_', " ")
+            ));
+            self.open.push(serde_json::json!({ "run": run.id, "runbook": plan.runbook, "state": word }));
+        }
+        let unknown = broken.iter().filter(|(path, _)| !store.surely_closed(path));
+        let alarms =
+            unknown.map(|(path, error)| format!("a run cannot be read: {}: {error}", path.display()));
+        self.alarms.extend(alarms);
+    }
+
+    fn ready(&self, runbooks: &[Readiness]) -> bool {
+        self.alarms.is_empty() && self.open.is_empty() && runbooks.iter().all(|one| one.word == "ready")
+    }
+
+    fn document(&self, environment: &str, seen: &[Readiness]) -> serde_json::Value {
+        let resources: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| {
+                serde_json::json!({
+                    "resource": row.resource, "region": row.region, "is": row.is, "detail": row.detail,
+                })
+            })
+            .collect();
+        let runbooks: Vec<_> = seen
+            .iter()
+            .map(|one| {
+                serde_json::json!({
+                    "file": one.file, "direction": one.direction, "readiness": one.word, "reasons": one.reasons,
+                })
+            })
+            .collect();
+        let verdict = if self.ready(seen) { "completed" } else { "not_ready" };
+        serde_json::json!({
+            "schema": 1, "event": "status", "environment": environment, "resources": resources,
+            "alarms": self.alarms, "open_runs": self.open, "runbooks": runbooks, "verdict": verdict,
+        })
     }
 }
 
@@ -44,91 +179,32 @@ pub async fn status(setup: &Setup) -> ExitCode {
     };
     setup.problems(&problems, &sources);
     let (Some(loaded), Some(world)) = (loaded, world) else { return ExitCode::Invalid };
-    let inventory = &loaded.inventory;
-    let (mut text, mut alarms) = (String::new(), Vec::new());
-    let mut resources = Vec::new();
-    for (name, cluster) in &inventory.postgres {
-        let regions: Vec<String> = cluster.members.keys().cloned().collect();
-        let now = survey::cluster(&world, name, &regions, "").await;
-        let _ = writeln!(text, "postgres {name}");
-        for (region, facts) in &now.members {
-            let line = server(facts);
-            let _ = writeln!(text, "  {region:<12} {line}");
-            resources.push(
-                serde_json::json!({"resource": format!("postgres/{name}"), "region": region, "is": line}),
-            );
-        }
-        if now.frozen() {
-            alarms.push(format!("FROZEN: nobody can write to {name}"));
-        }
-        if now.writable().len() > 1 {
-            alarms.push(format!("SPLIT BRAIN: {name} can be written in {}", now.writable().join(" and ")));
-        }
-        match now.unprotected() {
-            Known::Known(true) => {
-                alarms.push(format!("UNPROTECTED: no standby follows the primary of {name}"))
-            }
-            Known::Known(false) => {}
-            Known::Unknown(why) => alarms.push(format!("whether {name} is protected is unknown: {why}")),
-        }
-    }
-    for (name, record) in &inventory.dns_records {
-        let shares = survey::record(&world, name, &record.servers).await;
-        let _ = writeln!(text, "dns {name} ({})", record.name);
-        for (server, shares) in &shares {
-            let line = match shares {
-                Known::Known(shares) => survey::shares_in_words(shares),
-                Known::Unknown(why) => format!("unknown: {why}"),
-            };
-            let _ = writeln!(text, "  {server:<12} {line}");
-            resources
-                .push(serde_json::json!({"resource": format!("dns/{name}"), "server": server, "is": line}));
-        }
-        let mut seen: Vec<_> = shares.values().filter_map(Known::get).collect();
-        seen.dedup();
-        if seen.len() > 1 {
-            alarms.push(format!("the servers of {name} answer differently"));
-        }
-    }
-    let mut open = Vec::new();
-    match setup.store().and_then(|store| store.runs().map(|runs| (store, runs))) {
-        Ok((store, (runs, broken))) => {
-            for run in runs.iter().filter(|run| run.open()) {
-                let short = store.short(&run.id);
-                let _ = writeln!(
-                    text,
-                    "open run {short}: {} {} → {}, {}",
-                    run.plan.runbook,
-                    run.plan.from,
-                    run.plan.to,
-                    run.word()
-                );
-                open.push(
-                    serde_json::json!({"run": run.id, "runbook": run.plan.runbook, "state": run.word()}),
-                );
-            }
-            let unknown = broken.iter().filter(|(path, _)| !store.surely_closed(path));
-            alarms.extend(
-                unknown.map(|(path, error)| format!("a run cannot be read: {}: {error}", path.display())),
-            );
-        }
-        Err(error) => alarms.push(format!("runs on this host cannot be read: {error}")),
-    }
-    let ready = alarms.is_empty() && open.is_empty();
+    let mut seen = Seen::default();
+    let clusters = seen.databases(&world, &loaded.inventory).await;
+    seen.records(&world, &loaded.inventory).await;
+    seen.runs(setup);
+    let runbooks = readiness::all(&loaded, &world, &clusters, &mut sources).await;
+    let ready = seen.ready(&runbooks);
     match setup.format {
         Format::Json => {
-            let mut document = serde_json::json!({
-                "schema": 1, "event": "status", "environment": inventory.name, "resources": resources, "alarms": alarms,
-                "open_runs": open, "verdict": if ready { "completed" } else { "not_ready" },
-            });
+            let mut document = seen.document(&loaded.inventory.name, &runbooks);
             setup.redactor.scrub_json(&mut document);
             setup.data(&document.to_string());
         }
         Format::Text => {
-            setup.data(&format!("environment {}", inventory.name));
-            text.lines().for_each(|line| setup.data(setup.redactor.scrub(line).as_ref()));
-            alarms.iter().for_each(|alarm| setup.data(setup.redactor.scrub(alarm).as_ref()));
-            setup.data(if ready { "ready" } else { "not ready" });
+            let say = |line: &str| setup.data(setup.redactor.scrub(line).as_ref());
+            say(&format!("environment {}", loaded.inventory.name));
+            let style = setup.output.data_style();
+            for line in table(&seen.alarms, &seen.rows, style, setup.output.width) {
+                say(&line.paint(style));
+            }
+            seen.open_lines.iter().for_each(|line| say(line));
+            for one in &runbooks {
+                let word = one.word.replace('_', " ");
+                say(format!("{}: {word} {}", one.file, one.direction).trim_end());
+                one.reasons.iter().for_each(|reason| say(&format!("  {reason}")));
+            }
+            say(if ready { "ready" } else { "not ready" });
         }
     }
     if ready { ExitCode::Completed } else { ExitCode::NotReady }

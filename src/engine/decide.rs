@@ -1,5 +1,6 @@
 //! What should be in flight now. Pure and total: for every state it names a task or the run has ended.
 
+use super::identity;
 use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
 use super::state::{EffectState, Flight, Process, RunState, Stage};
@@ -198,12 +199,13 @@ pub fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bo
 
 /// A step that makes a handover is done only while the handover lives, unless the pivot no longer needs it.
 fn handovers_stand(plan: &Plan, state: &RunState, index: usize) -> bool {
-    state.armed(plan)
+    // The cheap question first: most steps make none.
+    plan.steps[index]
+        .effects
+        .iter()
+        .all(|planned| planned.effect.makes.as_ref().is_none_or(|set| state.handovers.contains_key(set)))
+        || state.armed(plan)
         || state.passed(plan)
-        || plan.steps[index]
-            .effects
-            .iter()
-            .all(|planned| planned.effect.makes.as_ref().is_none_or(|set| state.handovers.contains_key(set)))
 }
 
 /// Something outside the steps that turns the run.
@@ -378,6 +380,9 @@ fn fresh(plan: &Plan, state: &RunState, s: usize, e: usize) -> Wanted {
             {
                 return Err((false, false, format!("there is no handover for {set}")));
             }
+            if let Some(why) = identity::changed(plan, state, s, e, &seen.facts) {
+                return Err((false, false, why));
+            }
             Ok(one(Task::Intend(s, e, false)))
         }
         Standing::NotReached | Standing::Blocked => Err((false, true, seen.evidence.clone())),
@@ -401,6 +406,10 @@ pub fn substance(plan: &Plan, state: &RunState, s: usize) -> String {
 fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, proof: Proof) -> Wanted {
     match flight {
         Flight::InFlight { cursor } => Ok(one(Task::Apply(s, e, false, cursor.clone()))),
+        Flight::InDoubt { orphaned: true } if proof == Proof::Again => Ok(one(Task::Intend(s, e, false))),
+        Flight::InDoubt { .. } if proof == Proof::Again => {
+            Err((true, true, "the answer was lost, and there is nothing to look at".into()))
+        }
         Flight::InDoubt { .. } if proof == Proof::Reply => {
             Err((true, false, "the answer was lost, and there is nothing to look at".into()))
         }

@@ -1,16 +1,17 @@
 //! The loop around the core: starts what should be in flight and is not, drops what should not be and is, and turns every
 //! completion into a record that is on disk before it is believed.
 
-use super::decide::{Task, Turning, decide};
-use super::perform::{Cx, Person, Progress, Times, perform};
+use super::decide::{Task, decide};
+use super::immediate::{Immediate, immediate};
+use super::perform::{Asked, Cx, Person, Progress, perform};
 use super::record::{Record, Verdict};
-use super::state::{RunState, find};
+use super::state::RunState;
+use super::times::Times;
 use crate::journal::chain::Line;
 use crate::journal::{AppendError, IntentKey, Permit, Storage};
 use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::step::condition::Starts;
-use crate::step::{Class, Standing};
 use crate::world::clock::Moment;
 use crate::world::{Answer, World};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -47,6 +48,8 @@ pub trait Reader {
     fn record(&self, line: &Line, record: &Record, state: &RunState);
     /// Something moved that is not journalled.
     fn progress(&self, progress: &Progress);
+    /// A question is open now, and nobody has answered it. Its answer is a record.
+    fn waiting(&self, asked: &Asked);
 }
 
 /// Requests to stop, one at a time.
@@ -78,8 +81,8 @@ pub struct Driver<S: Storage> {
     pub world: World,
     /// Where records go.
     pub journal: S,
-    /// What was folded so far.
-    pub state: RunState,
+    /// What was folded so far. Shared with the tasks in flight, each of which sees it as it was when the task began.
+    pub state: Rc<RunState>,
     /// What `at_start(…)` refers to.
     pub starts: Rc<Starts>,
     /// Whoever answers.
@@ -110,7 +113,7 @@ impl<S: Storage> Driver<S> {
         redactor: Redactor,
     ) -> Result<Self, DriveError> {
         let mut driver = Self {
-            state: RunState::new(&plan),
+            state: Rc::new(RunState::new(&plan)),
             plan,
             world,
             journal,
@@ -129,31 +132,8 @@ impl<S: Storage> Driver<S> {
     }
 
     fn fold(&mut self, line: &Line, record: &Record) {
-        self.time(Moment(line.at), record);
-        self.state.fold(&self.plan, record);
-    }
-
-    /// Notes the moments that clocks and messages refer to.
-    fn time(&mut self, at: Moment, record: &Record) {
-        self.times.began.get_or_insert(at);
-        match record {
-            Record::Intent { step, effect, undo: false, .. } => {
-                let freezes = |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.freezes.is_some();
-                if find(&self.plan, step, effect).is_some_and(freezes) {
-                    self.times.frozen.get_or_insert(at);
-                }
-            }
-            Record::Looked { step, effect, standing: Standing::Reached, .. } => {
-                let pivot =
-                    |(s, e): (usize, usize)| self.plan.steps[s].effects[e].effect.class == Class::Pivot;
-                if find(&self.plan, step, effect).is_some_and(pivot) {
-                    self.times.promoted = Some(at);
-                }
-            }
-            // A new process: a person has decided to go on; the clock of the gap starts again.
-            Record::Opened { .. } => self.times.frozen = self.times.frozen.map(|_| at),
-            _ => {}
-        }
+        self.times.note(&self.plan, Moment(line.at), record);
+        Rc::make_mut(&mut self.state).fold(&self.plan, record);
     }
 
     /// Makes a record durable, reads it back, folds it.
@@ -231,7 +211,7 @@ impl<S: Storage> Driver<S> {
                 let (handle, registration) = future::AbortHandle::new_pair();
                 let (plan, world, starts) = (&plan, &world, &starts);
                 let (person, progress) = (&person, &progress);
-                let (state, times, own) = (self.state.clone(), self.times, task.clone());
+                let (state, times, own) = (Rc::clone(&self.state), self.times.clone(), task.clone());
                 let future = async move {
                     let cx = Cx { plan, world, starts, person: &**person, progress, times: &times };
                     let record = perform(&cx, &own, &state, permit.as_deref()).await;
@@ -259,58 +239,23 @@ impl<S: Storage> Driver<S> {
         }
     }
 
-    /// What needs no waiting: turns, intents, endings. One at a time, so that each is decided on what was recorded before it.
+    /// Writes what needs no waiting. Whether there was something.
     fn at_once(
         &mut self,
         plan: &Plan,
         wanted: &BTreeSet<Task>,
         permits: &Permits,
     ) -> Result<bool, DriveError> {
-        for task in wanted {
-            match task {
-                Task::Turn(Turning { to, step, unknown, why }) => {
-                    let (to, step, unknown, why) = (*to, step.clone(), *unknown, why.clone());
-                    self.append(&Record::Turned { to, step, unknown, why })?;
-                    return Ok(true);
-                }
-                Task::End(verdict, why) => {
-                    let world =
-                        self.state.survey.as_ref().map_or_else(String::new, |survey| survey.world.clone());
-                    self.append(&Record::Ended { verdict: *verdict, why: why.clone(), world })?;
-                    return Ok(true);
-                }
-                Task::Intend(s, e, undo) => {
-                    let Some(record) = intent(plan, &self.state, *s, *e, *undo) else { continue };
-                    let Record::Intent { step, effect, attempt, .. } = &record else { continue };
-                    let key = IntentKey {
-                        run: self.state.run.clone(),
-                        step: step.clone(),
-                        effect: effect.clone(),
-                        attempt: *attempt,
-                        undo: *undo,
-                    };
-                    let permit = self.append_intent(key, &record)?;
-                    permits.borrow_mut().insert((*s, *e, *undo), Rc::new(permit));
-                    return Ok(true);
-                }
-                _ => {}
+        match immediate(plan, &self.state, wanted) {
+            None => return Ok(false),
+            Some(Immediate::Plain(record)) => self.append(&record)?,
+            Some(Immediate::Intent { key, record, of }) => {
+                let permit = self.append_intent(key, &record)?;
+                permits.borrow_mut().insert(of, Rc::new(permit));
             }
         }
-        Ok(false)
+        Ok(true)
     }
-}
-
-/// The intent for an effect: prior are the facts of the last look; an undo's are those of the intent that it takes back.
-fn intent(plan: &Plan, state: &RunState, s: usize, e: usize, undo: bool) -> Option<Record> {
-    let effect = state.steps.get(s)?.effects.get(e)?;
-    let prior = if undo { &effect.intent.as_ref()?.prior } else { &effect.seen.as_ref()?.facts };
-    Some(Record::Intent {
-        step: plan.steps.get(s)?.id.clone(),
-        effect: plan.steps[s].effects.get(e)?.name.clone(),
-        attempt: effect.attempts + 1,
-        undo,
-        prior: prior.clone(),
-    })
 }
 
 /// A line's record.

@@ -2,11 +2,18 @@
 
 pub mod decide;
 pub mod driver;
+mod identity;
+pub mod immediate;
+mod locks;
 pub mod perform;
 pub mod record;
 mod rollback;
 pub mod state;
 pub mod survey;
+pub mod times;
+
+#[cfg(test)]
+mod tests;
 
 pub use decide::{Question, Task, decide};
 pub use driver::{DriveError, Driver};

@@ -1,9 +1,11 @@
 //! Turns one task into one record. The only place that waits; `failover` and `rehearse` share it.
 
 use super::decide::{Question, Task, substance};
+use super::locks;
 use super::record::{Choice, Purpose, Record};
 use super::state::{Flight, RunState};
 use super::survey;
+use super::times::{Times, fill};
 use crate::journal::Permit;
 use crate::plan::{Ask, AskKind, Plan};
 use crate::step::condition::Starts;
@@ -61,7 +63,7 @@ pub struct Answered {
     pub yes: bool,
     /// Who.
     pub by: String,
-    /// How: `terminal`, `approve`, `yes`, `absent`.
+    /// How: `terminal`, `approve`, `yes`, `absent`, or `gone`: the terminal was closed while it was open.
     pub how: String,
     /// For a pause: what was chosen.
     pub choice: Choice,
@@ -87,50 +89,6 @@ pub struct Cx<'a> {
     pub progress: &'a dyn Fn(Progress),
     /// When things happened that clocks and messages refer to.
     pub times: &'a Times,
-}
-
-/// Moments of a run, folded from the times of its records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// The first record.
-    pub began: Option<Moment>,
-    /// The intent of the first freeze.
-    pub frozen: Option<Moment>,
-    /// The proof of the last promotion.
-    pub promoted: Option<Moment>,
-}
-
-impl Times {
-    /// What a message may name.
-    fn value(&self, name: &str, run: &str, now: Moment) -> Option<String> {
-        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
-        match name {
-            "run.id" => Some(run.to_string()),
-            "run.elapsed" => self.began.map(|began| seconds(now.since(began))),
-            "run.write_gap" => match (self.frozen, self.promoted) {
-                (Some(frozen), Some(promoted)) => Some(seconds(promoted.since(frozen))),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-}
-
-/// Fills what is known only while running into a message; what is not known says so.
-fn fill(text: &str, cx: &Cx<'_>, run: &str) -> String {
-    struct Running<'a>(&'a Times, &'a str, Moment);
-
-    impl crate::language::interpolate::Lookup for Running<'_> {
-        fn get(&self, path: &str) -> crate::language::interpolate::Found {
-            let value = self.0.value(path, self.1, self.2);
-            crate::language::interpolate::Found::Text(value.unwrap_or_else(|| "unknown".into()))
-        }
-    }
-
-    let mut problems = crate::error::Problems::new();
-    let names = Running(cx.times, run, cx.world.clock.now());
-    crate::language::interpolate::interpolate_text(text, crate::error::Span::default(), &names, &mut problems)
-        .unwrap_or_else(|| text.to_string())
 }
 
 /// How long a change that nobody holds any more is looked for before it counts as absent. Kinds answer `moving` while a session
@@ -273,12 +231,29 @@ async fn apply(
     let intent = if undo { effect.undo.as_ref() } else { effect.intent.as_ref() };
     let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
     let id = planned.effect.id.as_str();
+    let guarded = match (cursor.is_empty(), intent) {
+        (true, Some(intent)) => {
+            let aim = if undo { Aim::Restored(&intent.prior) } else { Aim::Applied };
+            locks::guard(cx, state, planned, aim, handover).await
+        }
+        _ => locks::Guard::Held,
+    };
+    let refused = match guarded {
+        locks::Guard::Held => None,
+        locks::Guard::Changed(why) => Some(Reply::refused(why)),
+        locks::Guard::Lost(what) => {
+            let (step, effect) = (step.id.clone(), planned.name.clone());
+            return Record::LockLost { what, step, effect, undo };
+        }
+    };
     let reply = match (permit, intent) {
+        _ if refused.is_some() => refused.unwrap_or_else(|| Reply::refused("")),
         (Some(permit), Some(intent)) if undo => {
             planned.action.undo(id, permit, &intent.prior, cx.world).await
         }
         (Some(permit), Some(intent)) => {
-            let action = planned.action.filled(&|text| fill(text, cx, &state.run));
+            let action =
+                planned.action.filled(&|text| fill(text, cx.times, &state.run, cx.world.clock.now()));
             action.apply(id, permit, &intent.prior, handover, cursor, cx.world).await
         }
         _ => Reply::lost("this process does not hold the permit"),
@@ -300,7 +275,11 @@ async fn apply(
 }
 
 async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> Record {
-    let (asked, within, covers) = asked(cx.plan, question, state);
+    let (mut asked, within, covers) = asked(cx.plan, question, state);
+    if let AskedKind::Planned(AskKind::Typed(_)) = &asked.kind {
+        // Where there is no way back, what is shown is every member as it is now, and not only what the step looked at.
+        asked.facts = survey::before_the_pivot(cx.plan, cx.world, &state.run).await;
+    }
     let answer = cx.person.ask(&asked);
     let answered = if within.is_zero() {
         answer.await

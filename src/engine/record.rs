@@ -163,7 +163,7 @@ pub enum Record {
         yes: bool,
         /// Who.
         by: String,
-        /// How: `terminal`, `approve`, `yes`, `absent`.
+        /// How: `terminal`, `approve`, `yes`, `absent`, or `gone`: the terminal was closed while it was open.
         how: String,
         /// What the consent covers: the substance of the facts that were shown.
         substance: String,
@@ -220,10 +220,17 @@ pub enum Record {
         /// `SIGINT`, `SIGTERM` or `SIGHUP`.
         signal: String,
     },
-    /// A lock on a member was lost and could not be retaken.
+    /// A lock on a member was lost, and somebody else has it: written instead of making the call of an intent, which is thereby
+    /// proved not to have been made.
     LockLost {
         /// Which.
         what: String,
+        /// Step whose call was not made.
+        step: String,
+        /// Effect.
+        effect: String,
+        /// Whether it was to be taken back.
+        undo: bool,
     },
     /// The run turns.
     Turned {

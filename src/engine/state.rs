@@ -299,12 +299,17 @@ impl RunState {
 
     /// Whether a freeze of ours stands and its data set's pivot is not yet proved: the gap clock runs.
     pub fn gap_runs(&self, plan: &Plan) -> bool {
-        self.frozen_by_us(plan) && !self.passed(plan)
+        self.freeze_stands(plan, |_| true) && !self.passed(plan)
     }
 
-    fn frozen_by_us(&self, plan: &Plan) -> bool {
+    /// Whether a freeze of ours stands on this data set.
+    pub fn frozen_by_us(&self, plan: &Plan, set: &str) -> bool {
+        self.freeze_stands(plan, |frozen| frozen == set)
+    }
+
+    fn freeze_stands(&self, plan: &Plan, of: impl Fn(&str) -> bool) -> bool {
         plan.effects().any(|(s, e, planned)| {
-            planned.effect.freezes.is_some()
+            planned.effect.freezes.as_deref().is_some_and(&of)
                 && self.steps.get(s).and_then(|step| step.effects.get(e)).is_some_and(EffectState::stands)
         })
     }
@@ -322,7 +327,6 @@ impl RunState {
             Record::Opened { terminal, choice, .. } => {
                 self.process = Process::Driving { terminal: *terminal };
                 self.verdict = None;
-                self.signals = 0;
                 self.doubt_everything(plan);
                 self.choose(plan, *choice);
             }
@@ -376,7 +380,7 @@ impl RunState {
                 let intent = if *undo { &mut state.undo } else { &mut state.intent };
                 if let Some(intent) = intent {
                     intent.flight = match reply {
-                        Reply::Acknowledged { .. } if proof == Proof::Reply => Flight::Landed,
+                        Reply::Acknowledged { .. } if proof != Proof::Look => Flight::Landed,
                         Reply::Acknowledged { .. } => Flight::Acknowledged,
                         Reply::More { cursor, .. } => Flight::InFlight { cursor: cursor.clone() },
                         Reply::Refused { why } => Flight::Refused { why: why.clone() },
@@ -384,37 +388,24 @@ impl RunState {
                     };
                 }
             }
-            Record::Retrying { step, try_number } => {
-                if let Some(step) = self.step_mut(plan, step) {
-                    step.tries = *try_number;
-                    step.required = None;
-                    for effect in &mut step.effects {
-                        effect.forget_if_refused();
-                        if !effect.landed() {
-                            // Seen as absent with nothing in flight: the proof that a retry needs.
-                            let absent =
-                                effect.seen.as_ref().is_some_and(|s| s.standing == Standing::NotReached);
-                            if absent {
-                                effect.intent = None;
-                            }
-                            effect.seen = None;
-                        }
-                    }
-                }
-            }
+            Record::Retrying { step, try_number } => self.retrying(plan, step, *try_number),
             Record::Expired { .. } => self.gap_expired = true,
             Record::Breached { watch, silent, evidence } => self.breaches.push(Breach {
                 watch: watch.clone(),
                 silent: *silent,
                 evidence: evidence.clone(),
             }),
-            Record::Signalled { .. } => {
-                self.signals += 1;
-                if self.signals > 1 {
-                    self.doubt_flights(false);
+            Record::Signalled { signal } => self.asked_to_stop(signal == "SIGINT"),
+            Record::LockLost { what, step, effect, undo } => {
+                self.lock_lost = Some(what.clone());
+                if let Some((s, e)) = find(plan, step, effect) {
+                    let state = &mut self.steps[s].effects[e];
+                    let intent = if *undo { &mut state.undo } else { &mut state.intent };
+                    if let Some(intent) = intent {
+                        intent.flight = Flight::Refused { why: format!("the lock on {what} was lost") };
+                    }
                 }
             }
-            Record::LockLost { what } => self.lock_lost = Some(what.clone()),
             Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
             Record::Surveyed { world, frozen, unknown, diverged, .. } => {
                 for set in diverged {
@@ -502,7 +493,45 @@ impl RunState {
         }
     }
 
+    /// What is not there yet is forgotten, so that it is looked at and tried again.
+    fn retrying(&mut self, plan: &Plan, step: &str, try_number: u32) {
+        let Some(index) = plan.step_index(step) else { return };
+        let Some(state) = self.steps.get_mut(index) else { return };
+        state.tries = try_number;
+        state.required = None;
+        for (effect, planned) in state.effects.iter_mut().zip(&plan.steps[index].effects) {
+            effect.forget_if_refused();
+            if effect.landed() {
+                continue;
+            }
+            // Seen as absent with nothing in flight: the proof that a retry needs. What is harmless needs none.
+            let absent = effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
+            if absent || planned.effect.proof == Proof::Again {
+                effect.intent = None;
+            }
+            effect.seen = None;
+        }
+    }
+
+    /// `again`: asking a second time cancels what is in flight. Only Ctrl-C does; a closing terminal may send more than one SIGHUP.
+    fn asked_to_stop(&mut self, again: bool) {
+        if matches!(self.stage, Stage::Paused { .. }) {
+            // The question what to do is open: whoever asks to stop now wants to leave.
+            let leave = AnswerState { yes: false, substance: "leave".into(), absent: false };
+            self.answers.insert("paused:stop".into(), leave);
+        }
+        self.signals = if again { self.signals + 1 } else { self.signals.max(1) };
+        if again && self.signals > 1 {
+            self.doubt_flights(false);
+        }
+    }
+
     fn answered(&mut self, plan: &Plan, question: &str, yes: bool, how: &str, substance: &str) {
+        if how == "gone" {
+            // The terminal was closed while the question was open: that is no answer to it.
+            self.asked_to_stop(false);
+            return;
+        }
         if let Some(rest) = question.strip_prefix("adopt:") {
             if let Some((step, effect)) = rest.split_once('/')
                 && let Some((s, e)) = find(plan, step, effect)
@@ -539,6 +568,8 @@ impl RunState {
     fn doubt_everything(&mut self, plan: &Plan) {
         self.doubt_flights(true);
         self.breaches.clear();
+        // Whoever goes on is not stopped again by what was asked before.
+        self.signals = 0;
         self.lock_lost = None;
         self.survey = None;
         self.gap_expired = false;

@@ -37,6 +37,12 @@ impl ClusterNow {
             .collect()
     }
 
+    /// Regions whose server could not be seen.
+    pub fn unseen(&self) -> Vec<&str> {
+        let unseen = self.members.iter().filter(|(_, facts)| facts.get().is_none());
+        unseen.map(|(region, _)| region.as_str()).collect()
+    }
+
     /// Whether a primary exists but none accepts writes by default.
     pub fn frozen(&self) -> bool {
         !self.primaries().is_empty() && self.writable().is_empty()
@@ -93,6 +99,40 @@ pub fn shares_in_words(shares: &Shares) -> String {
     parts.join(", ")
 }
 
+/// What a person sees before consenting to a promotion: of each member its role, timeline and lag.
+pub async fn before_the_pivot(plan: &Plan, world: &World, run: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, regions) in &plan.clusters {
+        let now = cluster(world, name, regions, run).await;
+        let flushed = now.members.values().filter_map(Known::get).find_map(ServerFacts::primary);
+        for (region, facts) in &now.members {
+            let what = match facts {
+                Known::Unknown(why) => format!("unknown: {why}"),
+                Known::Known(facts) => match (facts.primary(), facts.standby()) {
+                    (Some(primary), _) => {
+                        let sessions = match &facts.sessions {
+                            Known::Known(sessions) => format!("{} client sessions", sessions.total()),
+                            Known::Unknown(why) => format!("sessions unknown: {why}"),
+                        };
+                        let frozen = if facts.read_only.on { ", FROZEN" } else { "" };
+                        format!("primary on timeline {}{frozen}, {sessions}", primary.timeline)
+                    }
+                    (None, Some(standby)) => match (&standby.replayed, flushed) {
+                        (Known::Known(replayed), Some(primary)) => {
+                            format!("standby, {} bytes behind", primary.flushed.bytes_since(*replayed))
+                        }
+                        (Known::Unknown(why), _) => format!("standby, lag unknown: {why}"),
+                        (Known::Known(_), None) => "standby, lag unknown: no primary was seen".into(),
+                    },
+                    (None, None) => "unknown".into(),
+                },
+            };
+            lines.push(format!("{name} in {region}: {what}"));
+        }
+    }
+    lines
+}
+
 /// What a server is now, in a word or two.
 fn server_in_words(facts: &Known<ServerFacts>) -> String {
     match facts {
@@ -116,19 +156,15 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         let label =
             |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
         let writable = now.writable();
-        let seen = now.members.values().filter(|facts| facts.get().is_some()).count();
+        let unseen = now.unseen();
         let writes = match writable.as_slice() {
-            [] if seen == 0 => {
-                unknown = true;
-                "unknown".to_string()
-            }
-            [] if now.frozen() => "nowhere (FROZEN)".to_string(),
-            [] => "nowhere seen".to_string(),
+            [] if now.frozen() && unseen.is_empty() => "nowhere (FROZEN)".to_string(),
+            [] if now.frozen() => format!("nowhere seen (FROZEN; {} cannot be seen)", unseen.join(" and ")),
+            [] if unseen.is_empty() => "nowhere".to_string(),
+            [] => format!("unknown ({} cannot be seen)", unseen.join(" and ")),
             several => several.join(" and "),
         };
-        if writable.is_empty() && seen < now.members.len() && passed {
-            unknown = true;
-        }
+        unknown |= writable.is_empty() && !unseen.is_empty();
         parts.push(format!("{}: {writes}", label("writes")));
         let old = if passed { &plan.from } else { &plan.to };
         if let Some(facts) = now.members.get(old) {
@@ -151,8 +187,15 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                 }
             }
         }
-        if now.frozen() {
+        let ours = state.frozen_by_us(plan, name) && !passed;
+        if now.frozen() || (ours && writable.is_empty()) {
             frozen.push(name.clone());
+        }
+        if ours && writable.is_empty() && !now.frozen() {
+            notes.push(format!(
+                "this run froze {name} in {}, which cannot be seen now: writes are stopped there until the freeze is taken back",
+                plan.from
+            ));
         }
         if now.unprotected().is(|unprotected| *unprotected) {
             notes.push(format!("{name} is UNPROTECTED: no standby follows the primary"));
@@ -176,11 +219,15 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         let label = if plan.records.len() > 1 { format!("traffic of {name}") } else { "traffic".to_string() };
         parts.push(format!("{label}: {}", words.join(" or ")));
     }
+    // A change that cannot be taken back (a warmed cache) does not make a rollback possible.
+    let undoable = plan
+        .effects()
+        .any(|(s, e, planned)| planned.effect.class == Class::Undoable && state.steps[s].effects[e].stands());
     let undo = if passed {
         "not possible"
     } else if state.armed(plan) {
         "not while the promotion is armed"
-    } else if state.changed() {
+    } else if undoable {
         "possible"
     } else {
         "nothing to undo"

@@ -143,7 +143,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { bytes: 1 << 20, depth: 32, nodes: 50_000 }
+        Limits { bytes: 1 << 20, depth: 32, nodes: 200_000 }
     }
 }
 

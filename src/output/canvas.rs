@@ -35,7 +35,13 @@ impl Canvas {
     }
 
     fn move_by(&self, lines: usize, direction: char) -> io::Result<()> {
-        if lines == 0 { Ok(()) } else { self.sink.write(&format!("\u{1b}[{lines}{direction}")) }
+        if lines == 0 { Ok(()) } else { self.put(&format!("\u{1b}[{lines}{direction}")) }
+    }
+
+    /// Never an error: the drawing library panics on some, and a terminal that was closed must not end a failover.
+    fn put(&self, text: &str) -> io::Result<()> {
+        let _gone = self.sink.write(text);
+        Ok(())
     }
 }
 
@@ -71,18 +77,20 @@ impl TermLike for Canvas {
     }
 
     fn write_line(&self, s: &str) -> io::Result<()> {
-        self.sink.write(&format!("{s}\n"))
+        self.put(&format!("{s}\n"))
     }
 
     fn write_str(&self, s: &str) -> io::Result<()> {
-        self.sink.write(s)
+        self.put(s)
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.sink.write("\r\u{1b}[2K")
+        self.put("\r\u{1b}[2K")
     }
 
     fn flush(&self) -> io::Result<()> {
-        Ok(())
+        // The library leaves the cursor behind the last column, where the `^C` that a terminal shows would begin a line that
+        // nobody counts. At the start of the line it is drawn over.
+        self.put("\r")
     }
 }

@@ -23,17 +23,37 @@ pub struct Event {
     pub name: &'static str,
     /// When it is written.
     pub when: &'static str,
+    /// Whether it is about a step: then it names it.
+    about_step: bool,
+    own: &'static [Field],
+}
+
+impl Event {
     /// Its own fields, besides the common ones.
-    pub fields: &'static [Field],
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> {
+        let named: &'static [Field] = if self.about_step { &STEP } else { &[] };
+        named.iter().chain(self.own)
+    }
+}
+
+const fn event(name: &'static str, when: &'static str, own: &'static [Field]) -> Event {
+    Event { name, when, about_step: false, own }
+}
+
+const fn of_step(name: &'static str, when: &'static str, own: &'static [Field]) -> Event {
+    Event { name, when, about_step: true, own }
 }
 
 const fn f(name: &'static str, kind: &'static str, meaning: &'static str) -> Field {
     Field { name, kind, meaning }
 }
 
-const STEP: Field = f("step", "string", "identity of the step in the runbook");
-const TITLE: Field = f("title", "string", "title of the step");
-const SECTION: Field = f("section", "string", "title of its section; empty if the runbook has none");
+/// What names a step.
+const STEP: [Field; 3] = [
+    f("step", "string", "identity of the step in the runbook; empty if the run itself asks"),
+    f("title", "string", "title of the step"),
+    f("section", "string", "title of its section; empty if the runbook has none"),
+];
 const EFFECT: Field = f("effect", "string", "name of the effect within the step");
 const ATTEMPT: Field =
     f("attempt", "integer", "number of the attempt, from 1, over the whole life of the run");
@@ -47,17 +67,21 @@ const WORLD: Field =
 pub const COMMON: &[Field] = &[
     f("schema", "integer", "version of the events: 1"),
     f("event", "string", "name of the event"),
-    f("seq", "integer", "number of the journal's record that it comes from; for `progress`, of the last one"),
+    f(
+        "seq",
+        "integer",
+        "number of the journal's record that it comes from; for `progress` and `waiting`, of the last one",
+    ),
     f("at", "string", "time in UTC, RFC 3339 with milliseconds, on the clock of the host that runs mrctl"),
     f("run", "string", "identity of the run"),
 ];
 
 /// All events.
 pub const EVENTS: &[Event] = &[
-    Event {
-        name: "run_created",
-        when: "The run exists; nothing has been changed.",
-        fields: &[
+    event(
+        "run_created",
+        "The run exists; nothing has been changed.",
+        &[
             f("plan_digest", "string", "SHA-256 of the plan: what an approval refers to"),
             f("runbook", "string", "name of the runbook"),
             f("run_title", "string", "title of the runbook, with names filled in"),
@@ -68,11 +92,11 @@ pub const EVENTS: &[Event] = &[
             f("drill", "string", "`real` or the kind of drill"),
             TOTAL,
         ],
-    },
-    Event {
-        name: "run_started",
-        when: "A process begins to drive the run, for the first time or after a resume.",
-        fields: &[
+    ),
+    event(
+        "run_started",
+        "A process begins to drive the run, for the first time or after a resume.",
+        &[
             f("resumed", "boolean", "whether the run had been driven before"),
             f("version", "string", "version of mrctl"),
             f("operator", "string", "who runs it"),
@@ -83,30 +107,24 @@ pub const EVENTS: &[Event] = &[
             f("reason", "string", "why it was resumed; may be empty"),
             f("torn", "integer", "bytes of an unfinished last line of the journal that were cut"),
         ],
-    },
-    Event {
-        name: "step_started",
-        when: "A step begins. Derived: shares its `seq` with the record that made it so.",
-        fields: &[STEP, TITLE, SECTION, DONE, TOTAL],
-    },
-    Event {
-        name: "step_required",
-        when: "The `require` of a step was evaluated.",
-        fields: &[
-            STEP,
-            TITLE,
-            SECTION,
+    ),
+    of_step(
+        "step_started",
+        "A step begins. Derived: shares its `seq` with the record that made it so.",
+        &[DONE, TOTAL],
+    ),
+    of_step(
+        "step_required",
+        "The `require` of a step was evaluated.",
+        &[
             f("holds", "boolean or null", "whether it holds; `null`: cannot be told"),
             f("evidence", "string", "what was seen"),
         ],
-    },
-    Event {
-        name: "step_looked",
-        when: "A look was judged.",
-        fields: &[
-            STEP,
-            TITLE,
-            SECTION,
+    ),
+    of_step(
+        "step_looked",
+        "A look was judged.",
+        &[
             EFFECT,
             f("purpose", "string", "`before`, `after`, `undo` or `undone`"),
             f("standing", "string", "`reached`, `not_reached`, `moving`, `blocked` or `unknown`"),
@@ -118,11 +136,28 @@ pub const EVENTS: &[Event] = &[
             ),
             f("remark", "string or null", "`foreign_change` or `divergence`"),
         ],
-    },
-    Event {
-        name: "answered",
-        when: "A question was answered by a person, by an approval given beforehand, or by nobody in time.",
-        fields: &[
+    ),
+    of_step(
+        "waiting",
+        "A question is open at the terminal; `at` says since when. It ends with `answered`, or is withdrawn by `signalled`, `expired` or `turned`. Never journalled.",
+        &[
+            f("question", "string", "identity of the question, as in `answered`"),
+            f("kind", "string", "`item`, `confirm`, `consent` (the way to a pivot), `adopt` or `paused`"),
+            f("role", "string", "role that should answer; may be empty"),
+            f("text", "string", "the question"),
+            f("facts", "array of strings", "facts that were read for it"),
+            f("answers", "array of strings", "what can be typed at the terminal"),
+            f(
+                "beforehand",
+                "array of strings",
+                "options that would have answered it, each by itself; none for what is only decided then and there",
+            ),
+        ],
+    ),
+    event(
+        "answered",
+        "A question was answered by a person, by an approval given beforehand, or by nobody in time.",
+        &[
             f(
                 "question",
                 "string",
@@ -131,105 +166,99 @@ pub const EVENTS: &[Event] = &[
             f("text", "string", "the question; empty for the run's own"),
             f("yes", "boolean", "whether it is a yes"),
             f("by", "string", "who"),
-            f("how", "string", "`terminal`, `approve`, `yes` or `absent`"),
+            f(
+                "how",
+                "string",
+                "`terminal`, `approve`, `yes`, `absent` (in time), or `gone`: the terminal was closed",
+            ),
             f("choice", "string or null", "after a pause: `continue`, `roll_back` or `leave`"),
         ],
-    },
-    Event {
-        name: "intent",
-        when: "Something is about to be changed; this is on disk before it is.",
-        fields: &[
-            STEP,
-            TITLE,
-            SECTION,
-            EFFECT,
-            ATTEMPT,
-            UNDO,
-            f("class", "string", "`undoable`, `pivot` or `forward_only`"),
-        ],
-    },
-    Event {
-        name: "reply",
-        when: "The call of a change was answered, or was not. It proves nothing, except a refusal.",
-        fields: &[
-            STEP,
-            TITLE,
-            SECTION,
+    ),
+    of_step(
+        "intent",
+        "Something is about to be changed; this is on disk before it is.",
+        &[EFFECT, ATTEMPT, UNDO, f("class", "string", "`undoable`, `pivot` or `forward_only`")],
+    ),
+    of_step(
+        "reply",
+        "The call of a change was answered, or was not. It proves nothing, except a refusal.",
+        &[
             EFFECT,
             ATTEMPT,
             UNDO,
             f("said", "string", "`acknowledged`, `more`, `refused` or `lost`"),
             f("text", "string", "what it said, how far it is, or why"),
         ],
-    },
-    Event {
-        name: "step_ended",
-        when: "A step settled. Derived: shares its `seq` with the record that made it so.",
-        fields: &[
-            STEP,
-            TITLE,
-            SECTION,
+    ),
+    of_step(
+        "step_ended",
+        "A step settled. Derived: shares its `seq` with the record that made it so.",
+        &[
             f("state", "string", "`done`, `found`, `warned`, `failed` or `unknown`"),
             f("evidence", "string", "what was seen last, or why"),
             f("elapsed_ms", "integer or null", "milliseconds since it began"),
             DONE,
             TOTAL,
         ],
-    },
-    Event {
-        name: "retrying",
-        when: "A failed step is tried again.",
-        fields: &[STEP, TITLE, SECTION, f("try", "integer", "which try comes now, from 2")],
-    },
-    Event {
-        name: "expired",
-        when: "The gap clock ran out before the pivot was armed.",
-        fields: &[f("allowed_ms", "integer", "milliseconds that were allowed")],
-    },
-    Event {
-        name: "breached",
-        when: "A watch was untrue, or had no data, for too long.",
-        fields: &[
+    ),
+    of_step(
+        "retrying",
+        "A failed step is tried again.",
+        &[f("try", "integer", "which try comes now, from 2")],
+    ),
+    event(
+        "expired",
+        "The gap clock ran out before the pivot was armed.",
+        &[f("allowed_ms", "integer", "milliseconds that were allowed")],
+    ),
+    event(
+        "breached",
+        "A watch was untrue, or had no data, for too long.",
+        &[
             f("watch", "string", "identity of the watch"),
             f("silent", "boolean", "whether it was for lack of data"),
             f("evidence", "string", "what was seen"),
         ],
-    },
-    Event {
-        name: "signalled",
-        when: "The process was asked to stop.",
-        fields: &[f("signal", "string", "`SIGINT`, `SIGTERM` or `SIGHUP`")],
-    },
-    Event {
-        name: "lock_lost",
-        when: "A lock was lost and could not be retaken.",
-        fields: &[f("what", "string", "which")],
-    },
-    Event {
-        name: "turned",
-        when: "The run turns.",
-        fields: &[
+    ),
+    event(
+        "signalled",
+        "The process was asked to stop.",
+        &[f("signal", "string", "`SIGINT`, `SIGTERM` or `SIGHUP`")],
+    ),
+    event(
+        "lock_lost",
+        "A lock was lost and somebody else has it; a call was not made because of it.",
+        &[
+            f("what", "string", "the member whose lock it was"),
+            f("step", "string", "step whose call was not made"),
+            f("effect", "string", "its effect"),
+        ],
+    ),
+    event(
+        "turned",
+        "The run turns.",
+        &[
             f("to", "string", "`roll_back`, `pause`, `finish`, `refuse` or `warn`"),
             f("step", "string", "step that caused it; empty if none did"),
             f("unknown", "boolean", "whether something could not be established, as opposed to known bad"),
             f("why", "string", "why"),
         ],
-    },
-    Event {
-        name: "surveyed",
-        when: "Everything was looked at before an ending.",
-        fields: &[
+    ),
+    event(
+        "surveyed",
+        "Everything was looked at before an ending.",
+        &[
             WORLD,
             f("notes", "array of strings", "what the ending must mention"),
             f("frozen", "array of strings", "data sets from which writes are frozen"),
             f("diverged", "array of strings", "data sets that took commits on both sides"),
             f("unknown", "boolean", "whether anything could not be seen"),
         ],
-    },
-    Event {
-        name: "ended",
-        when: "The process ends with a verdict.",
-        fields: &[
+    ),
+    event(
+        "ended",
+        "The process ends with a verdict.",
+        &[
             f("verdict", "string", "one word; see the exit codes"),
             f("exit_code", "integer", "what the process ends with"),
             f("open", "boolean", "whether the run is still open"),
@@ -258,17 +287,17 @@ pub const EVENTS: &[Event] = &[
             ),
             f("next", "array of strings", "commands that make sense now"),
         ],
-    },
-    Event {
-        name: "abandoned",
-        when: "A person closed the run as it is.",
-        fields: &[f("operator", "string", "who"), f("reason", "string", "why"), WORLD],
-    },
-    Event {
-        name: "progress",
-        when: "Something moves. Never journalled; at most one a second for each effect, the rest is dropped.",
-        fields: &[STEP, TITLE, SECTION, EFFECT, f("evidence", "string", "what is seen now")],
-    },
+    ),
+    event(
+        "abandoned",
+        "A person closed the run as it is.",
+        &[f("operator", "string", "who"), f("reason", "string", "why"), WORLD],
+    ),
+    of_step(
+        "progress",
+        "Something moves. Never journalled; at most one a second for each effect, the rest is dropped.",
+        &[EFFECT, f("evidence", "string", "what is seen now")],
+    ),
 ];
 
 /// The text of `docs/reference/events.md`.
@@ -278,21 +307,21 @@ pub fn page() -> String {
          <!-- Made from the table in src/output/events.rs by its test; change it there. -->\n\n\
          `--output json` writes one JSON object a line to standard output, the same in a drill and for real. Standard error\n\
          stays for people. Each record of the journal gives one event; `step_started` and `step_ended` are derived from the\n\
-         record before them, and `progress` comes from no record at all.\n\n\
+         record before them, and `progress` and `waiting` come from no record at all.\n\n\
          Within one `schema`, events and fields are only added: ignore what you do not know. Times and counts are integers.\n\
          Control characters and characters that change the direction of text are written as `\\uXXXX`, so a line is safe to show.\n\n\
          ## Every event\n\n",
     );
-    table(&mut page, COMMON);
+    table(&mut page, COMMON.iter());
     for event in EVENTS {
         // Writing to a String cannot fail.
         let _ = write!(page, "\n## `{}`\n\n{}\n\n", event.name, event.when);
-        table(&mut page, event.fields);
+        table(&mut page, event.fields());
     }
     page
 }
 
-fn table(page: &mut String, fields: &[Field]) {
+fn table(page: &mut String, fields: impl Iterator<Item = &'static Field>) {
     page.push_str("| field | type | meaning |\n|---|---|---|\n");
     for field in fields {
         // Writing to a String cannot fail.

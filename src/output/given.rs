@@ -87,7 +87,8 @@ impl Approvals {
     }
 }
 
-fn pivots(plan: &Plan) -> impl Iterator<Item = &crate::plan::Step> {
+/// Steps that pass a pivot.
+pub(super) fn pivots(plan: &Plan) -> impl Iterator<Item = &crate::plan::Step> {
     plan.steps.iter().filter(|step| {
         step.skipped.is_none() && step.effects.iter().any(|planned| planned.effect.class == Class::Pivot)
     })

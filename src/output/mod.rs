@@ -5,6 +5,7 @@ pub mod checklist;
 pub mod events;
 pub mod given;
 pub mod input;
+pub mod meaning;
 pub mod measure;
 pub mod model;
 pub mod ndjson;
@@ -21,6 +22,7 @@ pub mod streams;
 pub mod summary;
 pub mod table;
 pub mod terminal;
+pub mod waiting;
 pub mod words;
 
 pub use canvas::Canvas;
@@ -35,7 +37,7 @@ pub use sink::Sink;
 pub use streams::{Output, Style};
 
 use crate::engine::driver::Reader;
-use crate::engine::perform::Progress;
+use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::journal::chain::Line;
@@ -56,12 +58,20 @@ impl Reader for Readers {
             reader.progress(progress);
         }
     }
+
+    fn waiting(&self, asked: &Asked) {
+        for reader in &self.0 {
+            reader.waiting(asked);
+        }
+    }
 }
 
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod ndjson_tests;
+#[cfg(test)]
+mod readability_tests;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

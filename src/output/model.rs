@@ -1,15 +1,15 @@
 //! What there is to see of a run: a fold of its records and their times. Knows no terminal; the live checklist, log files,
 //! `audit show` and pages draw the same model.
 
+mod settle;
+mod undo;
+
 use super::measure::Measures;
-use super::rows::undo_phase;
 pub use super::rows::{Change, Ending, Phase, Row, UndoRow};
-use crate::engine::decide::{self, step_done};
 use crate::engine::perform::Progress;
 use crate::engine::record::{Purpose, Record, Turn};
 use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::plan::Plan;
-use crate::step::Class;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -157,6 +157,7 @@ impl Model {
                 let text = self.question(question);
                 let answer = match (yes, how.as_str()) {
                     _ if question.starts_with("paused:") => substance.replace('_', " "),
+                    (_, "gone") => "the terminal was closed".to_string(),
                     (_, "absent") => "nobody answered".to_string(),
                     (true, _) => "yes".to_string(),
                     (false, _) => "no".to_string(),
@@ -191,6 +192,17 @@ impl Model {
                     effect: effect.clone(),
                     evidence: said.clone(),
                 });
+                let proves = |(s, e): (usize, usize)| {
+                    plan.steps[s].effects[e].effect.proof != crate::step::Proof::Look
+                };
+                if !undo
+                    && matches!(reply, Reply::Acknowledged { .. })
+                    && find(&plan, step, effect).is_some_and(proves)
+                    && let Some(row) = self.row(step)
+                {
+                    // Nothing can be looked at afterwards: what the call said is all that there is.
+                    row.evidence.clone_from(&said);
+                }
                 match reply {
                     Reply::Refused { .. } | Reply::Lost { .. } => {
                         let what = if *undo { "taking back " } else { "" };
@@ -215,14 +227,20 @@ impl Model {
                 changes.push(tell(format!("watch {watch} {what}: {evidence}"), true));
             }
             Record::Signalled { signal } => {
-                let what = if self.state.signals > 1 {
+                let what = if matches!(self.state.stage, Stage::Paused { .. }) {
+                    "left as it is"
+                } else if matches!(self.state.stage, Stage::RollingBack { .. }) {
+                    "a rollback that was begun is brought to its end"
+                } else if !self.in_flight() {
+                    "stopping here"
+                } else if self.state.signals > 1 {
                     "cancelling what is in flight, then looking"
                 } else {
                     "finishing what is in flight first; once more cancels it"
                 };
                 changes.push(tell(format!("{signal}: {what}"), true));
             }
-            Record::LockLost { what } => changes.push(tell(format!("the lock on {what} was lost"), true)),
+            Record::LockLost { what, .. } => changes.push(tell(format!("the lock on {what} was lost"), true)),
             Record::Turned { to, step, unknown, why } => {
                 if let Some(s) = plan.step_index(step) {
                     // Under its own line a step need not name itself.
@@ -269,6 +287,14 @@ impl Model {
         self.undoing = None;
     }
 
+    /// Whether a call is under way, or may be.
+    fn in_flight(&self) -> bool {
+        let effects = self.state.steps.iter().flat_map(|step| &step.effects);
+        effects.flat_map(|effect| [&effect.intent, &effect.undo]).flatten().any(|intent| {
+            matches!(intent.flight, Flight::InFlight { .. } | Flight::InDoubt { .. } | Flight::Acknowledged)
+        })
+    }
+
     fn row(&mut self, step: &str) -> Option<&mut Row> {
         let s = self.plan.step_index(step)?;
         self.rows.get_mut(s)
@@ -295,146 +321,6 @@ impl Model {
             && row.phase == Phase::Running
         {
             row.began = Some(at);
-        }
-    }
-
-    fn undo_row(&mut self, s: usize, e: usize, at: i64, changes: &mut Vec<Change>) -> usize {
-        if let Some(index) =
-            self.undo.iter().rposition(|row| (row.step, row.effect) == (s, e) && row.ended.is_none())
-        {
-            return index;
-        }
-        let temporary = self.state.stage == Stage::Finishing;
-        if self.undoing != Some(temporary) {
-            self.undoing = Some(temporary);
-            changes.push(Change::Undoing { temporary });
-        }
-        self.undo.push(UndoRow {
-            step: s,
-            effect: e,
-            temporary,
-            outcome: None,
-            began: at,
-            ended: None,
-            evidence: String::new(),
-        });
-        changes.push(Change::UndoBegan(self.undo.len() - 1));
-        self.undo.len() - 1
-    }
-
-    fn looked_back(&mut self, step: &str, effect: &str, evidence: &str, at: i64, changes: &mut Vec<Change>) {
-        let Some((s, e)) = find(&self.plan, step, effect) else { return };
-        let index = self.undo_row(s, e, at, changes);
-        let outcome = self.state.steps[s].effects[e].undone;
-        let row = &mut self.undo[index];
-        row.evidence = evidence.to_string();
-        // The state decides: a change in doubt that looks undone is undone all the same, and the line goes on.
-        if outcome.is_some() {
-            row.outcome = outcome;
-            row.ended = Some(at);
-            changes.push(Change::UndoEnded(index));
-        }
-    }
-
-    /// Compares each step with what it was before the record.
-    fn settle(&mut self, at: i64, mut changes: Vec<Change>, late: Vec<Change>) -> Vec<Change> {
-        let plan = Arc::clone(&self.plan);
-        let current = match (&self.state.stage, &self.ending) {
-            (Stage::Forward, None) if self.opened => decide::current(&plan, &self.state),
-            _ => Vec::new(),
-        };
-        let mut news = Vec::new();
-        for (s, step) in plan.steps.iter().enumerate() {
-            let phase = self.phase(s, &current);
-            let state = &self.state.steps[s];
-            let there = step
-                .effects
-                .iter()
-                .zip(&state.effects)
-                .filter(|(planned, effect)| effect.done(planned))
-                .count();
-            let yes = |id: &str| self.state.answers.get(id).is_some_and(|answer| answer.yes);
-            let answered = step.questions.iter().filter(|ask| yes(&ask.id)).count();
-            let row = &mut self.rows[s];
-            row.effects.0 = there;
-            row.answered.0 = answered;
-            let was = std::mem::replace(&mut row.phase, phase);
-            if was == phase {
-                continue;
-            }
-            if let Some((_, why)) = self.faults.get(&s)
-                && matches!(phase, Phase::Failed | Phase::Unknown | Phase::Warned)
-            {
-                row.evidence.clone_from(why);
-            }
-            if phase == Phase::Running {
-                row.began = Some(at);
-                row.ended = None;
-                news.push((s, Change::Began(s)));
-            } else if phase.settled() {
-                row.ended = row.ended.or(Some(at));
-                row.moving.clear();
-                // Taking back has lines of its own.
-                if !matches!(phase, Phase::Undone | Phase::Foreign | Phase::UndoFailed) {
-                    news.push((s, Change::Settled(s)));
-                }
-            }
-        }
-        // Settled before begun: the line of the one stands above the line of the next.
-        news.sort_by_key(|(s, change)| (matches!(change, Change::Began(_)), *s));
-        let ending = changes.iter().position(|change| *change == Change::Ended).unwrap_or(changes.len());
-        let rest = changes.split_off(ending);
-        for (s, change) in news {
-            let section = plan.steps[s].section;
-            if let Some(told) = self.sections.get_mut(section)
-                && !*told
-                && !plan.sections.is_empty()
-            {
-                *told = true;
-                changes.push(Change::Section(section));
-            }
-            changes.push(change);
-        }
-        changes.extend(late);
-        changes.extend(rest);
-        changes
-    }
-
-    fn phase(&self, s: usize, current: &[usize]) -> Phase {
-        let step = &self.plan.steps[s];
-        let state = &self.state.steps[s];
-        if step.skipped.is_some() {
-            return Phase::Skipped;
-        }
-        if state.warned {
-            return Phase::Warned;
-        }
-        let mut taken = state.effects.iter().filter_map(|effect| effect.undone);
-        if let Some(first) = taken.next() {
-            return taken.fold(undo_phase(first), |worst, undone| worst.max(undo_phase(undone)));
-        }
-        match self.faults.get(&s) {
-            Some((true, _)) => return Phase::Unknown,
-            Some((false, _)) => return Phase::Failed,
-            None => {}
-        }
-        if step_done(&self.plan, &self.state, s, step) {
-            let ours =
-                |(planned, effect): (&crate::plan::PlannedEffect, &crate::engine::state::EffectState)| {
-                    planned.effect.class == Class::Looks
-                        // Finding it so is as good: nobody was asked to adopt it.
-                        || planned.effect.found == crate::step::Found::Accept
-                        || effect.intent.as_ref().is_some_and(|intent| intent.flight == Flight::Landed)
-                };
-            let all_ours = step.effects.iter().zip(&state.effects).all(ours);
-            return if all_ours { Phase::Done } else { Phase::Found };
-        }
-        if current.contains(&s) {
-            Phase::Running
-        } else if self.rows[s].began.is_some() {
-            Phase::Halted
-        } else {
-            Phase::Waiting
         }
     }
 }

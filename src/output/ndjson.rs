@@ -6,8 +6,9 @@ use super::sink::Sink;
 use super::streams::Output;
 use super::summary;
 use super::terminal::Now;
+use super::waiting;
 use crate::engine::driver::Reader;
-use crate::engine::perform::Progress;
+use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::{RunState, find};
 use crate::error::escape::is_unsafe;
@@ -79,6 +80,21 @@ impl Reader for Ndjson {
         fields.insert("effect".into(), json!(progress.effect));
         fields.insert("evidence".into(), json!(progress.evidence));
         self.write(&inner.model.state.run, inner.seq, now, "progress", Value::Object(fields));
+    }
+
+    fn waiting(&self, asked: &Asked) {
+        let inner = self.inner.borrow();
+        let mut fields = step(&inner.model.plan, &asked.step);
+        fields.extend([
+            ("question".into(), json!(asked.id)),
+            ("kind".into(), json!(waiting::kind(asked))),
+            ("role".into(), json!(asked.role)),
+            ("text".into(), json!(asked.text)),
+            ("facts".into(), json!(asked.facts)),
+            ("answers".into(), json!(waiting::answers(asked))),
+            ("beforehand".into(), json!(waiting::beforehand(&inner.model.plan, asked))),
+        ]);
+        self.write(&inner.model.state.run, inner.seq, (self.now)(), "waiting", Value::Object(fields));
     }
 }
 
@@ -192,7 +208,9 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
             ("breached", json!({ "watch": watch, "silent": silent, "evidence": evidence }))
         }
         Record::Signalled { signal } => ("signalled", json!({ "signal": signal })),
-        Record::LockLost { what } => ("lock_lost", json!({ "what": what })),
+        Record::LockLost { what, step, effect, .. } => {
+            ("lock_lost", json!({ "what": what, "step": step, "effect": effect }))
+        }
         Record::Turned { to, step, unknown, why } => {
             ("turned", json!({ "to": to, "step": step, "unknown": unknown, "why": why }))
         }

@@ -3,15 +3,17 @@ use super::ndjson::*;
 use super::sample::*;
 use super::streams::Output;
 use crate::engine::driver::Reader;
-use crate::engine::perform::Progress;
+use crate::engine::perform::{Asked, AskedKind, Progress};
 use crate::engine::record::Record;
 use crate::engine::record::{Choice, Purpose, Turn, Verdict};
 use crate::error::escape::is_unsafe;
+use crate::plan::AskKind;
 use crate::step::Standing;
 use crate::world::Reply;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// One of each variant. A new one does not compile in `name_of` until it is added there, and fails here until it has a sample.
@@ -28,7 +30,12 @@ fn samples() -> Vec<Record> {
         Record::Expired { allowed_ms: 30_000 },
         Record::Breached { watch: "errors".into(), silent: true, evidence: "no data".into() },
         Record::Signalled { signal: "SIGTERM".into() },
-        Record::LockLost { what: "orders in us-east".into() },
+        Record::LockLost {
+            what: "orders in us-east".into(),
+            step: "freeze".into(),
+            effect: "read_only".into(),
+            undo: false,
+        },
         turned(Turn::Pause, "warm", true, "why"),
         surveyed("writes: eu-west", &["note"]),
         ended(Verdict::Paused, "why", "writes: eu-west"),
@@ -57,6 +64,44 @@ fn name_of(record: &Record) -> &'static str {
     }
 }
 
+fn asked() -> Asked {
+    Asked {
+        id: "freeze/consent".into(),
+        step: "freeze".into(),
+        role: "commander".into(),
+        text: "Go on with: Move the writer?".into(),
+        facts: vec!["eu-west is primary".into()],
+        kind: AskedKind::Planned(AskKind::Typed("us-east".into())),
+    }
+}
+
+#[test]
+fn a_question_that_waits_says_who_is_asked_and_what_would_answer_it() {
+    let plan = plan();
+    let (output, out, err) = Output::captured();
+    let reader = Ndjson::new(&plan, [], "0197f3".into(), &output, Arc::new(|| BEGIN));
+    reader.waiting(&asked());
+    let event: Value = serde_json::from_str(out.text().trim()).unwrap();
+    assert_eq!((event["event"].as_str(), event["kind"].as_str()), (Some("waiting"), Some("consent")));
+    assert_eq!((event["role"].as_str(), &event["answers"]), (Some("commander"), &json!(["us-east", "no"])));
+    let beforehand = format!("--approve step:promote --plan-digest {}", plan.digest());
+    assert_eq!(
+        (&event["beforehand"], &event["at"]),
+        (&json!([beforehand]), &json!("2026-07-28T10:00:00.000Z"))
+    );
+    let by_hand: Rc<super::summary::ByHand> = Rc::new(|_, _, _| Vec::new());
+    let frame = super::checklist::Frame { run: "0197f3".into(), journal: "j".into() };
+    let log = super::plain::Plain::new(&plan, [], frame, by_hand, &output, Arc::new(|| BEGIN));
+    log.waiting(&asked());
+    assert!(
+        err.text().contains(
+            "freeze: waiting for commander at the terminal (us-east, no): Go on with: Move the writer?"
+        ),
+        "{}",
+        err.text()
+    );
+}
+
 fn keys(value: &Value) -> BTreeSet<String> {
     value.as_object().unwrap().keys().cloned().collect()
 }
@@ -70,18 +115,19 @@ fn every_record_gives_its_event_with_exactly_the_documented_fields() {
     let records: Vec<(i64, Record)> = samples().into_iter().map(|record| (BEGIN, record)).collect();
     feed(&reader, &plan, &[completed(), records.clone()].concat());
     reader.progress(&Progress { step: "warm".into(), effect: "keys".into(), evidence: "1 of 2".into() });
+    reader.waiting(&asked());
     for line in out.text().lines() {
         let value: Value = serde_json::from_str(line).unwrap();
         seen.insert(value["event"].as_str().unwrap().to_string(), keys(&value));
     }
     let names: BTreeSet<&str> = samples().iter().map(name_of).collect();
     assert_eq!(names.len(), samples().len(), "one sample of each");
-    let derived = BTreeSet::from(["step_started", "step_ended", "progress"]);
+    let derived = BTreeSet::from(["step_started", "step_ended", "progress", "waiting"]);
     let documented: BTreeSet<&str> = EVENTS.iter().map(|event| event.name).collect();
     assert_eq!(names.union(&derived).copied().collect::<BTreeSet<_>>(), documented);
     for event in EVENTS {
         let wanted: BTreeSet<String> =
-            COMMON.iter().chain(event.fields).map(|field| field.name.to_string()).collect();
+            COMMON.iter().chain(event.fields()).map(|field| field.name.to_string()).collect();
         assert_eq!(seen.get(event.name), Some(&wanted), "{}", event.name);
     }
 }

@@ -112,6 +112,31 @@ impl Text {
         self
     }
 
+    /// Breaks between words into lines of at most this width, all but the first with the indent. A word that is longer than that
+    /// stays whole: it may be there to be copied. Spell before, because spelling changes the width.
+    #[must_use]
+    pub fn broken(self, width: usize, indent: &str) -> Vec<Self> {
+        if self.width() <= width {
+            return vec![self];
+        }
+        let mut lines = Vec::new();
+        let mut line = Self::new();
+        // Nothing is broken before the first word: the blanks before it are the line's own indent.
+        let mut words = 0;
+        for (tone, text) in self.0 {
+            for piece in text.split_inclusive(' ') {
+                if words > 0 && line.width() + measure_text_width(piece.trim_end()) > width {
+                    lines.push(std::mem::replace(&mut line, Self::of(Tone::Plain, indent)));
+                    words = 0;
+                }
+                words += usize::from(!piece.trim().is_empty());
+                line.0.push((tone, piece.to_string()));
+            }
+        }
+        lines.push(line);
+        lines
+    }
+
     /// Fills with blanks up to a width.
     #[must_use]
     pub fn filled(self, width: usize) -> Self {

@@ -7,9 +7,10 @@ use super::sink::Sink;
 use super::streams::{Output, Style};
 use super::summary::{self, ByHand};
 use super::terminal::{Desk, Now};
+use super::waiting;
 use super::words::{stamp, time};
 use crate::engine::driver::Reader;
-use crate::engine::perform::Progress;
+use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::{RunState, Undone};
 use crate::journal::chain::Line;
@@ -108,6 +109,10 @@ impl Reader for Plain {
             text.clone_from(&progress.evidence);
             self.text(at_work(now, self.style).plain(format!("{}: {}", progress.step, progress.evidence)));
         }
+    }
+
+    fn waiting(&self, asked: &Asked) {
+        self.text(mark((self.now)(), Phase::Warned, self.style).plain(waiting::in_words(asked)));
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::given::Approvals;
 use super::input::{Input, Typed};
+use super::meaning::{Meaning, meaning};
 use super::paint::{Text, Tone, wrap};
 use super::streams::{Output, Style};
 use super::terminal::Desk;
+use crate::engine::driver::Reader;
 use crate::engine::perform::{Answered, Asked, AskedKind, Person};
 use crate::engine::record::Choice;
 use crate::plan::{AskKind, Plan};
@@ -18,6 +20,7 @@ const TRIES: usize = 5;
 /// The person at the terminal. Approvals given beforehand answer what they cover, except consent to a pivot: that is typed.
 pub struct AtTerminal {
     desk: Rc<dyn Desk>,
+    reader: Option<Rc<dyn Reader>>,
     input: Input,
     approvals: Approvals,
     operator: String,
@@ -26,16 +29,6 @@ pub struct AtTerminal {
     roles: BTreeMap<String, String>,
     style: Style,
     width: usize,
-}
-
-/// What a line means as an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Meaning {
-    Yes,
-    No,
-    Chosen(Choice),
-    /// Nothing; with what to say.
-    Again(String),
 }
 
 impl AtTerminal {
@@ -50,6 +43,7 @@ impl AtTerminal {
     ) -> Self {
         Self {
             desk,
+            reader: None,
             input,
             approvals,
             operator,
@@ -59,6 +53,13 @@ impl AtTerminal {
             style: output.style,
             width: output.width,
         }
+    }
+
+    /// Tells readers when a question waits: whoever reads the events does not see the terminal.
+    #[must_use]
+    pub fn telling(mut self, reader: Rc<dyn Reader>) -> Self {
+        self.reader = Some(reader);
+        self
     }
 
     async fn put(&self, asked: &Asked) -> Answered {
@@ -72,9 +73,14 @@ impl AtTerminal {
         }
         // Only now can the question be read: what was typed before was not an answer to it.
         turn.discard();
+        if let Some(reader) = &self.reader {
+            reader.waiting(asked);
+        }
         let mut tries = TRIES;
         loop {
-            held.desk.write(&format!("{} ", self.invitation(asked).paint(self.style)));
+            let invitation: Vec<String> =
+                self.invitation(asked).into_iter().map(|line| line.paint(self.style)).collect();
+            held.desk.write(&format!("{} ", invitation.join("\n")));
             held.open = true;
             let typed = turn.line().await;
             held.open = false;
@@ -86,7 +92,7 @@ impl AtTerminal {
                 }
                 Typed::Gone => {
                     held.desk.write("\n");
-                    return self.answered(false, "absent", Choice::Leave);
+                    return self.answered(false, "gone", Choice::Leave);
                 }
             };
             match meaning {
@@ -110,7 +116,7 @@ impl AtTerminal {
     }
 
     fn answered(&self, yes: bool, how: &str, choice: Choice) -> Answered {
-        let by = if how == "absent" { String::new() } else { self.operator.clone() };
+        let by = if how == "gone" { String::new() } else { self.operator.clone() };
         Answered { yes, by, how: how.to_string(), choice }
     }
 
@@ -147,16 +153,23 @@ impl AtTerminal {
             .collect()
     }
 
-    fn invitation(&self, asked: &Asked) -> Text {
+    /// What can be typed; with room for the answer behind it.
+    fn invitation(&self, asked: &Asked) -> Vec<Text> {
+        let mut longest = 12;
         let text = match &asked.kind {
             AskedKind::Planned(AskKind::Item) => "done? y or n:".to_string(),
             AskedKind::Planned(AskKind::Confirm) => "go? yes or no:".to_string(),
-            AskedKind::Planned(AskKind::Typed(word)) => format!("to go on, type {word}; to stop, type no:"),
+            AskedKind::Planned(AskKind::Typed(word)) => {
+                longest = word.chars().count().max(3) + 2;
+                format!("to go on, type {word}; to stop, type no:")
+            }
             AskedKind::Adopt => "type adopt or stop:".to_string(),
             AskedKind::Paused { can_roll_back: true } => "type continue, roll back or leave:".to_string(),
             AskedKind::Paused { can_roll_back: false } => "type continue or leave:".to_string(),
         };
-        Text::of(Tone::Plain, "    ").and(Tone::Strong, text)
+        let room = self.width.clamp(20, 100).saturating_sub(4 + longest).max(12);
+        let lines = wrap(&text, room, 8, self.style).into_iter();
+        lines.map(|line| Text::of(Tone::Plain, "    ").and(Tone::Strong, line)).collect()
     }
 }
 
@@ -185,41 +198,6 @@ impl Drop for Held<'_> {
             self.desk.write("\n    no longer asked\n");
         }
         self.desk.release();
-    }
-}
-
-/// What a typed line means. There is no default: an empty line is no answer.
-fn meaning(kind: &AskedKind, line: &str) -> Meaning {
-    let word = line.trim().to_lowercase();
-    match kind {
-        AskedKind::Planned(AskKind::Item) => match word.as_str() {
-            "y" | "yes" => Meaning::Yes,
-            "n" | "no" => Meaning::No,
-            _ => Meaning::Again("please answer y or n".into()),
-        },
-        AskedKind::Planned(AskKind::Confirm) => match word.as_str() {
-            "yes" => Meaning::Yes,
-            "n" | "no" => Meaning::No,
-            _ => Meaning::Again("please type the whole word: yes or no".into()),
-        },
-        // To the letter: whoever types the target's name has read it.
-        AskedKind::Planned(AskKind::Typed(wanted)) => match line {
-            line if line == wanted => Meaning::Yes,
-            _ if word == "no" => Meaning::No,
-            _ => Meaning::Again(format!("that is not {wanted}; nothing was changed")),
-        },
-        AskedKind::Adopt => match word.as_str() {
-            "adopt" => Meaning::Yes,
-            "stop" | "no" => Meaning::No,
-            _ => Meaning::Again("please type adopt or stop".into()),
-        },
-        AskedKind::Paused { can_roll_back } => match word.as_str() {
-            "continue" => Meaning::Chosen(Choice::Continue),
-            "leave" => Meaning::Chosen(Choice::Leave),
-            "roll back" | "rollback" if *can_roll_back => Meaning::Chosen(Choice::RollBack),
-            "roll back" | "rollback" => Meaning::Again("a rollback is not possible from here".into()),
-            _ => Meaning::Again("please type the whole word".into()),
-        },
     }
 }
 
@@ -302,44 +280,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_means_what_it_says_and_nothing_by_default() {
-        let item = AskedKind::Planned(AskKind::Item);
-        let confirm = AskedKind::Planned(AskKind::Confirm);
-        let paused = |can_roll_back| AskedKind::Paused { can_roll_back };
-        let again = None;
-        for (kind, line, wanted) in [
-            (&item, "y", Some(Meaning::Yes)),
-            (&item, " YES ", Some(Meaning::Yes)),
-            (&item, "n", Some(Meaning::No)),
-            (&item, "", again.clone()),
-            (&confirm, "yes", Some(Meaning::Yes)),
-            (&confirm, "y", again.clone()),
-            (&confirm, "", again.clone()),
-            (&confirm, "no", Some(Meaning::No)),
-            (&typed(), "us-east", Some(Meaning::Yes)),
-            (&typed(), "US-EAST", again.clone()),
-            (&typed(), "us-east ", again.clone()),
-            (&typed(), "yes", again.clone()),
-            (&typed(), "", again.clone()),
-            (&typed(), "no", Some(Meaning::No)),
-            (&AskedKind::Adopt, "adopt", Some(Meaning::Yes)),
-            (&AskedKind::Adopt, "y", again.clone()),
-            (&AskedKind::Adopt, "stop", Some(Meaning::No)),
-            (&paused(true), "roll back", Some(Meaning::Chosen(Choice::RollBack))),
-            (&paused(false), "roll back", again.clone()),
-            (&paused(true), "continue", Some(Meaning::Chosen(Choice::Continue))),
-            (&paused(true), "leave", Some(Meaning::Chosen(Choice::Leave))),
-            (&paused(true), "c", again),
-        ] {
-            let ours = meaning(kind, line);
-            match wanted {
-                Some(wanted) => assert_eq!(ours, wanted, "{kind:?} {line:?}"),
-                None => assert!(matches!(ours, Meaning::Again(_)), "{kind:?} {line:?} gave {ours:?}"),
-            }
-        }
-    }
-
-    #[test]
     fn consent_is_asked_with_what_is_read_now_until_the_name_is_typed() {
         let (answered, shown) = converse(typed(), &["yes\n", "us-east\n"]);
         assert_eq!((answered.yes, answered.how.as_str(), answered.by.as_str()), (true, "terminal", "alice"));
@@ -381,6 +321,6 @@ mod tests {
         ours.flush().unwrap();
         let consent = asked(typed());
         let answered = runtime.block_on(person.ask(&consent));
-        assert_eq!((answered.yes, answered.how.as_str()), (false, "absent"));
+        assert_eq!((answered.yes, answered.how.as_str()), (false, "gone"));
     }
 }

@@ -87,7 +87,7 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
             .and(Tone::Dim, format!("  exit code {}{total}", code.number())),
     );
     block(&mut lines, &ending.why, Tone::Plain, width, style);
-    lines.extend(measures(model, style));
+    lines.extend(measures(model, style).into_iter().flat_map(|line| line.broken(width, "    ")));
     if !ending.world.is_empty() {
         let pieces = ending.world.split(" · ").map(|piece| Text::of(Tone::Strong, piece)).collect();
         let room = width.saturating_sub(2);
@@ -182,7 +182,7 @@ fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize,
 /// While a promotion may still happen: what must not be done, and what would settle it.
 fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
     let (from, to) = (&model.plan.from, &model.plan.to);
-    lines.push(Text::of(Tone::Bad, format!("The promotion in {to} may still happen")));
+    lines.extend(Text::of(Tone::Bad, format!("The promotion in {to} may still happen")).broken(width, ""));
     block(
         lines,
         &format!("Do not let {from} take writes before one of these is proved:"),

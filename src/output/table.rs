@@ -38,7 +38,7 @@ impl Table {
             })
             .collect();
         let whole: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        if whole <= width { self.side_by_side(&rows, &widths) } else { self.beneath(&rows) }
+        if whole <= width { self.side_by_side(&rows, &widths) } else { self.beneath(&rows, width) }
     }
 
     fn side_by_side(&self, rows: &[Vec<Text>], widths: &[usize]) -> Vec<Text> {
@@ -52,7 +52,7 @@ impl Table {
         std::iter::once(line(headings)).chain(rows.iter().cloned().map(line)).collect()
     }
 
-    fn beneath(&self, rows: &[Vec<Text>]) -> Vec<Text> {
+    fn beneath(&self, rows: &[Vec<Text>], width: usize) -> Vec<Text> {
         let mut lines = Vec::new();
         for row in rows {
             for (column, (heading, cell)) in self.headings.iter().zip(row).enumerate() {
@@ -63,7 +63,7 @@ impl Table {
                 } else {
                     Text::of(Tone::Dim, format!("  {heading} ")).with(cell.clone())
                 };
-                lines.push(line);
+                lines.extend(line.broken(width, "    "));
             }
         }
         lines

@@ -9,7 +9,7 @@ use super::sink::Sink;
 use super::streams::Style;
 use super::summary::ByHand;
 use crate::engine::driver::Reader;
-use crate::engine::perform::Progress;
+use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::journal::chain::Line;
@@ -175,6 +175,10 @@ impl Reader for Live {
         // Only kept: it is drawn with the next beat, however many come before.
         self.screen().model.progress(progress);
     }
+
+    fn waiting(&self, _asked: &Asked) {
+        // The question itself stands on the screen.
+    }
 }
 
 impl Desk for Live {
@@ -218,8 +222,10 @@ impl Screen {
         if lines.is_empty() {
             return;
         }
+        // Not through the drawing library: it fills lines with blanks, and a copied line would carry them.
+        let text = format!("{}\n", lines.join("\n"));
         // Nobody can be told that telling failed; the journal has it.
-        let _written = self.multi.println(lines.join("\n"));
+        let _written = self.multi.suspend(|| self.canvas.sink.write(&text));
     }
 
     fn draw(&mut self) {

@@ -5,6 +5,7 @@ use super::model::{
     Ask, AskKind, Drill, FORMAT, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step, Watch,
 };
 use super::names::Names;
+use super::writers;
 use crate::error::{Code, Problem, Problems, Span, suggest};
 use crate::language::interpolate::{interpolate, interpolate_text};
 use crate::runbook::discovery::Loaded;
@@ -46,8 +47,12 @@ const RETRIES: u32 = 5;
 pub fn build(request: &Request<'_>, problems: &mut Problems) -> Option<Plan> {
     let before = problems.errors();
     let values = values(request, problems);
-    let builder =
-        Builder { request, values: &values, directory: InventoryDirectory(&request.inventory.inventory) };
+    let builder = Builder {
+        request,
+        values: &values,
+        directory: InventoryDirectory(&request.inventory.inventory),
+        outputs: outputs(request.runbook),
+    };
     let plan = builder.plan(problems);
     (problems.errors() == before).then_some(plan)
 }
@@ -91,7 +96,7 @@ fn values(request: &Request<'_>, problems: &mut Problems) -> BTreeMap<String, St
         }
     }
     values.insert("mode".into(), request.mode.to_string());
-    values.insert("drill".into(), (request.drill != Drill::Real).to_string());
+    values.insert("drill".into(), request.drill.to_string());
     values
 }
 
@@ -99,6 +104,17 @@ struct Builder<'a> {
     request: &'a Request<'a>,
     values: &'a BTreeMap<String, String>,
     directory: InventoryDirectory<'a>,
+    /// What steps save, as `step.name`.
+    outputs: BTreeSet<String>,
+}
+
+/// What steps save under a name, for messages.
+fn outputs(runbook: &Runbook) -> BTreeSet<String> {
+    let saved = runbook.steps().filter_map(|step| {
+        let name = step.body.get("save")?.as_text()?;
+        (step.kind.value == "exec").then(|| format!("{}.{name}", step.id.value))
+    });
+    saved.collect()
 }
 
 impl Builder<'_> {
@@ -108,6 +124,7 @@ impl Builder<'_> {
             to: self.request.to,
             region,
             values: self.values,
+            outputs: &self.outputs,
             inventory: &self.request.inventory.inventory,
             message,
         }
@@ -173,6 +190,7 @@ impl Builder<'_> {
             }
         }
         consent(&mut steps, request.to);
+        writers::reachable(&steps, request.to, &self.directory, runbook, problems);
         let watches = runbook.watch.iter().filter_map(|watch| self.watch(watch, &steps, problems)).collect();
         let mut resources = BTreeSet::new();
         let mut kinds = BTreeMap::new();

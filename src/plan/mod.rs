@@ -5,9 +5,9 @@ mod directory;
 mod kinds;
 mod model;
 mod names;
+mod writers;
 
 pub use build::{Request, build};
 pub use directory::{InventoryDirectory, command};
 pub use kinds::{TableOfKinds, runbook_schema};
 pub use model::{Ask, AskKind, Drill, FORMAT, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step, Watch};
-pub use names::LATER;

@@ -1,11 +1,9 @@
 //! What `${…}` and bare names stand for when the plan is made.
 
 use crate::language::interpolate::{Found, Lookup};
+use crate::runbook::LATER;
 use crate::runbook::inventory::Inventory;
-use std::collections::BTreeMap;
-
-/// What is known only while running, in the text of messages.
-pub const LATER: &[&str] = &["run.id", "run.write_gap", "run.elapsed", "run.verdict"];
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of a plan, in one region.
 pub struct Names<'a> {
@@ -19,6 +17,8 @@ pub struct Names<'a> {
     pub values: &'a BTreeMap<String, String>,
     /// The inventory, for facts of regions.
     pub inventory: &'a Inventory,
+    /// What steps save, as `step.name`.
+    pub outputs: &'a BTreeSet<String>,
     /// Whether the text is a message.
     pub message: bool,
 }
@@ -42,7 +42,7 @@ impl Lookup for Names<'_> {
         if let Some(value) = self.values.get(path) {
             return Found::Text(value.clone());
         }
-        if LATER.contains(&path) {
+        if LATER.contains(&path) || self.outputs.contains(path) {
             return Found::Later;
         }
         let facts = path.split_once('.').and_then(|(word, fact)| Some((self.region(word)?, word, fact)));
@@ -58,7 +58,8 @@ impl Lookup for Names<'_> {
             };
         }
         let words = ["from", "to", "region"].into_iter().chain(LATER.iter().copied()).map(String::from);
-        Found::Unknown { candidates: self.values.keys().cloned().chain(words).collect() }
+        let outputs = self.outputs.iter().cloned();
+        Found::Unknown { candidates: self.values.keys().cloned().chain(words).chain(outputs).collect() }
     }
 
     fn allows_later(&self) -> bool {

@@ -13,7 +13,7 @@ pub mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use check::{KindFact, KindFacts, Part};
+pub use check::{KindFact, KindFacts, LATER, Part};
 pub use discovery::{Loaded, Search};
 pub use inventory::Inventory;
 pub use model::Runbook;

@@ -140,8 +140,11 @@ pub enum Found {
 pub enum Proof {
     /// A look. The rule.
     Look,
-    /// Nothing can be looked at (a message, a command without a look): the reply has to do, and a lost one stays unknown.
+    /// Nothing can be looked at (a command without a look): the reply has to do, and a lost one stays unknown.
     Reply,
+    /// Nothing can be looked at, and doing it again is harmless (a message with a key by which copies are dropped, a copy that skips
+    /// what is there): the reply has to do, and after a lost one it is done again.
+    Again,
 }
 
 /// How long and how often the engine looks. Milliseconds.
@@ -206,6 +209,12 @@ impl Effect {
     /// Already being there is fine.
     pub fn accept_found(mut self) -> Self {
         self.found = Found::Accept;
+        self
+    }
+
+    /// Only the reply can tell, and doing it again is harmless.
+    pub fn harmless_again(mut self) -> Self {
+        self.proof = Proof::Again;
         self
     }
 
@@ -341,6 +350,17 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
 
     /// Resources that it touches, as `type/name`, for locks and for the digest.
     fn resources(&self) -> Vec<String>;
+
+    /// What the note of its reply gives to messages: a name, and its value.
+    fn saved(&self, note: &str) -> Option<(String, String)> {
+        let _ = note;
+        None
+    }
+
+    /// Regions that users are sent to by it.
+    fn sends(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Whether a step of this kind is `best_effort` unless the runbook says otherwise: its failure stops nothing by nature.
     fn best_effort(&self) -> bool {

@@ -5,7 +5,7 @@ use crate::journal::Permit;
 use crate::language::units::Period;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
-use crate::world::exec::{Command, Output};
+use crate::world::exec::{Command, ENDED_WELL, Output};
 use crate::world::postgres::Handover;
 use crate::world::{Answer, Known, Reply, World, ready};
 use schemars::JsonSchema;
@@ -33,6 +33,9 @@ pub struct Params {
     /// Names of the operator's variables that they may see besides `PATH`, `HOME`, `LANG` and `TMPDIR`.
     #[serde(default)]
     pub pass: Vec<String>,
+    /// A name under which messages of later steps may use the last line of its output: `${step.name}`.
+    #[serde(default)]
+    pub save: Option<String>,
     /// Limit for each of them; 60s if not given.
     #[serde(default)]
     pub timeout: Option<Period>,
@@ -46,6 +49,8 @@ pub struct Exec {
     undo: Option<Command>,
     effect: String,
     region: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    save: Option<String>,
 }
 
 /// What the look said.
@@ -103,6 +108,11 @@ impl Kind for Exec {
         if params.undo.is_some() && params.look.is_none() {
             return Err(bad("an `undo` needs a `look`: without one nobody can tell whether it worked"));
         }
+        if let Some(name) = &params.save
+            && let Err(rejected) = crate::language::name::Name::new(name)
+        {
+            return Err(bad(&rejected.to_string()));
+        }
         let mut env = params.env;
         if let Some(name) = env.keys().find(|name| name.starts_with("MRCTL_")) {
             return Err(bad(&format!("{name} is set by mrctl")));
@@ -121,6 +131,7 @@ impl Kind for Exec {
             look: params.look.map(&command).transpose()?,
             undo: params.undo.map(&command).transpose()?,
             effect: params.effect,
+            save: params.save,
             region: scope.region.to_owned(),
         })
     }
@@ -137,6 +148,11 @@ impl Kind for Exec {
 
     fn resources(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    fn saved(&self, note: &str) -> Option<(String, String)> {
+        let line = note.strip_prefix(ENDED_WELL)?.strip_prefix(": ").unwrap_or_default();
+        self.save.as_ref().map(|name| (name.clone(), line.to_owned()))
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
@@ -232,6 +248,7 @@ mod tests {
             look: Some(command("lb drained")),
             undo: Some(command("lb undrain")),
             effect: "Drains the load balancer".into(),
+            save: Some("ticket".into()),
             region: "eu-west".into(),
         }
     }
@@ -283,5 +300,13 @@ mod tests {
         let sim = Sim::new();
         let lines = exec.would("run", &Facts { look: None }, &sim.world());
         assert_eq!(lines, ["lb set 'it'\\''s' (for eu-west): Drains the load balancer"]);
+    }
+
+    #[test]
+    fn the_last_line_of_its_output_is_saved_under_the_name() {
+        let saved = exec().saved("exit code 0: OPS-17");
+        assert_eq!(saved, Some(("ticket".into(), "OPS-17".into())));
+        assert_eq!(exec().saved("exit code 0").map(|(_, value)| value), Some(String::new()));
+        assert_eq!(exec().saved("anything else"), None);
     }
 }

@@ -69,7 +69,7 @@ impl Kind for Notify {
     }
 
     fn effects(&self) -> Vec<Effect> {
-        vec![Effect::of("send", Class::ForwardOnly, Pace::new(5_000, 1_000)).accept_found().proven_by_reply()]
+        vec![Effect::of("send", Class::ForwardOnly, Pace::new(5_000, 1_000)).accept_found().harmless_again()]
     }
 
     fn filled(&self, fill: &dyn Fn(&str) -> String) -> Self {

@@ -84,6 +84,16 @@ macro_rules! step_kinds {
                 match self { $(Self::$variant(kind) => kind.resources(),)* }
             }
 
+            /// See [`Kind::saved`].
+            pub fn saved(&self, note: &str) -> Option<(String, String)> {
+                match self { $(Self::$variant(kind) => kind.saved(note),)* }
+            }
+
+            /// See [`Kind::sends`].
+            pub fn sends(&self) -> Vec<String> {
+                match self { $(Self::$variant(kind) => kind.sends(),)* }
+            }
+
             /// See [`Kind::best_effort`].
             pub fn best_effort(&self) -> bool {
                 match self { $(Self::$variant(kind) => kind.best_effort(),)* }

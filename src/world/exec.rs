@@ -5,6 +5,9 @@ use crate::journal::Permit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// How the reply of a command that ended well begins; the last line of its output follows after a colon.
+pub const ENDED_WELL: &str = "exit code 0";
+
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Command {

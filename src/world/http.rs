@@ -18,8 +18,16 @@ pub struct Probe {
     pub body: Known<bool>,
     /// Microseconds from the first packet to the last byte; unknown when no answer came.
     pub latency_us: Known<u64>,
+    /// Whole days until the certificate ends, when it was asked; unknown for plain HTTP, which has none.
+    #[serde(default = "not_recorded")]
+    pub certificate_days: Known<i64>,
     /// What went wrong, in a few words; empty if nothing did.
     pub trouble: String,
+}
+
+/// Journals of before this was asked.
+fn not_recorded() -> Known<i64> {
+    Known::unknown("not recorded")
 }
 
 impl Probe {

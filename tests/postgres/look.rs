@@ -52,19 +52,23 @@ async fn a_silent_server_is_unknown_within_the_deadline() {
     facts(&port, &source()).await;
     let postmaster = std::fs::read_to_string(pair.primary.data.join("postmaster.pid")).unwrap();
     let postmaster = postmaster.lines().next().unwrap().to_string();
-    let backend =
-        pair.primary.sql("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'mrctl/%/look'").await;
-    signal(&backend, rustix::process::Signal::STOP);
-    // The kept connection is silent: a new one is tried, which answers.
+    let backends = pair
+        .primary
+        .sql("SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE application_name LIKE 'mrctl/%/look'")
+        .await;
+    let backends = || backends.split(' ');
+    assert!(backends().count() > 1, "the one that looked, and spares");
+    backends().for_each(|backend| signal(backend, rustix::process::Signal::STOP));
+    // The kept connections are silent: a new one is tried, which answers.
     facts(&port, &source()).await;
     signal(&postmaster, rustix::process::Signal::STOP);
     port.freeze(&permit("read_only", 1), &source(), "x").await;
     let begun = std::time::Instant::now();
     let seen = port.look(&source(), &scope()).await;
+    backends().for_each(|backend| signal(backend, rustix::process::Signal::CONT));
+    signal(&postmaster, rustix::process::Signal::CONT);
     assert!(seen.why().is_some_and(|why| why.contains("did not answer within")), "{seen:?}");
     assert!(begun.elapsed() < std::time::Duration::from_secs(5));
-    signal(&postmaster, rustix::process::Signal::CONT);
-    signal(&backend, rustix::process::Signal::CONT);
 }
 
 #[tokio::test]

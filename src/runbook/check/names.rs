@@ -10,7 +10,7 @@ use crate::runbook::model::Confirm;
 const WORDS: &[&str] = &["from", "to", "region", "mode", "drill"];
 
 /// Names that are filled in while running, in the text of messages.
-pub const LATER: &[&str] = &["run.id", "run.write_gap", "run.elapsed", "run.verdict"];
+pub const LATER: &[&str] = &["run.id", "run.write_gap", "run.elapsed"];
 
 /// Every name that a runbook may use, with a stand-in for its value.
 struct Names<'a> {

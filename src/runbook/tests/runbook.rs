@@ -279,3 +279,24 @@ fn failure_policies_keep_their_places() {
     assert_eq!(&text[policy.span.range()], "retry");
     assert_eq!(&text[step.kind.span.range()], "notify");
 }
+
+#[test]
+fn a_time_to_live_and_a_shift_of_one_record_do_not_run_together() {
+    let (_, problems) = check_text(
+        "mrctl: 1\nname: a\ntitle: A\nsteps:\n  - parallel:\n      - { id: a, dns.ttl: { record: www, ttl: 10s } }\n      \
+         - { id: b, dns.shift: www }\n",
+        Some(&production()),
+    );
+    assert_has(&problems, "MR0411 `b` and `a` change `www` at the same time");
+}
+
+#[test]
+fn the_drill_is_a_text_in_the_check_as_in_the_plan() {
+    let text = |when: &str| {
+        format!("mrctl: 1\nname: a\ntitle: A\nsteps:\n  - {{ id: a, when: \"{when}\", http.check: shop }}\n")
+    };
+    let (_, good) = check_text(&text("drill == 'real'"), Some(&production()));
+    assert!(!good.has_errors(), "{:?}", lines(&good));
+    let (_, wrong) = check_text(&text("not drill"), Some(&production()));
+    assert_has(&wrong, "MR0304 `not` needs true or false, not a text");
+}

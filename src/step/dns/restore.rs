@@ -68,6 +68,10 @@ impl Kind for Restore {
         vec![self.target.resource()]
     }
 
+    fn sends(&self) -> Vec<String> {
+        self.normal.iter().filter(|(_, share)| **share > 0).map(|(region, _)| region.clone()).collect()
+    }
+
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
         Box::pin(self.target.look(sight.world))
     }

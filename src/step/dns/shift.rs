@@ -182,6 +182,10 @@ impl Kind for Shift {
         vec![self.target.resource()]
     }
 
+    fn sends(&self) -> Vec<String> {
+        vec![self.toward.clone()]
+    }
+
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
         Box::pin(self.target.look(sight.world))
     }

@@ -46,7 +46,7 @@ impl Kind for Ttl {
         touches: "the time to live of one name at its DNS servers",
         undo: "puts the prior time to live back, keeping whatever the record says by then",
         grants: &["an API key of each PowerDNS server"],
-        main: Main::None,
+        main: Main::Resource("record", "dns_records"),
         place: Place::Nowhere,
         version: 1,
         part: Part::Other,

@@ -208,9 +208,23 @@ impl Kind for Check {
             Some(most) if p95.is_none_or(|us| us > most) => {
                 Judgement::not_reached(format!("{evidence}, but p95 is {time} instead of {} ms", most / 1000))
             }
-            Some(_) => Judgement::reached(format!("{evidence}, p95 {time}")),
-            None => Judgement::reached(format!("{evidence}, slowest {}", slowest(facts))),
+            Some(_) => Judgement::reached(format!("{evidence}, p95 {time}{}", certificate(facts))),
+            None => {
+                Judgement::reached(format!("{evidence}, slowest {}{}", slowest(facts), certificate(facts)))
+            }
         }
+    }
+}
+
+/// How long the certificate is still good for; nothing if none was seen.
+fn certificate(facts: &Facts) -> String {
+    let days = facts.probes.iter().filter_map(|probe| probe.certificate_days.get()).min();
+    match days {
+        None => String::new(),
+        Some(1) => ", certificate good for 1 day".into(),
+        // An exact number would be no news.
+        Some(730..) => ", certificate good for years".into(),
+        Some(days) => format!(", certificate good for {days} days"),
     }
 }
 
@@ -266,7 +280,11 @@ mod tests {
             ..fine()
         };
         let cases = [
-            (vec![fine(), fine(), fine()], Standing::Reached, "3 of 3 answers 200 in us-east, slowest 20 ms"),
+            (
+                vec![fine(), fine(), fine()],
+                Standing::Reached,
+                "3 of 3 answers 200 in us-east, slowest 20 ms, certificate good for 90 days",
+            ),
             (vec![fine(), busy.clone(), fine()], Standing::Reached, "2 of 3"),
             (vec![refused], Standing::NotReached, "no connection (Connection refused) at 192.0.2.1:443"),
             (vec![expired], Standing::NotReached, "TLS (the certificate has expired) at"),

@@ -18,8 +18,8 @@ pub struct CatchUp {
 
 /// Judges both sides. Pure, and shared with the promotion, which asks the same again right before it acts.
 ///
-/// Sound because the source was read first: it was frozen, no transaction was running, everything inserted was flushed up to
-/// `flushed`; a standby that replayed up to there at a later time has all of it.
+/// Sound in whatever order the two were read: the source was frozen, no transaction was running, everything inserted was flushed up
+/// to `flushed`; replay never goes back, so a standby that has replayed up to there has all of it.
 pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
     let source = match &facts.source {
         Known::Known(source) => source,

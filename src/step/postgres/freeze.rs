@@ -161,10 +161,10 @@ impl Kind for Freeze {
     }
 
     fn effects(&self) -> Vec<Effect> {
-        let mut read_only = Effect::of(READ_ONLY, Class::Undoable, Pace::new(10_000, 5));
+        let mut read_only = Effect::of(READ_ONLY, Class::Undoable, Pace::new(10_000, 2));
         read_only.freezes = Some(self.pair.cluster.clone());
         // Ended sessions reconnect by themselves; there is nothing to put back, and nothing wrong in finding none.
-        let sessions = Effect::of(SESSIONS, Class::ForwardOnly, Pace::new(10_000, 5)).accept_found();
+        let sessions = Effect::of(SESSIONS, Class::ForwardOnly, Pace::new(10_000, 2)).accept_found();
         vec![read_only, sessions]
     }
 

@@ -105,11 +105,14 @@ impl Pair {
         format!("postgres/{}", self.cluster)
     }
 
-    /// Reads the source, then the target.
+    /// Reads both at once.
     pub(super) async fn look(&self, world: &World, keep: &[String], run: &str) -> PairFacts {
         let scope = crate::world::postgres::Scope { keep: keep.to_vec(), run: run.to_string() };
-        let source = world.postgres.look(&self.source, &scope).await;
-        let target = world.postgres.look(&self.target, &scope).await;
+        let (source, target) = futures_util::future::join(
+            world.postgres.look(&self.source, &scope),
+            world.postgres.look(&self.target, &scope),
+        )
+        .await;
         PairFacts { source, target }
     }
 }

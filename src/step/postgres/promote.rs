@@ -145,7 +145,8 @@ impl Kind for Promote {
     }
 
     fn effects(&self) -> Vec<Effect> {
-        let mut promote = Effect::of("promote", Class::Pivot, Pace::new(60_000, 2));
+        // Looked for seldom: the server needs its processors for the promotion itself, and users do not wait for our look.
+        let mut promote = Effect::of("promote", Class::Pivot, Pace::new(60_000, 10));
         promote.needs = Some(self.pair.cluster.clone());
         vec![promote]
     }
@@ -158,8 +159,16 @@ impl Kind for Promote {
         Box::pin(async move {
             // The target first here: a commit on the source after the target was seen promoted must not be missed.
             let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
-            let target = sight.world.postgres.look(&self.pair.target, &scope).await;
-            let source = sight.world.postgres.look(&self.pair.source, &scope).await;
+            let postgres = &sight.world.postgres;
+            let (mut source, target) = futures_util::future::join(
+                postgres.look(&self.pair.source, &scope),
+                postgres.look(&self.pair.target, &scope),
+            )
+            .await;
+            if target.is(|target| !target.in_recovery()) {
+                // What counts are commits after the promotion: the source is read again once the promotion was seen.
+                source = postgres.look(&self.pair.source, &scope).await;
+            }
             PairFacts { source, target }
         })
     }

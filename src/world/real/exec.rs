@@ -4,7 +4,7 @@ use super::client::excerpt;
 use super::process::{self, Ended, KEPT, Program};
 use crate::journal::Permit;
 use crate::redact::Redactor;
-use crate::world::exec::{Command, Exec, Output};
+use crate::world::exec::{Command, ENDED_WELL, Exec, Output};
 use crate::world::{Answer, Known, Reply};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -100,7 +100,7 @@ impl Exec for RealExec {
                     Reply::lost(with_line(what, &self.last_line(&stderr)))
                 }
                 Ended::Code { code: 0, stdout, .. } => {
-                    Reply::acknowledged(with_line("exit code 0".into(), &self.last_line(&stdout)))
+                    Reply::acknowledged(with_line(ENDED_WELL.into(), &self.last_line(&stdout)))
                 }
                 Ended::Code { code: NOTHING_DONE, stderr, .. } => Reply::refused(with_line(
                     "exit code 75 (nothing was done)".into(),

@@ -100,8 +100,9 @@ impl Pinned {
         let literal = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let secure = url.scheme() == "https";
         let host = url.port().map_or_else(|| name.clone(), |port| format!("{name}:{port}"));
-        let mut builder =
-            client::builder(&endpoint.tls, &Addresses::default(), endpoint.timeout).pool_max_idle_per_host(0);
+        let mut builder = client::builder(&endpoint.tls, &Addresses::default(), endpoint.timeout)
+            .pool_max_idle_per_host(0)
+            .tls_info(true);
         // A port in the URL wins over the pinned one (reqwest, `dns/resolve.rs`), and a literal address is never looked up: so the
         // URL carries the region's port or address, and the Host header what users send.
         match literal {
@@ -141,6 +142,7 @@ impl Pinned {
             None => String::new(),
         };
         let headers_match = missing.is_none();
+        let certificate_days = certificate_days(&response);
         let body = client::body(response, BODY).await;
         let latency_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (body, latency_us) = match body {
@@ -165,6 +167,7 @@ impl Pinned {
             status: Known::Known(status),
             body,
             latency_us,
+            certificate_days,
             trouble,
         }
     }
@@ -189,9 +192,30 @@ impl Pinned {
             status: Known::unknown(&why),
             body: Known::unknown(&why),
             latency_us: Known::unknown(&why),
+            certificate_days: Known::unknown(&why),
             trouble: why,
         }
     }
+}
+
+/// Whole days until the server's own certificate ends.
+#[expect(clippy::disallowed_methods, reason = "certificates end by the wall clock")]
+fn certificate_days(response: &reqwest::Response) -> Known<i64> {
+    use x509_cert::der::Decode as _;
+    let info = response.extensions().get::<reqwest::tls::TlsInfo>();
+    let Some(der) = info.and_then(reqwest::tls::TlsInfo::peer_certificate) else {
+        return Known::unknown("there is no certificate");
+    };
+    let ends = match x509_cert::Certificate::from_der(der) {
+        Ok(certificate) => certificate.tbs_certificate.validity.not_after.to_unix_duration(),
+        Err(error) => return Known::unknown(format!("the certificate cannot be read: {error}")),
+    };
+    let Ok(now) = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) else {
+        return Known::unknown("the clock stands before 1970");
+    };
+    // Verified a moment ago, so it has not ended: never negative.
+    let days = ends.saturating_sub(now).as_secs() / 86_400;
+    Known::Known(i64::try_from(days).unwrap_or(i64::MAX))
 }
 
 /// What the handshake stumbled over, if it was the handshake.
@@ -235,6 +259,7 @@ fn nothing(why: String) -> Probe {
         status: Known::unknown(&why),
         body: Known::unknown(&why),
         latency_us: Known::unknown(&why),
+        certificate_days: Known::unknown(&why),
         trouble: why,
     }
 }

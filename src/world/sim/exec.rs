@@ -2,7 +2,7 @@
 
 use super::Faults;
 use crate::journal::Permit;
-use crate::world::exec::{Command, Exec, Output};
+use crate::world::exec::{Command, ENDED_WELL, Exec, Output};
 use crate::world::{Answer, Known, Reply, ready};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +70,10 @@ fn run(marks: &Marks, script: &Script) -> Reply {
                 marks.remove(mark);
             }
             marks.extend(script.sets.clone());
-            Reply::acknowledged("exit code 0")
+            Reply::acknowledged(match script.stdout.lines().last() {
+                Some(line) => format!("{ENDED_WELL}: {line}"),
+                None => ENDED_WELL.to_owned(),
+            })
         }
         75 => Reply::refused("exit code 75 (nothing was done)"),
         code => Reply::lost(format!("exit code {code}")),

@@ -21,6 +21,7 @@ pub fn healthy(latency_us: u64) -> Probe {
         status: Known::Known(200),
         body: Known::Known(true),
         latency_us: Known::Known(latency_us),
+        certificate_days: Known::Known(90),
         trouble: String::new(),
     }
 }
@@ -34,6 +35,7 @@ pub fn silent(why: &str) -> Probe {
         status: Known::unknown(why),
         body: Known::unknown(why),
         latency_us: Known::unknown(why),
+        certificate_days: Known::unknown(why),
         trouble: why.to_owned(),
     }
 }

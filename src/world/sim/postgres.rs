@@ -7,7 +7,7 @@ use crate::journal::Permit;
 use crate::world::postgres::{Altered, Change, Finding, Handover, Lsn, Postgres, Scope, Sender, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 pub use super::postgres_server::{Server, Session};
@@ -20,6 +20,8 @@ const RECORD: u64 = 0x100;
 struct Truth {
     servers: BTreeMap<Member, Server>,
     locks: BTreeMap<Member, String>,
+    /// Locks that their holder has lost without knowing.
+    stolen: BTreeSet<Member>,
     /// `<session>` of every change that was done, in order.
     done: Vec<String>,
 }
@@ -148,6 +150,14 @@ impl SimPostgres {
     pub fn done(&self) -> Vec<String> {
         self.faults.settle();
         self.truth.borrow().done.clone()
+    }
+
+    /// The session that holds a lock ends, and another run takes it.
+    pub fn steal_lock(&self, cluster: &str, region: &str, run: &str) {
+        let mut truth = self.truth.borrow_mut();
+        let member = Member::new(cluster, region);
+        truth.locks.insert(member.clone(), run.to_owned());
+        truth.stolen.insert(member);
     }
 
     /// A clean stop: everything flushed and shipped, then a checkpoint.
@@ -347,7 +357,8 @@ impl Postgres for SimPostgres {
 
     fn lock_held<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<bool>> {
         let seen = self.facts(at, &Scope::default());
-        ready(seen.map(|_| self.truth.borrow().locks.contains_key(at)))
+        let truth = self.truth.borrow();
+        ready(seen.map(|_| truth.locks.contains_key(at) && !truth.stolen.contains(at)))
     }
 
     fn statements(&self, change: Change) -> Vec<String> {

@@ -143,6 +143,8 @@ impl Server {
     /// Ends it as the signal says and waits for the end.
     pub fn end(&self, signal: Signal) {
         self.signal(signal);
+        // A test that stopped it and then failed must not hang here.
+        self.signal(Signal::CONT);
         // One that a start command started is no child of ours.
         if self.process.lock().unwrap().is_none() && self.data.join("postmaster.pid").exists() {
             run(command("pg_ctl").arg("-D").arg(&self.data).args(["stop", "-m", "immediate"]));

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Deadline of a single changing statement. They are all quick: none waits for other sessions or for replication.
 const CALL: Duration = Duration::from_secs(5);
+/// Deadline of the question whether the session that holds the lock is alive.
+const PING: Duration = Duration::from_secs(1);
 /// Deadline of the write probe, after which its commit counts as hanging.
 const PROBE: Duration = Duration::from_secs(3);
 
@@ -34,9 +36,11 @@ async fn identified(
     system: &str,
     primary: bool,
 ) -> Result<Session, Reply> {
-    let session = connections.for_change(at, &permit.session()).await.map_err(|trouble| failed(&trouble))?;
-    let seen =
-        session.value(sql::IDENTITY, CALL).await.map_err(|trouble| Reply::refused(trouble.to_string()))?;
+    // Nothing was changed yet, whatever the trouble.
+    let (session, seen) = connections
+        .for_change(at, &permit.session(), sql::IDENTITY)
+        .await
+        .map_err(|trouble| Reply::refused(trouble.to_string()))?;
     let seen = seen.unwrap_or_default();
     match seen.split_once(' ') {
         Some((found, _)) if found != system => Err(Reply::refused(format!(
@@ -134,9 +138,10 @@ pub(super) async fn promote(
     at: &Member,
     handover: &Handover,
 ) -> Reply {
-    let session = match connections.for_change(at, &permit.session()).await {
+    // Renamed and answered before the promotion is sent.
+    let (session, _) = match connections.for_change(at, &permit.session(), sql::NOTHING).await {
         Ok(session) => session,
-        Err(trouble) => return failed(&trouble),
+        Err(trouble) => return Reply::refused(trouble.to_string()),
     };
     let reply = match session.value(&sql::promote(handover), CALL).await {
         Ok(Some(said)) if said == "sent" => Reply::acknowledged("promotion requested"),
@@ -203,6 +208,18 @@ pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> K
     if lock_held(connections, at).await == Known::Known(true) {
         return Known::Known(true);
     }
+    let taken = take_lock(connections, at, run).await;
+    // Asking again before every effect would cost the connection's deadline each time.
+    let mut out = connections.out_of_reach.borrow_mut();
+    if taken.get().is_some() {
+        out.remove(at)
+    } else {
+        out.insert(at.clone())
+    };
+    taken
+}
+
+async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
     let session = match connections.open(at, &format!("mrctl/{}/lock", short_run(run))).await {
         Ok(session) => session,
         Err(trouble) => return Known::Unknown(trouble.to_string()),
@@ -224,8 +241,11 @@ pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> K
 
 pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<bool> {
     let session = connections.locks.borrow_mut().remove(at);
-    let Some(session) = session else { return Known::Known(false) };
-    match session.value("SELECT 1", CALL).await {
+    let Some(session) = session else {
+        let out = connections.out_of_reach.borrow().contains(at);
+        return if out { Known::unknown("the lock could not be taken") } else { Known::Known(false) };
+    };
+    match session.value("SELECT 1", PING).await {
         Ok(_) => {
             connections.locks.borrow_mut().insert(at.clone(), session);
             Known::Known(true)

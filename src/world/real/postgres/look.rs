@@ -85,16 +85,20 @@ pub(super) async fn look(connections: &Connections, at: &Member, scope: &Scope) 
     let name = format!("mrctl/{}/look", short_run(&scope.run));
     let statement = sql::look(scope);
     let mut last = String::new();
-    // Twice at most: a role that flips, or an idle connection that died, in the middle of the statement.
-    for _ in 0..2 {
-        let (session, used) = match connections.for_look(at, &name).await {
+    // Twice at most: a role that flips, or a kept connection that died, in the middle of the statement; then over a new one.
+    for again in [false, true] {
+        let opened = match again {
+            false => connections.for_look(at, &name).await,
+            true => connections.open(at, &name).await.map(|session| (session, false)),
+        };
+        let (mut session, used) = match opened {
             Ok(session) => session,
             Err(trouble) => return Known::Unknown(trouble.to_string()),
         };
-        match session.value(&statement, connections.timeout(at)).await {
+        match session.look(&statement, connections.timeout(at)).await {
             Ok(Some(text)) => {
                 connections.give_back(at, session);
-                connections.prepare(at, &scope.run);
+                connections.prepare(at, &scope.run, &statement).await;
                 return read(&text);
             }
             Ok(None) => return Known::unknown("the server returned nothing"),

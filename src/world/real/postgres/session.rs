@@ -6,11 +6,10 @@ use crate::world::Member;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Config, NoTls, SimpleQueryMessage, Socket};
@@ -23,11 +22,11 @@ const CANCEL: Duration = Duration::from_secs(1);
 /// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// How many connections are kept ready for changes at a member: a freeze is followed at once by the ending of sessions.
-const SPARES: usize = 2;
+/// How many connections are kept ready at a member: a freeze, the look after it, the ending of sessions, the mark.
+const SPARES: usize = 4;
 /// How long such a connection may have waited.
 const SPARE_AGE: Duration = Duration::from_secs(60);
-/// How long one may take to prove alive before another is opened instead.
+/// How long a spare may take to prove alive before another is opened instead.
 const RENAME: Duration = Duration::from_millis(700);
 
 /// All clusters.
@@ -84,6 +83,8 @@ pub struct Session {
     tls: Option<Connector>,
     /// Changes at this member that were begun or answered before this connection was opened.
     generation: u64,
+    /// The statement that this connection has prepared for looks: parsing it takes the server longer than running it.
+    prepared: String,
 }
 
 /// rustls with the name that the certificate must carry: the driver itself would always take the host.
@@ -104,10 +105,16 @@ impl MakeTlsConnect<Socket> for Connector {
     }
 }
 
-/// A connection that is opened ahead of a change.
+/// A connection that is opened ahead, has changed nothing, and has not been asked for a fact.
 struct Spare {
-    opening: JoinHandle<Result<Session, Trouble>>,
+    session: Session,
     since: Instant,
+}
+
+impl Spare {
+    fn usable(&self) -> bool {
+        !self.session.client.is_closed() && self.since.elapsed() < SPARE_AGE
+    }
 }
 
 /// A connection that waits to be used again for a look.
@@ -123,10 +130,12 @@ pub struct Sessions {
     idle: RefCell<BTreeMap<Member, Idle>>,
     /// Counts changes by member. A look that flies while something changes must not give its old connection back.
     generations: RefCell<BTreeMap<Member, u64>>,
-    /// Connections for changes to come.
+    /// Connections for changes to come, and for the first look after each.
     spares: RefCell<BTreeMap<Member, Vec<Spare>>>,
     /// Sessions that hold advisory locks.
     pub(super) locks: RefCell<BTreeMap<Member, Session>>,
+    /// Members whose lock could not be asked for.
+    pub(super) out_of_reach: RefCell<BTreeSet<Member>>,
 }
 
 impl Sessions {
@@ -137,6 +146,7 @@ impl Sessions {
             generations: RefCell::default(),
             spares: RefCell::default(),
             locks: RefCell::default(),
+            out_of_reach: RefCell::default(),
         }
     }
 
@@ -163,16 +173,32 @@ impl Sessions {
         self.generations.borrow().get(at).copied().unwrap_or(0)
     }
 
-    /// A connection that no change of ours has used and that was opened after the last one: an idle one, or a new one. Says
-    /// whether it was used before.
+    /// A connection that no change of ours has used, and that has not looked before the last one: an idle one, a spare, or a new
+    /// one. Says whether it was opened before.
+    ///
+    /// A spare was opened before the change and is as good as one from after it: it holds no state of its own, and a session loads
+    /// the configuration only after the server has (the postmaster reloads first, then tells its children).
     pub(super) async fn for_look(&self, at: &Member, name: &str) -> Result<(Session, bool), Trouble> {
         let idle = self.idle.borrow_mut().remove(at);
-        match idle {
-            Some(idle) if !idle.session.client.is_closed() && idle.since.elapsed() < IDLE => {
-                Ok((idle.session, true))
-            }
-            _ => Ok((self.open(at, name).await?, false)),
+        if let Some(idle) = idle
+            && !idle.session.client.is_closed()
+            && idle.since.elapsed() < IDLE
+        {
+            return Ok((idle.session, true));
         }
+        let generation = self.generation(at);
+        match self.spare(at) {
+            Some(session) => Ok((Session { generation, ..session }, true)),
+            None => Ok((self.open(at, name).await?, false)),
+        }
+    }
+
+    /// The oldest spare that is young enough.
+    fn spare(&self, at: &Member) -> Option<Session> {
+        let mut spares = self.spares.borrow_mut();
+        let spares = spares.get_mut(at)?;
+        spares.retain(Spare::usable);
+        (!spares.is_empty()).then(|| spares.remove(0).session)
     }
 
     /// Gives a connection back that worked.
@@ -194,36 +220,48 @@ impl Sessions {
         self.dial(at, name)?.await
     }
 
-    /// Opens connections for changes to come, in the background: within a write gap a handshake costs more than the change itself.
-    /// Only within a run; a look from outside leaves nothing behind.
-    pub(super) fn prepare(&self, at: &Member, run: &str) {
-        if run.is_empty() {
+    /// Opens connections ahead and lets them prepare the statement of looks: within a write gap a handshake costs more than the
+    /// change itself. Only before the first change at this member, and only within a run; a look from outside leaves nothing behind.
+    /// Waits for them, so that they cost nothing later; those that cannot be opened are opened when they are needed.
+    pub(super) async fn prepare(&self, at: &Member, run: &str, look: &str) {
+        if run.is_empty() || self.generation(at) > 0 {
             return;
         }
-        let name = format!("mrctl/{}/spare", short_run(run));
-        let mut spares = self.spares.borrow_mut();
-        let spares = spares.entry(at.clone()).or_default();
-        spares.retain(|spare| spare.since.elapsed() < SPARE_AGE);
-        while spares.len() < SPARES {
-            let Ok(dial) = self.dial(at, &name) else { return };
-            spares.push(Spare { opening: tokio::spawn(dial), since: Instant::now() });
-        }
+        let missing = {
+            let mut spares = self.spares.borrow_mut();
+            let spares = spares.entry(at.clone()).or_default();
+            spares.retain(Spare::usable);
+            SPARES.saturating_sub(spares.len())
+        };
+        let name = format!("mrctl/{}/look", short_run(run));
+        let open = async || {
+            let mut session = self.open(at, &name).await.ok()?;
+            // Run once, its answer unused: the first time costs the server three times as much.
+            session.look(look, self.timeout(at)).await.ok()?;
+            Some(Spare { session, since: Instant::now() })
+        };
+        let opened = futures_util::future::join_all((0..missing).map(|_| open())).await;
+        self.spares.borrow_mut().entry(at.clone()).or_default().extend(opened.into_iter().flatten());
     }
 
     /// A connection for a change, under the change's name before anything of the change is sent: a server that shows no session of
-    /// that name has not received it. One that was opened ahead, or a new one.
-    pub(super) async fn for_change(&self, at: &Member, name: &str) -> Result<Session, Trouble> {
-        let spares = self.spares.borrow_mut().remove(at).unwrap_or_default();
-        let mut spares = spares.into_iter();
-        while let Some(spare) = spares.next() {
-            let Ok(Ok(session)) = spare.opening.await else { continue };
-            let rename = format!("SET application_name = {}", sql::literal(name));
-            if spare.since.elapsed() < SPARE_AGE && session.rows(&rename, RENAME).await.is_ok() {
-                self.spares.borrow_mut().entry(at.clone()).or_default().extend(spares);
-                return Ok(session);
+    /// that name has not received it. One that was opened ahead, or a new one. `question` is asked with the renaming.
+    pub(super) async fn for_change(
+        &self,
+        at: &Member,
+        name: &str,
+        question: &str,
+    ) -> Result<(Session, Option<String>), Trouble> {
+        // One that does not answer says enough of the others.
+        if let Some(session) = self.spare(at) {
+            let rename = format!("SET application_name = {}; {question}", sql::literal(name));
+            if let Ok(answer) = session.value(&rename, RENAME).await {
+                return Ok((session, answer));
             }
         }
-        self.open(at, name).await
+        let session = self.open(at, name).await?;
+        let answer = session.value(question, self.timeout(at)).await?;
+        Ok((session, answer))
     }
 
     /// Everything that a connection needs, apart from this: it may be made in the background.
@@ -264,7 +302,7 @@ impl Sessions {
         Ok(async move {
             let connect = connect(&config, tls.clone());
             match tokio::time::timeout(limit, connect).await {
-                Ok(Ok(client)) => Ok(Session { client, tls, generation }),
+                Ok(Ok(client)) => Ok(Session { client, tls, generation, prepared: String::new() }),
                 Ok(Err(error)) => Err(Trouble::NotConnected(connect_error(&host, port, &error))),
                 Err(_) => {
                     Err(Trouble::NotConnected(format!("{host}:{port} did not answer within {limit:?}")))
@@ -315,6 +353,20 @@ impl Session {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// Runs the statement of looks, which stays prepared. After an error the session is of no more use: whether the preparation was
+    /// undone with it is not known.
+    pub(super) async fn look(&mut self, look: &str, limit: Duration) -> Result<Option<String>, Trouble> {
+        let sql = if self.prepared == look {
+            "EXECUTE mrctl_look".to_string()
+        } else {
+            let again = if self.prepared.is_empty() { "" } else { "DEALLOCATE mrctl_look; " };
+            format!("{again}PREPARE mrctl_look AS {look}; EXECUTE mrctl_look")
+        };
+        let value = self.value(&sql, limit).await?;
+        self.prepared = look.to_string();
+        Ok(value)
     }
 
     /// The first column of the last row.

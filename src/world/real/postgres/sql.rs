@@ -22,6 +22,9 @@ pub fn array(items: &[String]) -> String {
 pub const FREEZE: &str = "ALTER SYSTEM SET default_transaction_read_only = 'on'";
 pub const RELOAD: &str = "SELECT pg_reload_conf()";
 
+/// A round trip.
+pub const NOTHING: &str = "SELECT 1";
+
 /// Which cluster this is, and whether it is in recovery; read on the connection that changes.
 pub const IDENTITY: &str =
     "SELECT (SELECT system_identifier::text FROM pg_control_system()) || ' ' || pg_is_in_recovery()::text";
@@ -132,8 +135,10 @@ pub fn statements(change: &Change) -> Vec<String> {
     }
 }
 
-/// One look as one JSON document. `flushed` is read before `inserted`, so that new records make it look unflushed, never flushed;
-/// who is connected before the statistics, so that whoever is gone by then has reported (arguments are computed in order).
+/// One look as one JSON document, without parameters: a session prepares it once. `pg_settings` is a function that lists everything
+/// each time it is named, so it is named once. `flushed` is read before `inserted`, so that new records make it look unflushed,
+/// never flushed; who is connected before the statistics, so that whoever is gone by then has reported (arguments are computed in
+/// order).
 pub fn look(scope: &Scope) -> String {
     let keep = array(&scope.keep);
     let ours = if scope.run.is_empty() {
@@ -175,10 +180,10 @@ pub fn look(scope: &Scope) -> String {
         'follows', CASE WHEN s.recovery THEN {STANDBY_TIMELINE} END,\
         'receiver', (SELECT json_build_object('status', status, 'timeline', received_tli, \
             'silent', (extract(epoch FROM clock_timestamp() - last_msg_receipt_time) * 1000)::bigint) FROM pg_stat_wal_receiver),\
-        'targets', (SELECT coalesce(json_agg(name || ' = ' || setting ORDER BY name), '[]'::json) FROM pg_settings \
+        'targets', (SELECT coalesce(json_agg(name || ' = ' || setting ORDER BY name), '[]'::json) FROM c \
             WHERE name ~ '^recovery_target(_lsn|_name|_time|_xid)?$' AND setting <> ''),\
-        'delay', (SELECT setting::bigint FROM pg_settings WHERE name = 'recovery_min_apply_delay'),\
-        'ro', (SELECT json_build_object('value', setting, 'source', source, 'file', sourcefile) FROM pg_settings \
+        'delay', (SELECT setting::bigint FROM c WHERE name = 'recovery_min_apply_delay'),\
+        'ro', (SELECT json_build_object('value', setting, 'source', source, 'file', sourcefile) FROM c \
             WHERE name = 'default_transaction_read_only'),\
         'settings', pg_has_role(current_user, 'pg_read_all_settings', 'USAGE'),\
         'stats', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),\
@@ -201,7 +206,9 @@ pub fn look(scope: &Scope) -> String {
         "WITH a AS (SELECT *, usename = current_user AND application_name LIKE 'mrctl/%' AS mine, \
         backend_type = 'client backend' AND usename <> ALL ({keep}) \
         AND NOT (usename = current_user AND application_name LIKE 'mrctl/%') AS client \
-        FROM pg_stat_activity WHERE pid <> pg_backend_pid()) SELECT json_build_object"
+        FROM pg_stat_activity WHERE pid <> pg_backend_pid()), \
+        c AS MATERIALIZED (SELECT name, setting, source, sourcefile FROM pg_settings \
+        WHERE name ~ '^(recovery_target.*|recovery_min_apply_delay|default_transaction_read_only)$') SELECT json_build_object"
     ), 1)
 }
 

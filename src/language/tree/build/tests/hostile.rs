@@ -53,7 +53,7 @@ fn long_and_wide_files_are_bounded() {
     assert_eq!(codes(&format!("a: {}", "x".repeat(mebibyte - 10))), []);
     assert_eq!(codes(&format!("a: \"{}\"", "x ".repeat(mebibyte / 2 - 10))), []);
     assert_eq!(codes(&"x".repeat(mebibyte + 1)), [Code::FileTooLarge]);
-    assert_eq!(codes(&"- a\n".repeat(100_000)), [Code::TooManyNodes]);
+    assert_eq!(codes(&"- a\n".repeat(250_000)), [Code::TooManyNodes]);
     assert_eq!(codes(&format!("[{}]", "a,".repeat(300_000))), [Code::TooManyNodes]);
     assert!(codes(&"#\n".repeat(mebibyte / 2)).contains(&Code::EmptyFile));
     assert!(codes(&"# x\n".repeat(mebibyte / 4)).contains(&Code::EmptyFile));

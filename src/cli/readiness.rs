@@ -1,0 +1,134 @@
+//! Whether each runbook beside the inventory could be executed now: what a dry run of it would say, in one word.
+
+use super::wire;
+use crate::engine::survey::{self, ClusterNow, obstacles};
+use crate::error::{Problems, Sources};
+use crate::plan::{Drill, Mode, Request, build};
+use crate::runbook::{Loaded, Runbook, open_runbook};
+use crate::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// One runbook.
+pub struct Readiness {
+    /// Its file, relative to the inventory's folder.
+    pub file: String,
+    /// `eu-west → us-east`; empty when it is not decided.
+    pub direction: String,
+    /// `ready`, `not_ready`, `invalid` or `unknown`.
+    pub word: &'static str,
+    /// Why it is not ready.
+    pub reasons: Vec<String>,
+}
+
+/// Runbooks in the inventory's folder and in `runbooks/` below it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = [folder.to_path_buf(), folder.join("runbooks")]
+        .into_iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()));
+    let yaml = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+    // An inventory has neither.
+    let has_steps = |path: &PathBuf| {
+        std::fs::read_to_string(path).is_ok_and(|text| {
+            text.lines().any(|line| line.starts_with("sections:") || line.starts_with("steps:"))
+        })
+    };
+    let found: BTreeSet<PathBuf> = entries.filter(|path| yaml(path) && has_steps(path)).collect();
+    found.into_iter().collect()
+}
+
+/// The direction in which a planned run would go now: from the one region with primaries to the only other one.
+pub fn direction(
+    loaded: &Loaded,
+    clusters: &BTreeMap<String, ClusterNow>,
+) -> Result<(String, String), String> {
+    let primaries: BTreeSet<&str> = clusters.values().flat_map(ClusterNow::primaries).collect();
+    let unseen: BTreeSet<&str> = clusters.values().flat_map(ClusterNow::unseen).collect();
+    let from = match primaries.iter().collect::<Vec<_>>().as_slice() {
+        [only] if unseen.is_empty() => (**only).to_string(),
+        [_] | [] if !unseen.is_empty() => {
+            let unseen: Vec<_> = unseen.into_iter().collect();
+            return Err(format!("not every member could be seen: {}", unseen.join(", ")));
+        }
+        [] => return Err("no primary was seen: give --from and --to".into()),
+        _ => return Err("there are primaries in several regions: give --from and --to".into()),
+    };
+    let regions = &loaded.inventory.regions;
+    let others: Vec<&String> = regions.keys().filter(|region| **region != from).collect();
+    match others.as_slice() {
+        [only] => Ok((from, (*only).clone())),
+        _ => Err("there are several regions to move to: give --to".into()),
+    }
+}
+
+/// Looks at every runbook as a dry run would.
+pub async fn all(
+    loaded: &Loaded,
+    world: &World,
+    clusters: &BTreeMap<String, ClusterNow>,
+    sources: &mut Sources,
+) -> Vec<Readiness> {
+    let direction = direction(loaded, clusters);
+    let mut all = Vec::new();
+    for path in files(&loaded.folder) {
+        let file = path.strip_prefix(&loaded.folder).unwrap_or(&path).display().to_string();
+        let mut problems = Problems::new();
+        let read = open_runbook(&path, Some(loaded), &wire::KINDS, sources, &mut problems);
+        let judged = match (&read, &direction) {
+            (Some(runbook), Ok((from, to))) if !problems.has_errors() => {
+                judge(loaded, world, runbook, from, to, &mut problems).await
+            }
+            (None, _) | (_, Ok(_)) => Err("invalid"),
+            (Some(_), Err(why)) => Ok(("unknown", vec![why.clone()])),
+        };
+        let (word, reasons) = judged.unwrap_or_else(|word| (word, first_errors(&problems)));
+        let direction =
+            direction.as_ref().map_or_else(|_| String::new(), |(from, to)| format!("{from} → {to}"));
+        all.push(Readiness { file, direction, word, reasons });
+    }
+    all
+}
+
+async fn judge(
+    loaded: &Loaded,
+    world: &World,
+    runbook: &Runbook,
+    from: &str,
+    to: &str,
+    problems: &mut Problems,
+) -> Result<(&'static str, Vec<String>), &'static str> {
+    let missing: Vec<String> = runbook
+        .parameters
+        .iter()
+        .filter(|(_, parameter)| parameter.default.is_none())
+        .map(|(name, _)| {
+            format!("parameter {name} has no default: ask with `mrctl drill --dry-run --set {name}=…`")
+        })
+        .collect();
+    if !missing.is_empty() {
+        return Ok(("unknown", missing));
+    }
+    let request = Request {
+        runbook,
+        runbook_sha256: String::new(),
+        inventory: loaded,
+        inventory_sha256: String::new(),
+        from,
+        to,
+        mode: Mode::Planned,
+        drill: Drill::Real,
+        parameters: &BTreeMap::new(),
+    };
+    let plan = build(&request, problems).ok_or("invalid")?;
+    let starts = survey::starts(&plan, world).await;
+    let seen = survey::preview(&plan, world, &starts).await;
+    let obstacles = obstacles(&plan, &seen);
+    Ok((if obstacles.is_empty() { "ready" } else { "not_ready" }, obstacles))
+}
+
+/// The first errors, without their places: `mrctl check` tells all of them.
+fn first_errors(problems: &Problems) -> Vec<String> {
+    let errors = problems.iter().filter(|problem| problem.severity == crate::error::Severity::Error);
+    errors.take(3).map(|problem| format!("{} {}", problem.code, problem.message)).collect()
+}

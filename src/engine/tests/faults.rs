@@ -1,0 +1,128 @@
+//! Every changing call is broken in every way, with and without somebody who resumes: whatever comes of it, two sides never take
+//! writes, nothing that was told of is lost, nothing stays frozen without being reported, and what is closed is true.
+
+use super::{Kill, Trial};
+use crate::engine::record::{Choice, Verdict};
+use crate::world::sim::Fault;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+fn faults() -> [Fault; 5] {
+    [
+        Fault::Refuse,
+        Fault::LostApplied,
+        Fault::LostAbsent,
+        Fault::Late(Duration::from_secs(1)),
+        Fault::Late(Duration::from_secs(8)),
+    ]
+}
+
+/// What a verdict claims must be so in the world.
+fn truthful(trial: &Trial, verdict: Verdict, what: &str) {
+    let writable = trial.sim.postgres.writable("orders");
+    let story = || format!("{what}: {verdict:?}, writable in {writable:?}\n{}", trial.story());
+    match verdict {
+        Verdict::Completed => {
+            assert_eq!(writable, ["us-east"], "{}", story());
+            assert!(trial.world_line().contains("traffic: 100% us-east"), "{}", story());
+        }
+        Verdict::RolledBack | Verdict::Refused => assert!(trial.untouched(), "{}", story()),
+        Verdict::Failed => assert_eq!(writable.len(), 1, "{}", story()),
+        Verdict::Paused | Verdict::Unknown | Verdict::RollbackFailed => {
+            let survey = trial.state.survey.as_ref().unwrap();
+            if writable.is_empty() {
+                let said = !survey.frozen.is_empty();
+                assert!(said, "frozen and not reported: {}", story());
+            }
+        }
+    }
+}
+
+/// Calls of the uninterrupted run.
+fn calls() -> usize {
+    let mut trial = Trial::new("trial.yaml");
+    trial.process(Choice::Continue, Kill::Never);
+    trial.calls
+}
+
+#[test]
+fn whatever_happens_to_one_call_the_verdict_is_true_and_a_resume_can_finish() {
+    let mut verdicts = BTreeMap::new();
+    for call in 1..=calls() {
+        for fault in faults() {
+            let mut trial = Trial::new("trial.yaml");
+            trial.fault = Some((call, fault.clone()));
+            let what = format!("call {call}, {fault:?}");
+            let mut verdict = trial.process(Choice::Continue, Kill::Never).unwrap();
+            *verdicts.entry(verdict.word()).or_insert(0) += 1;
+            truthful(&trial, verdict, &what);
+            for _ in 0..3 {
+                if verdict.closes() {
+                    break;
+                }
+                verdict = trial.process(Choice::Continue, Kill::Never).unwrap();
+                truthful(&trial, verdict, &what);
+            }
+            assert!(verdict.closes(), "{what}: still {verdict:?}\n{}", trial.story());
+        }
+    }
+    // Faults are survived, and they are seen: neither all nor none end as if nothing had been.
+    assert!(verdicts["completed"] > 10 && verdicts["rolled_back"] > 3, "{verdicts:?}");
+}
+
+#[test]
+fn whatever_happens_to_one_call_and_then_a_kill_the_end_is_true() {
+    for call in 1..=calls() {
+        for fault in faults() {
+            for more in [0, 2] {
+                let mut trial = Trial::new("trial.yaml");
+                trial.fault = Some((call, fault.clone()));
+                let what = format!("call {call}, {fault:?}, killed {more} records after it");
+                // Until the call, then the kill.
+                let mut probe = Trial::new("trial.yaml");
+                probe.fault = Some((call, fault.clone()));
+                assert_eq!(probe.process(Choice::Continue, Kill::Call(call)), None);
+                let at = probe.records.len() + more;
+                let mut verdict = trial.process(Choice::Continue, Kill::Record(at));
+                for _ in 0..4 {
+                    if verdict.is_some_and(Verdict::closes) {
+                        break;
+                    }
+                    verdict = trial.process(Choice::Continue, Kill::Never);
+                }
+                let verdict = verdict.unwrap();
+                truthful(&trial, verdict, &what);
+                assert!(verdict.closes(), "{what}: still {verdict:?}\n{}", trial.story());
+            }
+        }
+    }
+}
+
+/// A side that falls silent at any moment: nothing is promoted that should not be, and what cannot be seen is not claimed.
+#[test]
+fn a_silent_side_is_never_taken_for_a_dead_one() {
+    let records = {
+        let mut trial = Trial::new("trial.yaml");
+        trial.process(Choice::Continue, Kill::Never);
+        trial.records.len()
+    };
+    for side in ["orders in eu-west", "orders in us-east"] {
+        for record in 2..records - 1 {
+            let mut trial = Trial::new("trial.yaml");
+            assert_eq!(trial.process(Choice::Continue, Kill::Record(record)), None);
+            let promoted = trial.sim.postgres.with("orders", "us-east", |server| !server.recovery).unwrap();
+            trial.sim.postgres.faults.silence(side);
+            let verdict = trial.process(Choice::Continue, Kill::Never).unwrap();
+            let what = format!("{side} silent after record {record}");
+            let now = trial.sim.postgres.with("orders", "us-east", |server| !server.recovery).unwrap();
+            assert_eq!(promoted, now, "{what}: promoted while it was silent\n{}", trial.story());
+            truthful(&trial, verdict, &what);
+            trial.sim.postgres.faults.unsilence(side);
+            if !verdict.closes() {
+                let ended = trial.process(Choice::Continue, Kill::Never).unwrap();
+                truthful(&trial, ended, &what);
+                assert!(ended.closes(), "{what}: {ended:?}\n{}", trial.story());
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The advisory lock on real servers: who holds it, that its loss is noticed, and that it is had again.
+
+use crate::support::pg::{Pair, until};
+use crate::support::world::{RUN, postgres, source};
+use mrctl::world::Known;
+use mrctl::world::postgres::Postgres as _;
+
+#[tokio::test]
+async fn a_lock_whose_session_ended_is_noticed_and_retaken_unless_another_run_has_it() {
+    let pair = Pair::start().await;
+    let (ours, others) = (postgres(&pair), postgres(&pair));
+    assert_eq!(ours.lock(&source(), RUN).await, Known::Known(true));
+    assert_eq!(others.lock(&source(), "another").await, Known::Known(false));
+    assert_eq!(ours.lock_held(&source()).await, Known::Known(true));
+    let end =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'mrctl/%/lock'";
+    pair.primary.sql(end).await;
+    until("the loss", || async { (ours.lock_held(&source()).await == Known::Known(false)).then_some(()) })
+        .await;
+    assert_eq!(ours.lock(&source(), RUN).await, Known::Known(true), "nobody else has it");
+    pair.primary.sql(end).await;
+    until("the loss", || async { (ours.lock_held(&source()).await == Known::Known(false)).then_some(()) })
+        .await;
+    until("free", || async { (others.lock(&source(), "another").await == Known::Known(true)).then_some(()) })
+        .await;
+    assert_eq!(ours.lock(&source(), RUN).await, Known::Known(false), "another run has it");
+}
+
+#[tokio::test]
+async fn a_server_whose_lock_could_not_be_asked_for_is_not_asked_before_every_effect() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    pair.primary.end(rustix::process::Signal::INT);
+    assert!(port.lock(&source(), RUN).await.get().is_none());
+    assert_eq!(port.lock_held(&source()).await, Known::unknown("the lock could not be taken"));
+}
