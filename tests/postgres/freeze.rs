@@ -167,3 +167,67 @@ async fn autovacuum_goes_on_under_a_freeze_and_uses_transaction_numbers() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn autovacuum_in_another_database_is_told_apart_from_a_write_there() {
+    let wishes = Wishes { primary: "autovacuum_naptime=1s", ..Wishes::default() };
+    let pair = Pair::with(wishes).await;
+    let port = postgres(&pair);
+    pair.primary.sql("CREATE DATABASE other").await;
+    let other = pair.primary.client_of("postgres", "other").await;
+    other.batch_execute("CREATE TABLE t AS SELECT generate_series(1, 20000) AS n").await.unwrap();
+    drop(other);
+    // Nothing to do for it in our own database: only the other one explains what follows.
+    for setting in
+        ["autovacuum_analyze_threshold", "autovacuum_vacuum_threshold", "autovacuum_vacuum_insert_threshold"]
+    {
+        pair.primary.sql(&format!("ALTER SYSTEM SET {setting} = 15000")).await;
+    }
+    freeze(&port).await;
+    let alone = || async {
+        let seen = facts(&port, &source()).await.primary().cloned().unwrap();
+        seen.activity.complete.then_some(seen)
+    };
+    until("nobody else is there", alone).await;
+    let before = handover(&port).await;
+    pair.primary.sql("ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()").await;
+    let seen = until("a transaction of autovacuum", || async {
+        alone().await.filter(|seen| seen.next_transaction > before.next_transaction)
+    })
+    .await;
+    assert_eq!(seen.activity.upkeep, before.activity.upkeep, "it ran elsewhere: {seen:?}");
+    assert!(matches!(before.commits_since(&seen), Commits::Upkeep(_)), "{before:?} {seen:?}");
+    // A client writes there: the same numbers move, and its session was counted.
+    let hostile = pair.primary.client_of("postgres", "other").await;
+    hostile.batch_execute("BEGIN READ WRITE; INSERT INTO t VALUES (0); COMMIT").await.unwrap();
+    drop(hostile);
+    let seen = until("it has left", || async {
+        alone().await.filter(|seen| seen.activity.elsewhere_sessions > before.activity.elsewhere_sessions)
+    })
+    .await;
+    assert!(matches!(before.commits_since(&seen), Commits::Writes(_)), "{before:?} {seen:?}");
+}
+
+#[tokio::test]
+async fn a_change_of_tables_without_a_row_counts_as_a_write_and_a_number_that_wrote_nothing_does_not() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    freeze(&port).await;
+    let alone = || async {
+        let seen = facts(&port, &source()).await.primary().cloned().unwrap();
+        seen.activity.complete.then_some(seen)
+    };
+    let before = handover(&port).await;
+    // A transaction number is all that this takes.
+    pair.primary.sql("SELECT pg_current_xact_id()").await;
+    let seen = until("it has left", alone).await;
+    assert_eq!(before.commits_since(&seen), Commits::Upkeep(1));
+    let root = pair.primary.client("postgres").await;
+    root.batch_execute("BEGIN READ WRITE; ALTER TABLE orders ADD COLUMN extra text; COMMIT").await.unwrap();
+    let seen = facts(&port, &source()).await.primary().cloned().unwrap();
+    assert!(!seen.activity.complete, "somebody is there who may not have reported");
+    assert!(matches!(before.commits_since(&seen), Commits::Writes(_)));
+    drop(root);
+    let seen = until("it has left", alone).await;
+    assert!(matches!(before.commits_since(&seen), Commits::Writes(_)), "{before:?} {seen:?}");
+}

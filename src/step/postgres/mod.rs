@@ -202,6 +202,17 @@ pub(super) mod examples {
         }
     }
 
+    pub fn activity() -> Activity {
+        Activity {
+            rows: 5000,
+            upkeep: 3,
+            counted: true,
+            complete: false,
+            elsewhere_rows: 7,
+            elsewhere_sessions: 40,
+        }
+    }
+
     pub fn primary() -> ServerFacts {
         server(Role::Primary(PrimaryFacts {
             timeline: 1,
@@ -209,7 +220,7 @@ pub(super) mod examples {
             inserted: "0/5000100".parse().unwrap(),
             next_transaction: 900,
             oldest_transaction: 900,
-            activity: Activity { rows: 5000, upkeep: 3 },
+            activity: activity(),
             prepared: vec![],
             senders: Known::Known(vec![Sender {
                 name: "us_east".into(),

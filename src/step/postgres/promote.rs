@@ -84,8 +84,8 @@ impl Promote {
                 primary.timeline, handover.timeline
             ));
         }
-        let commits =
-            facts.source.get().and_then(ServerFacts::primary).map(|source| handover.commits_since(source));
+        let source = facts.source.get().and_then(ServerFacts::primary);
+        let commits = source.map(|source| handover.commits_since(source));
         let upkeep = match commits {
             Some(Commits::Writes(ended)) => {
                 return Judgement::blocked(format!(
@@ -276,7 +276,7 @@ mod tests {
             timeline: 1,
             position: "0/5000100".parse().unwrap(),
             next_transaction: 900,
-            activity: Activity { rows: 5000, upkeep: 3 },
+            activity: examples::activity(),
             source_started: "100".into(),
             target_started: "100".into(),
             by: HandoverBy::Soft,
@@ -361,14 +361,38 @@ mod tests {
 
     #[test]
     fn autovacuum_on_the_old_primary_is_told_and_is_no_divergence() {
-        for (rows, upkeep, standing) in
-            [(5000, 4, Standing::Reached), (5001, 4, Standing::Blocked), (5000, 3, Standing::Blocked)]
-        {
+        use Standing::{Blocked, Reached};
+        let before = examples::activity();
+        let upkeep = before.upkeep + 1;
+        let came = before.elsewhere_sessions + 1;
+        let table = [
+            ("autovacuum here", false, Activity { upkeep, ..before }, Reached),
+            ("and a row", false, Activity { upkeep, rows: before.rows + 1, ..before }, Blocked),
+            ("nothing explains it", false, before, Blocked),
+            ("nobody was there", true, before, Reached),
+            ("who has left wrote", true, Activity { rows: before.rows + 1, ..before }, Blocked),
+            ("autoanalyze elsewhere", true, Activity { elsewhere_rows: 8, ..before }, Reached),
+            ("a reader elsewhere", true, Activity { elsewhere_sessions: came, ..before }, Reached),
+            (
+                "a writer elsewhere",
+                true,
+                Activity { elsewhere_rows: 8, elsewhere_sessions: came, ..before },
+                Blocked,
+            ),
+            (
+                "and autovacuum here",
+                false,
+                Activity { elsewhere_rows: 8, elsewhere_sessions: came, upkeep, ..before },
+                Blocked,
+            ),
+            ("nothing is counted", true, Activity { counted: false, ..before }, Blocked),
+        ];
+        for (what, complete, activity, standing) in table {
             let mut source = examples::frozen();
             let primary = examples::primary_of(&mut source);
-            (primary.next_transaction, primary.activity) = (902, Activity { rows, upkeep });
+            (primary.next_transaction, primary.activity) = (902, Activity { complete, ..activity });
             let judged = judge(Known::Known(source), promoted(), Some(&handover()));
-            assert_eq!(judged.standing, standing, "{rows} {upkeep}: {}", judged.evidence);
+            assert_eq!(judged.standing, standing, "{what}: {}", judged.evidence);
         }
     }
 }

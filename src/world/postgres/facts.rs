@@ -110,14 +110,27 @@ pub struct PrimaryFacts {
     pub senders: Known<Vec<Sender>>,
 }
 
-/// What the statistics of the database have counted since they began. Autovacuum goes on under a freeze and uses transaction numbers
-/// like a client (measured on version 15); these tell them apart.
+/// What the statistics have counted since they began. Autovacuum goes on under a freeze and uses transaction numbers like a client
+/// (measured on version 15); these tell them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Activity {
-    /// Rows of user tables inserted, updated and deleted.
+    /// Rows inserted, updated and deleted in all tables of the database, catalogs too, without those that `ANALYZE` writes.
     pub rows: u64,
-    /// Runs of autovacuum and autoanalyze.
+    /// Runs of autovacuum and autoanalyze in the database.
     pub upkeep: u64,
+    /// Whether rows are counted at all (`track_counts`).
+    #[serde(default)]
+    pub counted: bool,
+    /// Whether everything that was written is counted: nobody besides us is connected to any database who could write (clients, kept
+    /// ones too, and workers of extensions), and whoever left has reported. False where that cannot be seen.
+    #[serde(default)]
+    pub complete: bool,
+    /// Rows written in the other databases of the server, those of `ANALYZE` too.
+    #[serde(default)]
+    pub elsewhere_rows: u64,
+    /// Sessions of clients that the other databases have seen; autovacuum is none.
+    #[serde(default)]
+    pub elsewhere_sessions: u64,
 }
 
 impl PrimaryFacts {

@@ -41,23 +41,27 @@ pub enum HandoverBy {
 pub enum Commits {
     /// None.
     None,
-    /// This many, while autovacuum ran and no row of a user table was counted.
+    /// This many, and none of them a client's, as far as the statistics tell.
     Upkeep(u64),
-    /// This many, and a client may have written: rows were counted, or nothing else explains them.
+    /// This many, and a client may have written.
     Writes(u64),
 }
 
 impl Handover {
-    /// What ended on the source since. Sessions report their rows up to ten seconds late, so `Upkeep` is an explanation and no proof.
+    /// What ended on the source since.
+    ///
+    /// Transaction numbers are the server's, and autovacuum in any of its databases uses them. That no client wrote is proved when
+    /// the count is complete, no row was written here, and in the other databases either no row or by no client. While somebody is
+    /// connected, who reports his rows up to a minute late, a run of autovacuum that was counted meanwhile is taken for the
+    /// explanation: that is none, and the safe side is the other one, where something was written elsewhere by who came since.
     pub fn commits_since(&self, source: &PrimaryFacts) -> Commits {
+        let (then, now) = (&self.activity, &source.activity);
+        let elsewhere =
+            now.elsewhere_rows == then.elsewhere_rows || now.elsewhere_sessions == then.elsewhere_sessions;
+        let quiet = then.counted && now.counted && now.rows == then.rows && elsewhere;
         match source.next_transaction.saturating_sub(self.next_transaction) {
             0 => Commits::None,
-            ended
-                if source.activity.rows == self.activity.rows
-                    && source.activity.upkeep > self.activity.upkeep =>
-            {
-                Commits::Upkeep(ended)
-            }
+            ended if quiet && (now.complete || now.upkeep > then.upkeep) => Commits::Upkeep(ended),
             ended => Commits::Writes(ended),
         }
     }

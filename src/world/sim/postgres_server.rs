@@ -120,7 +120,13 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             inserted: Lsn(server.position + server.unflushed),
             next_transaction: server.next_transaction,
             oldest_transaction: server.next_transaction,
-            activity: Activity { rows: server.log.len() as u64, upkeep: server.upkeep },
+            activity: Activity {
+                rows: server.log.len() as u64,
+                upkeep: server.upkeep,
+                counted: true,
+                complete: server.sessions.is_empty(),
+                ..Activity::default()
+            },
             prepared: server.prepared.clone(),
             senders: Known::Known(senders),
         })

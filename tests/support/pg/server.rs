@@ -97,8 +97,12 @@ impl Server {
     }
 
     async fn connect(&self, role: &str) -> Result<Client, tokio_postgres::Error> {
+        self.connect_to(role, "postgres").await
+    }
+
+    async fn connect_to(&self, role: &str, database: &str) -> Result<Client, tokio_postgres::Error> {
         let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(self.port).user(role).dbname("postgres").application_name("test");
+        config.host("127.0.0.1").port(self.port).user(role).dbname(database).application_name("test");
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
@@ -107,6 +111,11 @@ impl Server {
     /// A session of a role.
     pub async fn client(&self, role: &str) -> Client {
         self.connect(role).await.expect("a session")
+    }
+
+    /// A session of a role in another database.
+    pub async fn client_of(&self, role: &str, database: &str) -> Client {
+        self.connect_to(role, database).await.expect("a session")
     }
 
     /// Runs statements as the superuser, one call a statement, and gives the first column of the last row.

@@ -13,6 +13,9 @@ use serde::Deserialize;
 /// How far the primary's clock may be ahead of the standby's before a time that is made of both says nothing. Milliseconds.
 const CLOCKS_APART_MS: i64 = 1000;
 
+/// From this version on whoever leaves has reported what he wrote; before, reports went through a collector that could lose them.
+const REPORTED_ON_EXIT: u32 = 150_000;
+
 /// What the statement returns. Every field that the server may leave NULL is optional here, and becomes unknown below.
 #[derive(Deserialize)]
 struct Raw {
@@ -27,6 +30,10 @@ struct Raw {
     oldest: Option<String>,
     rows: Option<u64>,
     upkeep: Option<u64>,
+    counted: bool,
+    elsewhere_rows: u64,
+    elsewhere_sessions: u64,
+    connected: u32,
     prepared: Vec<String>,
     senders: Vec<RawSender>,
     received: Option<Lsn>,
@@ -170,7 +177,14 @@ fn read(text: &str) -> Known<ServerFacts> {
             inserted,
             next_transaction: next,
             oldest_transaction: oldest,
-            activity: Activity { rows, upkeep },
+            activity: Activity {
+                rows,
+                upkeep,
+                counted: raw.counted,
+                complete: raw.stats && raw.connected == 0 && raw.version >= REPORTED_ON_EXIT,
+                elsewhere_rows: raw.elsewhere_rows,
+                elsewhere_sessions: raw.elsewhere_sessions,
+            },
             prepared: raw.prepared,
             senders,
         })
@@ -259,7 +273,7 @@ mod tests {
     use super::*;
 
     const STANDBY: &str = r#"{"system":"7","version":150018,"started":"1","recovery":true,"timeline":null,"flushed":null,
-        "inserted":null,"next":null,"oldest":null,"rows":null,"upkeep":null,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000","replayed_ago":null,
+        "inserted":null,"next":null,"oldest":null,"rows":null,"upkeep":null,"counted":true,"elsewhere_rows":0,"elsewhere_sessions":0,"connected":0,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000","replayed_ago":null,
         "replay":"not paused","follows":null,"receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
         "settings":false,"stats":false,"overrides":[],"clients":[],"older":0,"supers":0,"writing":0,"workers":0,"waiting":0,
         "ours":[],"ssn":""}"#;

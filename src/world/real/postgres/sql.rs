@@ -136,7 +136,9 @@ pub fn statements(change: &Change) -> Vec<String> {
 }
 
 /// One look as one JSON document, without parameters: a session prepares it once. `pg_settings` is a function that lists everything
-/// each time it is named, so it is named once. `flushed` is read before `inserted`, so that new records make it look unflushed, never flushed.
+/// each time it is named, so it is named once. `flushed` is read before `inserted`, so that new records make it look unflushed,
+/// never flushed; who is connected before the statistics, so that whoever is gone by then has reported (arguments are computed in
+/// order).
 pub fn look(scope: &Scope) -> String {
     let keep = array(&scope.keep);
     let ours = if scope.run.is_empty() {
@@ -156,8 +158,16 @@ pub fn look(scope: &Scope) -> String {
         'inserted', CASE WHEN NOT s.recovery THEN pg_current_wal_insert_lsn() END,\
         'next', CASE WHEN NOT s.recovery THEN pg_snapshot_xmax(pg_current_snapshot())::text END,\
         'oldest', CASE WHEN NOT s.recovery THEN pg_snapshot_xmin(pg_current_snapshot())::text END,\
+        'connected', (SELECT count(*) FROM a WHERE datid IS NOT NULL AND NOT mine \
+            AND backend_type NOT IN ('autovacuum worker', 'walsender')),\
         'rows', CASE WHEN NOT s.recovery THEN (SELECT coalesce(sum(pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) \
-            + pg_stat_get_tuples_deleted(oid)), 0)::bigint FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384) END,\
+            + pg_stat_get_tuples_deleted(oid)), 0)::bigint FROM pg_class WHERE relkind IN ('r', 'm') \
+            AND oid NOT IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass)) END,\
+        'elsewhere_rows', (SELECT coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::bigint FROM pg_stat_database \
+            WHERE datid <> 0 AND datname <> current_database()),\
+        'elsewhere_sessions', (SELECT coalesce(sum(sessions), 0)::bigint FROM pg_stat_database \
+            WHERE datid <> 0 AND datname <> current_database()),\
+        'counted', current_setting('track_counts')::boolean,\
         'upkeep', CASE WHEN NOT s.recovery THEN (SELECT coalesce(sum(pg_stat_get_autovacuum_count(oid) \
             + pg_stat_get_autoanalyze_count(oid)), 0)::bigint FROM pg_class WHERE relkind IN ('r', 't', 'm')) END,\
         'prepared', (SELECT coalesce(json_agg(gid ORDER BY gid), '[]'::json) FROM pg_prepared_xacts),\
