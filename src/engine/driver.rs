@@ -161,7 +161,11 @@ impl<S: Storage> Driver<S> {
 
     fn take(&mut self, line: &Line) -> Result<(), DriveError> {
         let record = read_record(line)?;
-        tracing::debug!(seq = line.seq, record = line.body.get("type").and_then(|word| word.as_str()), "written");
+        tracing::debug!(
+            seq = line.seq,
+            record = line.body.get("type").and_then(|word| word.as_str()),
+            "written"
+        );
         self.fold(line, &record);
         self.reader.record(line, &record, &self.state);
         if let Some(audit) = &self.audit {

@@ -5,27 +5,25 @@ use crate::language::Limits;
 use crate::language::tree::{Node, Value, parse};
 use std::path::Path;
 
-/// Our tree in the other reader's form, with every scalar as text.
-fn ours(node: &Node) -> serde_json::Value {
-    match &node.value {
-        Value::Scalar { text, .. } => text.clone().into(),
-        Value::List(items) => items.iter().map(ours).collect(),
-        Value::Map(entries) => {
-            entries.iter().map(|(key, value)| (key.name.to_string(), ours(value))).collect::<serde_json::Map<_, _>>().into()
+/// Whether both say the same. The other reader makes numbers and truth values of plain scalars, among them of `on`, which for us is
+/// a word: what it calls true or false is only compared in its meaning.
+fn same(ours: &Node, theirs: &serde_json::Value) -> bool {
+    use serde_json::Value as Other;
+    match (&ours.value, theirs) {
+        (Value::Scalar { text, .. }, Other::String(other)) => text == other,
+        (Value::Scalar { text, .. }, Other::Number(other)) => *text == other.to_string(),
+        (Value::Scalar { text, .. }, Other::Bool(true)) => ["true", "on", "yes"].contains(&text.as_str()),
+        (Value::Scalar { text, .. }, Other::Bool(false)) => ["false", "off", "no"].contains(&text.as_str()),
+        (Value::List(items), Other::Array(others)) => {
+            items.len() == others.len() && items.iter().zip(others).all(|(item, other)| same(item, other))
         }
-        Value::Refused => panic!("refused at {:?}", node.span),
-    }
-}
-
-/// The same of what the other reader gives: its numbers and truth values as they are written.
-fn theirs(value: serde_json::Value) -> serde_json::Value {
-    match value {
-        serde_json::Value::Array(items) => items.into_iter().map(theirs).collect(),
-        serde_json::Value::Object(map) => {
-            map.into_iter().map(|(key, value)| (key, theirs(value))).collect::<serde_json::Map<_, _>>().into()
+        (Value::Map(entries), Other::Object(others)) => {
+            entries.len() == others.len()
+                && entries
+                    .iter()
+                    .all(|(key, value)| others.get(key.name.as_str()).is_some_and(|other| same(value, other)))
         }
-        serde_json::Value::String(text) => text.into(),
-        other => other.to_string().into(),
+        _ => false,
     }
 }
 
@@ -44,7 +42,7 @@ fn another_reader_finds_the_same_in_every_shipped_file() {
             let (node, problems) = parse(FileId(0), &text, Limits::default());
             assert!(problems.is_empty(), "{}", path.display());
             let other: serde_json::Value = serde_yaml::from_str(&text).unwrap();
-            assert_eq!(ours(&node.unwrap()), theirs(other), "{}", path.display());
+            assert!(same(&node.unwrap(), &other), "{}", path.display());
             read += 1;
         }
     }
