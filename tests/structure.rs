@@ -99,3 +99,27 @@ fn every_shipped_runbook_passes_the_check() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("no errors, no warnings"), "{said}");
 }
+
+#[test]
+fn every_piece_of_a_runbook_in_the_guide_passes_the_check() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(root.join("tests/fixtures/production.yaml"), folder.path().join("mrctl.yaml")).unwrap();
+    let guide = fs::read_to_string(root.join("docs/guide/writing-a-runbook.md")).unwrap();
+    let pieces: Vec<_> =
+        guide.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(pieces.len() >= 2);
+    for (number, piece) in pieces.iter().enumerate() {
+        let steps = match piece.starts_with("- ") {
+            true => {
+                format!("steps:\n{}", piece.lines().map(|line| format!("  {line}\n")).collect::<String>())
+            }
+            false => (*piece).to_string(),
+        };
+        let path = folder.path().join(format!("{number}.yaml"));
+        fs::write(&path, format!("mrctl: 1\nname: a\ntitle: A\n{steps}")).unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mrctl")).arg("check").arg(&path).output();
+        let said = String::from_utf8(output.unwrap().stderr).unwrap();
+        assert!(said.contains("no errors"), "{piece}\n{said}");
+    }
+}
