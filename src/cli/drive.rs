@@ -149,14 +149,19 @@ impl Drive<'_> {
             reader,
             setup.redactor.clone(),
         );
+        let mut standing = Vec::new();
         let result = match driver {
             Ok(mut driver) => {
                 audit(&mut driver, &path);
                 let opening = opening.iter().try_for_each(|record| driver.append(record));
-                match opening {
+                let result = match opening {
                     Ok(()) => driver.drive(&Process::new()).await,
                     Err(error) => Err(error),
+                };
+                if result.is_err() {
+                    standing = stands(&driver);
                 }
+                result
             }
             Err(error) => Err(error),
         };
@@ -167,6 +172,7 @@ impl Drive<'_> {
                     "mrctl: {error}; stopped before the next effect. What could not be written:"
                 ));
                 setup.say(&error.line);
+                standing.iter().for_each(|line| setup.say(line));
                 ExitCode::JournalFailed
             }
             Err(error) => {
@@ -175,6 +181,19 @@ impl Drive<'_> {
             }
         }
     }
+}
+
+/// What this run changed and has not taken back, with what takes it back by hand: a run that cannot write its journal cannot go on.
+fn stands(driver: &Driver<Journal>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (s, e, planned) in driver.plan.effects() {
+        let effect = &driver.state.steps[s].effects[e];
+        let Some(intent) = effect.intent.as_ref().filter(|_| effect.stands()) else { continue };
+        lines.push(format!("still in force: {} ({})", driver.plan.steps[s].title, planned.name));
+        let by_hand = planned.action.by_hand(&planned.effect.id, &intent.prior, &driver.world);
+        lines.extend(by_hand.into_iter().map(|line| format!("    {line}")));
+    }
+    lines
 }
 
 /// In debug builds (all tests), after every append the live state must equal the state folded from the file.

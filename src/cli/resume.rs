@@ -2,7 +2,7 @@
 
 use super::drive::{Drive, opened};
 use super::failover::lock;
-use super::setup::{Setup, now, operator};
+use super::setup::{Setup, host, now, operator};
 use super::wire;
 use crate::engine::record::{Choice, Record};
 use crate::engine::survey;
@@ -82,6 +82,21 @@ async fn world(setup: &Setup) -> Result<World, ExitCode> {
     world.ok_or(ExitCode::Invalid)
 }
 
+/// Whether the run can still be gone on with in this way.
+fn possible(setup: &Setup, run: &Run, short: &str, choice: Choice) -> Result<(), ExitCode> {
+    if !run.open() {
+        return Err(setup.fail(&format!("run {short} is closed: {}", run.word())));
+    }
+    if choice == Choice::RollBack && (run.state.armed(&run.plan) || run.state.passed(&run.plan)) {
+        setup.say(&format!("mrctl: refused: run {short} has promoted, or may have: there is no way back."));
+        setup.say(&format!(
+            "  go on with `mrctl resume {short}`; the way back is a failover in the other direction"
+        ));
+        return Err(ExitCode::Refused);
+    }
+    Ok(())
+}
+
 async fn go_on(
     setup: &Setup,
     text: Option<&str>,
@@ -102,16 +117,8 @@ async fn go_on(
         Err(error) => return setup.fail(&error.to_string()),
     };
     let short = store.short(&id);
-    if !before.open() {
-        return setup.fail(&format!("run {short} is closed: {}", before.word()));
-    }
-    let state = &before.state;
-    if choice == Choice::RollBack && (state.armed(&before.plan) || state.passed(&before.plan)) {
-        setup.say(&format!("mrctl: refused: run {short} has promoted, or may have: there is no way back."));
-        setup.say(&format!(
-            "  go on with `mrctl resume {short}`; the way back is a failover in the other direction"
-        ));
-        return ExitCode::Refused;
+    if let Err(code) = possible(setup, &before, &short, choice) {
+        return code;
     }
     let world = match world(setup).await {
         Ok(world) => world,
@@ -126,6 +133,10 @@ async fn go_on(
         Ok(opened) => opened,
         Err(error) => return setup.fail(&error.to_string()),
     };
+    // Somebody may have gone on with it between the first look and the lock.
+    if let Err(code) = possible(setup, &run, &short, choice) {
+        return code;
+    }
     let starts = run.lines.iter().find_map(|(_, record)| match record {
         Record::Created { starts, .. } => Some(survey::starts_from_words(starts)),
         _ => None,
@@ -181,6 +192,19 @@ pub async fn abandon(setup: &Setup, args: AbandonArgs) -> ExitCode {
     let id = match find(setup, &store, args.run.as_deref()) {
         Ok(id) => id,
         Err(code) => return code,
+    };
+    let before = match store.read(&id) {
+        Ok(run) => run,
+        Err(error) => return setup.fail(&error.to_string()),
+    };
+    // A process that drives it writes the same file.
+    let holder = format!("{} on {}, process {}, who abandons a run", operator(), host(), std::process::id());
+    let _locks = match store.lock(&before.plan.resources, &holder) {
+        Ok(locks) => locks,
+        Err(error) => {
+            setup.say(&format!("mrctl: locked: {error}"));
+            return ExitCode::Locked;
+        }
     };
     let (run, mut journal, _) = match store.open(&id, now) {
         Ok(opened) => opened,

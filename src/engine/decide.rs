@@ -79,7 +79,7 @@ pub fn decide(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
         Stage::Forward => forward(plan, state, terminal),
         Stage::Finishing => finish(plan, state),
         Stage::RollingBack { why, step } => rollback::roll_back(plan, state, why, step),
-        Stage::Paused { why, unknown, .. } => paused(state, why, *unknown, terminal),
+        Stage::Paused { why, unknown, .. } => paused(plan, state, why, *unknown, terminal),
         Stage::Refusing { why, .. } => one(surveyed(state, Task::End(Verdict::Refused, why.clone()))),
     }
 }
@@ -93,9 +93,22 @@ pub(super) fn surveyed(state: &RunState, end: Task) -> Task {
     if state.survey.is_some() { end } else { Task::Survey }
 }
 
-fn paused(state: &RunState, why: &str, unknown: bool, terminal: bool) -> BTreeSet<Task> {
-    if terminal && !state.answers.keys().any(|id| id.starts_with("paused:")) {
-        return one(Task::Ask(Question::Paused));
+fn paused(plan: &Plan, state: &RunState, why: &str, unknown: bool, terminal: bool) -> BTreeSet<Task> {
+    let frozen = state.gap_runs(plan) && !state.armed(plan);
+    let answer = state.answers.iter().find(|(id, _)| id.starts_with("paused:")).map(|(_, answer)| answer);
+    // A freeze is bounded also while nobody decides: nobody at all, nobody any more, or nobody in time. Only a person who is there may
+    // leave it.
+    let left = answer.is_some_and(|answer| !answer.absent);
+    if frozen && !left && (state.gap_expired || !terminal || answer.is_some()) {
+        let why = format!("{why}; writes are stopped, and nobody decides");
+        return one(Task::Turn(Turning { to: Turn::RollBack, step: String::new(), unknown, why }));
+    }
+    if terminal && answer.is_none() {
+        let mut tasks = one(Task::Ask(Question::Paused));
+        if frozen {
+            tasks.insert(Task::Gap);
+        }
+        return tasks;
     }
     let verdict = if unknown { Verdict::Unknown } else { Verdict::Paused };
     one(surveyed(state, Task::End(verdict, why.to_string())))

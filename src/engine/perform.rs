@@ -94,6 +94,8 @@ pub struct Cx<'a> {
 /// How long a change that nobody holds any more is looked for before it counts as absent. Kinds answer `moving` while a session
 /// of ours is still at the target, so this only covers a request on the wire.
 const SETTLE: Duration = Duration::from_millis(1500);
+/// How long what is taken back is looked for at least.
+const UNDO: Duration = Duration::from_secs(60);
 /// How long a look before a change may stay unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -153,7 +155,11 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
         effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { orphaned: true }));
     let changes = planned.effect.class != Class::Looks;
     let pace = planned.effect.pace;
-    let within = Duration::from_millis(pace.within_ms);
+    let within = match purpose {
+        // A step's own limit is for going forward; taking back is worth more patience.
+        Purpose::Undo | Purpose::Undone => Duration::from_millis(pace.within_ms).max(UNDO),
+        Purpose::Before | Purpose::After => Duration::from_millis(pace.within_ms),
+    };
     let every = Duration::from_millis(pace.every_ms.max(1));
     let hold = Duration::from_millis(pace.hold_ms);
     let begun = cx.world.clock.now();

@@ -36,7 +36,14 @@ pub(super) fn roll_back(plan: &Plan, state: &RunState, why: &str, _step: &str) -
     }
     let task = match next_undo(plan, state, |s, _| plan.steps[s].keep_because.is_none()) {
         Ok(Some(task)) => task,
-        Ok(None) => surveyed(state, Task::End(Verdict::RolledBack, why.to_string())),
+        Ok(None) => match &state.survey {
+            // Everything of ours is taken back as far as it was to be, and still nobody can write: that is not as before.
+            Some(survey) if !survey.frozen.is_empty() => Task::End(
+                Verdict::RollbackFailed,
+                format!("{why}; writes to {} are still stopped", survey.frozen.join(" and ")),
+            ),
+            _ => surveyed(state, Task::End(Verdict::RolledBack, why.to_string())),
+        },
         Err(what) => surveyed(state, Task::End(Verdict::RollbackFailed, format!("{why}; then {what}"))),
     };
     BTreeSet::from([task])

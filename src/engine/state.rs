@@ -148,6 +148,8 @@ pub struct EffectState {
     pub undone: Option<Undone>,
     /// It was there already, and a person adopted it or it is harmless.
     pub found: bool,
+    /// An attempt before the last one was never proved absent: it may still come about, whatever becomes of the last one.
+    pub unproven: bool,
     /// Attempts so far over the whole life of the run, of both directions: session names at the target must never repeat.
     pub attempts: u32,
 }
@@ -220,6 +222,15 @@ impl EffectState {
     pub fn stands(&self) -> bool {
         self.intent.as_ref().is_some_and(|intent| !matches!(intent.flight, Flight::Refused { .. }))
             && !matches!(self.undone, Some(Undone::Restored | Undone::Foreign))
+    }
+
+    /// The last attempt was refused, which proves that it did nothing; of an attempt before it, it proves nothing.
+    fn refuse(&mut self, undo: bool, why: String) {
+        let doubt = self.unproven && !undo;
+        let intent = if undo { &mut self.undo } else { &mut self.intent };
+        if let Some(intent) = intent {
+            intent.flight = if doubt { Flight::InDoubt { orphaned: false } } else { Flight::Refused { why } };
+        }
     }
 
     /// A refused attempt changed nothing: the effect is as if it had never been intended, except that its number is used.
@@ -367,6 +378,7 @@ impl RunState {
                     // The first intent's prior is what undo restores: a second attempt must not record our own value as prior.
                     let first =
                         state.intent.take().filter(|old| !matches!(old.flight, Flight::Refused { .. }));
+                    state.unproven |= first.is_some();
                     let prior = first.map_or_else(|| prior.clone(), |old| old.prior);
                     state.intent = Some(Intent { prior, ..intent });
                     self.intents.retain(|pair| *pair != (s, e));
@@ -377,6 +389,10 @@ impl RunState {
                 let Some((s, e)) = find(plan, step, effect) else { return };
                 let proof = plan.steps[s].effects[e].effect.proof;
                 let state = &mut self.steps[s].effects[e];
+                if let Reply::Refused { why } = reply {
+                    state.refuse(*undo, why.clone());
+                    return;
+                }
                 let intent = if *undo { &mut state.undo } else { &mut state.intent };
                 if let Some(intent) = intent {
                     intent.flight = match reply {
@@ -399,11 +415,8 @@ impl RunState {
             Record::LockLost { what, step, effect, undo } => {
                 self.lock_lost = Some(what.clone());
                 if let Some((s, e)) = find(plan, step, effect) {
-                    let state = &mut self.steps[s].effects[e];
-                    let intent = if *undo { &mut state.undo } else { &mut state.intent };
-                    if let Some(intent) = intent {
-                        intent.flight = Flight::Refused { why: format!("the lock on {what} was lost") };
-                    }
+                    let why = format!("the lock on {what} was lost");
+                    self.steps[s].effects[e].refuse(*undo, why);
                 }
             }
             Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
@@ -506,8 +519,15 @@ impl RunState {
             }
             // Seen as absent with nothing in flight: the proof that a retry needs. What is harmless needs none.
             let absent = effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
-            if absent || planned.effect.proof == Proof::Again {
+            // A promotion that was sent, and a setting that was written and not loaded, are not seen and may still come about.
+            let hidden = planned.effect.class == Class::Pivot || planned.effect.freezes.is_some();
+            if (absent && !hidden) || planned.effect.proof == Proof::Again {
                 effect.intent = None;
+            } else if absent
+                && let Some(Intent { flight: flight @ Flight::InDoubt { .. }, .. }) = &mut effect.intent
+            {
+                // Tried again beside what may still come: the first attempt's prior is kept, and so is the doubt.
+                *flight = Flight::InDoubt { orphaned: true };
             }
             effect.seen = None;
         }
@@ -516,8 +536,8 @@ impl RunState {
     /// `again`: asking a second time cancels what is in flight. Only Ctrl-C does; a closing terminal may send more than one SIGHUP.
     fn asked_to_stop(&mut self, again: bool) {
         if matches!(self.stage, Stage::Paused { .. }) {
-            // The question what to do is open: whoever asks to stop now wants to leave.
-            let leave = AnswerState { yes: false, substance: "leave".into(), absent: false };
+            // The question what to do is open: whoever presses Ctrl-C now wants to leave; a closing terminal wants nothing.
+            let leave = AnswerState { yes: false, substance: "leave".into(), absent: !again };
             self.answers.insert("paused:stop".into(), leave);
         }
         self.signals = if again { self.signals + 1 } else { self.signals.max(1) };
@@ -579,13 +599,15 @@ impl RunState {
             self.handovers.clear();
         }
         self.answers.retain(|id, _| !id.starts_with("adopt:") && !id.starts_with("paused:"));
-        for (step, planned) in self.steps.iter_mut().zip(&plan.steps) {
+        let covered = self.stopped_over(plan);
+        for (s, (step, planned)) in self.steps.iter_mut().zip(&plan.steps).enumerate() {
             let pivots = planned.effects.iter().any(|effect| effect.effect.class == Class::Pivot);
             let mut open = false;
-            for (effect, planned) in step.effects.iter_mut().zip(&planned.effects) {
+            for (e, (effect, planned)) in step.effects.iter_mut().zip(&planned.effects).enumerate() {
                 let landed = effect.landed();
                 if landed
                     && !settled
+                    && !covered.contains(&(s, e))
                     && planned.effect.class == Class::Undoable
                     && planned.effect.proof == Proof::Look
                 {
@@ -602,7 +624,8 @@ impl RunState {
                 if makes {
                     effect.seen = None;
                     effect.found = false;
-                    if landed {
+                    // What can be taken back is still ours to take back: a stopped source.
+                    if landed && planned.effect.class != Class::Undoable {
                         effect.intent = None;
                     }
                 }
@@ -635,6 +658,19 @@ impl RunState {
         self.answers.retain(|_, answer| answer.yes);
     }
 
+    /// Freezes of ours whose server a later effect of ours has stopped: it cannot be asked, and cannot write.
+    fn stopped_over(&self, plan: &Plan) -> Vec<(usize, usize)> {
+        let standing = |s: usize, e: usize| self.steps[s].effects[e].stands();
+        let freezing = |(s, e, planned): (usize, usize, &'_ PlannedEffect)| {
+            planned.effect.freezes.clone().filter(|_| standing(s, e)).map(|set| (s, e, set))
+        };
+        let all: Vec<_> = plan.effects().filter_map(freezing).collect();
+        all.iter()
+            .filter(|(s, e, set)| all.iter().any(|(s2, e2, other)| other == set && (s2, e2) > (s, e)))
+            .map(|(s, e, _)| (*s, *e))
+            .collect()
+    }
+
     /// `orphaned`: the process that held the permits is gone, or a person decided to go on after a pause.
     fn doubt_flights(&mut self, orphaned: bool) {
         for effect in self.steps.iter_mut().flat_map(|step| &mut step.effects) {
@@ -660,6 +696,14 @@ impl RunState {
             Choice::RollBack if !self.armed(plan) && !self.passed(plan) => {
                 Stage::RollingBack { why: "a person asked for it".into(), step: String::new() }
             }
+            // Asked to go back where there is no way back: never forward instead.
+            Choice::RollBack => Stage::Paused {
+                why: "a rollback was asked for, and the promotion is armed or passed: there is no way back"
+                    .into(),
+                step: String::new(),
+                unknown: false,
+                from_rollback: false,
+            },
             _ if rolling => Stage::RollingBack { why: "the rollback goes on".into(), step: String::new() },
             _ if matches!(self.stage, Stage::Finishing) => Stage::Finishing,
             _ => Stage::Forward,

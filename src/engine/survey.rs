@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use crate::step::condition::Starts;
 use crate::step::{Aim, Class, Found, Sight, Standing};
 use crate::world::dns::{RecordName, Shares};
-use crate::world::postgres::{Commits, Scope, ServerFacts};
+use crate::world::postgres::{Commits, HandoverBy, Scope, ServerFacts};
 use crate::world::signal::SignalCall;
 use crate::world::{Known, Member, World};
 use std::collections::BTreeMap;
@@ -170,6 +170,16 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         if let Some(facts) = now.members.get(old) {
             let what = if passed { "old primary" } else { "standby" };
             parts.push(format!("{}: {}", label(what), server_in_words(facts)));
+            if passed
+                && let (Some(handover), Known::Unknown(why)) = (state.handovers.get(name), facts)
+                && handover.by == HandoverBy::Soft
+            {
+                // Only frozen by a setting when it was last seen: what it took since is not known.
+                unknown = true;
+                notes.push(format!(
+                    "whether the old primary of {name} in {old} took writes after the promotion is unknown: {why}"
+                ));
+            }
             if passed && let Some(handover) = state.handovers.get(name) {
                 if let Some(primary) = facts.get().and_then(ServerFacts::primary) {
                     match handover.commits_since(primary) {

@@ -57,6 +57,14 @@ pub enum OpenError {
     },
 }
 
+/// Reserves room, so that a full disk is met before the first change and not after a freeze.
+fn reserve(file: &File) -> std::io::Result<()> {
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, RESERVED) {
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Journal {
     /// Makes the file by write, fsync, rename, fsync of the folder. `now` gives milliseconds since the epoch.
     pub fn create(path: &Path, now: fn() -> i64) -> Result<Self, OpenError> {
@@ -74,10 +82,7 @@ impl Journal {
             .open(&temporary)
             .map_err(io)?;
         // Where the file system cannot reserve, the append itself will tell.
-        match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, RESERVED) {
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
-            Err(error) => return Err(io(error.into())),
-        }
+        reserve(&file).map_err(io)?;
         file.sync_all().map_err(io)?;
         std::fs::rename(&temporary, path).map_err(io)?;
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -94,6 +99,8 @@ impl Journal {
             file.set_len(whole).map_err(io)?;
             file.sync_all().map_err(io)?;
         }
+        // Cutting a torn line gives the room behind it back too.
+        reserve(&file).map_err(io)?;
         let prev = lines.last().map_or_else(|| GENESIS.to_string(), |line| line.hash.clone());
         let seq = lines.len() as u64;
         let journal = Self { file, path: path.into(), end: whole, seq, prev, broken: None, now };

@@ -1,8 +1,10 @@
 //! The plan holds for the servers, roles and values that were seen when it was made; and the locks hold until the call.
 
 use super::{Kill, Trial};
-use crate::engine::record::{Choice, Record, Verdict};
+use crate::engine::record::{Choice, Purpose, Record, Verdict};
 use crate::world::postgres::Altered;
+use crate::world::sim::Fault;
+use std::time::Duration;
 
 fn why(trial: &Trial) -> String {
     match trial.records.last() {
@@ -115,4 +117,78 @@ fn consent_is_asked_with_every_member_as_it_is_now() {
             "orders in us-east: standby, 256 bytes behind",
         ]
     );
+}
+
+/// The place of a record in the uninterrupted run, counted from 1.
+fn place(what: impl Fn(&Record) -> bool) -> usize {
+    let mut trial = Trial::new("trial.yaml");
+    trial.process(Choice::Continue, Kill::Never);
+    trial.records.iter().position(what).unwrap() + 1
+}
+
+#[test]
+fn a_refused_second_attempt_does_not_disprove_the_first() {
+    // Killed after the promotion was asked for, which takes a minute; the second attempt is refused.
+    let intent = place(|r| matches!(r, Record::Intent { step, .. } if step == "promote"));
+    let mut trial = Trial::new("trial.yaml");
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(intent)), None);
+    let call = trial.calls + 1;
+    trial.fault = Some((call, Fault::Late(Duration::from_secs(600))));
+    assert_eq!(trial.process(Choice::Continue, Kill::Call(call)), None);
+    trial.fault = Some((call + 1, Fault::Refuse));
+    let verdict = trial.process(Choice::Continue, Kill::Never).unwrap();
+    assert!(!verdict.closes(), "{verdict:?}\n{}", trial.story());
+    assert!(trial.state.armed(&trial.plan), "{}", trial.story());
+    assert_eq!(trial.sim.postgres.writable("orders"), Vec::<String>::new(), "the source was thawed");
+    // The first one comes about; whoever resumes finds it, and nothing is promoted twice.
+    trial.sim.clock.advance(Duration::from_secs(900));
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+}
+
+#[test]
+fn a_rollback_that_comes_too_late_pauses_and_never_goes_forward() {
+    let reply =
+        place(|r| matches!(r, Record::Looked { step, purpose: Purpose::After, .. } if step == "promote"));
+    let mut trial = Trial::new("trial.yaml");
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(reply)), None);
+    let verdict = trial.process(Choice::RollBack, Kill::Never).unwrap();
+    assert_eq!(verdict, Verdict::Paused, "{}", trial.story());
+    assert!(why(&trial).contains("no way back"), "{}", why(&trial));
+    assert!(trial.sim.notify.sent().is_empty());
+}
+
+#[test]
+fn a_pause_while_writes_are_stopped_ends_in_a_rollback_when_nobody_decides() {
+    for terminal in [false, true] {
+        // A lock is lost right after the freeze: that pauses.
+        let frozen = place(
+            |r| matches!(r, Record::Looked { step, effect, .. } if step == "freeze" && effect == "sessions"),
+        );
+        let mut trial = Trial::new("trial.yaml");
+        trial.terminal = terminal;
+        trial.person = std::rc::Rc::new(Gone);
+        trial.at(frozen, |trial| trial.sim.postgres.steal_lock("orders", "us-east", "another run"));
+        let verdict = trial.process(Choice::Continue, Kill::Never).unwrap();
+        assert!(trial.records.iter().any(|r| matches!(r, Record::LockLost { .. })), "{}", trial.story());
+        // The lock is not had again, so what is to be undone cannot be undone either: that is said, and not left as a pause.
+        assert_eq!(verdict, Verdict::RollbackFailed, "terminal: {terminal}\n{}", trial.story());
+        assert!(!trial.state.survey.as_ref().unwrap().frozen.is_empty());
+    }
+}
+
+/// Says yes, and is gone when a pause asks.
+struct Gone;
+
+impl super::Person for Gone {
+    fn ask<'a>(&'a self, asked: &'a super::Asked) -> super::Answer<'a, super::Answered> {
+        match &asked.kind {
+            super::AskedKind::Paused { .. } => crate::world::ready(super::Answered {
+                yes: false,
+                by: String::new(),
+                how: "gone".into(),
+                choice: Choice::Leave,
+            }),
+            _ => super::Willing.ask(asked),
+        }
+    }
 }

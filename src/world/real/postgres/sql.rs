@@ -187,7 +187,8 @@ pub fn look(scope: &Scope) -> String {
             WHERE name = 'default_transaction_read_only'),\
         'settings', pg_has_role(current_user, 'pg_read_all_settings', 'USAGE'),\
         'stats', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),\
-        'overrides', (SELECT coalesce(json_agg(coalesce('role ' || r.rolname, 'database ' || d.datname, 'all') || ': ' || c ORDER BY c), '[]'::json) \
+        'overrides', (SELECT coalesce(json_agg(coalesce('role ' || r.rolname, 'database ' || d.datname, 'all') || ': default_transaction_read_only=' \
+            || CASE WHEN split_part(c, '=', 2)::boolean THEN 'on' ELSE 'off' END ORDER BY c), '[]'::json) \
             FROM pg_db_role_setting o LEFT JOIN pg_roles r ON r.oid = o.setrole LEFT JOIN pg_database d ON d.oid = o.setdatabase, \
             unnest(o.setconfig) c WHERE c LIKE 'default_transaction_read_only=%'),\
         'clients', (SELECT coalesce(json_agg(json_build_array(n.usename, n.sessions) ORDER BY n.usename), '[]'::json) FROM \
