@@ -22,6 +22,14 @@ fn of_part(context: &Context<'_>, lines: &[Line<'_>], part: Part, set: &DataSet)
     lines.iter().enumerate().filter(|(_, line)| line.is(part) && names(line)).map(|(at, _)| at).collect()
 }
 
+/// Lines that prove that the target has everything, before a line: a catch-up, or a stop of the source.
+fn proofs(context: &Context<'_>, lines: &[Line<'_>], set: &DataSet, before: usize) -> Vec<usize> {
+    let mut found = of_part(context, lines, Part::CatchUp, set);
+    found.extend(of_part(context, lines, Part::Stop, set));
+    found.retain(|at| *at < before);
+    found
+}
+
 /// Every line of a part with each data set that it names.
 fn all_of<'a>(
     context: &Context<'_>,
@@ -73,8 +81,7 @@ pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, proble
             );
             continue;
         };
-        let caught_up = of_part(context, &lines, Part::CatchUp, &set);
-        if !caught_up.iter().any(|at| frozen < *at && *at < pivot) {
+        if !proofs(context, &lines, &set, pivot).iter().any(|at| frozen < *at) {
             problems.push(
                 Problem::error(
                     Code::WriterOrder,
@@ -82,7 +89,11 @@ pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, proble
                 )
                 .at(span)
                 .related(lines[frozen].step.kind.span, "frozen here")
-                .help(format!("add `{}: {name}` between them", kind_of(context, Part::CatchUp, set.0))),
+                .help(format!(
+                    "add `{}: {name}` between them, or `{}: {name}` to stop the source",
+                    kind_of(context, Part::CatchUp, set.0),
+                    kind_of(context, Part::Stop, set.0),
+                )),
             );
         }
     }
@@ -105,6 +116,45 @@ pub(super) fn frozen_to_be_promoted(context: &Context<'_>, problems: &mut Proble
                     set.1
                 )),
             );
+        }
+    }
+}
+
+pub(super) fn stopped_where_it_proves_or_fences(context: &Context<'_>, problems: &mut Problems) {
+    let lines = lines(context);
+    for (stop, line, set, span) in all_of(context, &lines, Part::Stop) {
+        let name = &set.1;
+        let mut refuse = |message: String, span: Span, help: String| {
+            let problem = Problem::error(Code::WriterOrder, message).at(span).help(help);
+            problems.push(problem.related(line.step.kind.span, "stopped here"));
+        };
+        let promoted = of_part(context, &lines, Part::Pivot, &set);
+        let Some(pivot) = promoted.iter().copied().find(|at| *at > stop) else {
+            if promoted.is_empty() {
+                let promote = kind_of(context, Part::Pivot, set.0);
+                let help = format!("add `{promote}: {name}` after it");
+                refuse(format!("`{name}` is stopped and never moved"), span, help);
+            }
+            // Behind the promotion it is a fence: nothing reads the old primary any more.
+            continue;
+        };
+        let frozen = of_part(context, &lines, Part::Freeze, &set);
+        if !frozen.is_empty() && frozen.iter().all(|at| *at > stop) {
+            let freeze = kind_of(context, Part::Freeze, set.0);
+            let help = format!("put `{freeze}: {name}` before it");
+            refuse(format!("`{name}` is stopped before its writes are frozen"), span, help);
+            continue;
+        }
+        for reader in of_part(context, &lines, Part::CatchUp, &set) {
+            if stop < reader && reader < pivot {
+                let reader = lines[reader].step;
+                let (reads, stops) = (&reader.id.value, &line.step.id.value);
+                refuse(
+                    format!("`{reads}` reads the source of `{name}`, which `{stops}` has stopped"),
+                    reader.kind.span,
+                    "put it before the stop, or remove it: the stop proves the same".to_owned(),
+                );
+            }
         }
     }
 }
@@ -138,9 +188,9 @@ pub(super) fn nobody_is_waited_for_while_frozen(context: &Context<'_>, problems:
 pub(super) fn all_caught_up_before_the_first_promotion(context: &Context<'_>, problems: &mut Problems) {
     let lines = lines(context);
     let Some(first) = lines.iter().position(|line| line.is(Part::Pivot)) else { return };
-    for (_, _, set, span) in all_of(context, &lines, Part::Pivot) {
-        for (part, word) in [(Part::Freeze, "frozen"), (Part::CatchUp, "caught up")] {
-            let at = of_part(context, &lines, part, &set);
+    for (pivot, _, set, span) in all_of(context, &lines, Part::Pivot) {
+        let frozen = of_part(context, &lines, Part::Freeze, &set);
+        for (at, word) in [(frozen, "frozen"), (proofs(context, &lines, &set, pivot), "caught up")] {
             // Not at all is another rule's business.
             if !at.is_empty() && at.iter().all(|at| *at > first) {
                 problems.push(

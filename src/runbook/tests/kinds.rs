@@ -15,6 +15,7 @@ const ROWS: &[Row] = &[
     ("postgres.preflight", Part::Other, false, false, false, CLUSTER),
     ("postgres.freeze", Part::Freeze, true, true, false, CLUSTER),
     ("postgres.catch_up", Part::CatchUp, false, false, false, CLUSTER),
+    ("postgres.stop", Part::Stop, true, true, false, CLUSTER),
     ("postgres.promote", Part::Pivot, true, false, false, CLUSTER),
     ("postgres.verify_writable", Part::Other, true, false, false, CLUSTER),
     ("dns.ttl", Part::Other, true, true, false, RECORD),

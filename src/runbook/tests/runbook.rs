@@ -132,6 +132,10 @@ fn every_rule_for_steps_refuses_what_it_is_for() {
             "MR0410 a freeze cannot stand inside `parallel`",
         ),
         (
+            "  - parallel: [{ id: a, postgres.stop: orders }]",
+            "MR0410 a stop of the source cannot stand inside `parallel`",
+        ),
+        (
             "  - parallel: [{ id: a, postgres.promote: orders }]",
             "MR0410 a promotion cannot stand inside `parallel`",
         ),

@@ -14,6 +14,7 @@ fn order(steps: &[&str]) -> Vec<String> {
 const FREEZE: &str = "postgres.freeze: orders";
 const CATCH_UP: &str = "postgres.catch_up: orders";
 const PROMOTE: &str = "postgres.promote: orders";
+const STOP: &str = "postgres.stop: orders";
 
 #[test]
 fn freeze_catch_up_promote_is_the_order() {
@@ -28,6 +29,96 @@ fn freeze_catch_up_promote_is_the_order() {
         let found = order(steps);
         assert!(found.iter().any(|line| line.starts_with(expected)), "{steps:?}: {found:#?}");
     }
+}
+
+#[test]
+fn a_stop_proves_as_much_as_a_catch_up() {
+    for steps in [
+        &[FREEZE, STOP, PROMOTE][..],
+        // The source is drained while it runs and stopped then: the stronger handover counts.
+        &[FREEZE, CATCH_UP, STOP, PROMOTE],
+        // A fence: the old primary is stopped once the new one serves.
+        &[FREEZE, CATCH_UP, PROMOTE, STOP],
+    ] {
+        assert_eq!(order(steps), Vec::<String>::new(), "{steps:?}");
+    }
+}
+
+#[test]
+fn a_stop_stands_behind_the_freeze_and_nothing_reads_the_source_after_it() {
+    for (steps, expected) in [
+        (&[STOP, PROMOTE][..], "MR0412 `s1` promotes `orders`, but nothing freezes its writes before"),
+        (&[STOP, FREEZE, CATCH_UP, PROMOTE], "MR0412 `orders` is stopped before its writes are frozen"),
+        (
+            &[FREEZE, STOP, CATCH_UP, PROMOTE],
+            "MR0412 `s2` reads the source of `orders`, which `s1` has stopped",
+        ),
+        (&[FREEZE, PROMOTE, STOP], "MR0412 `orders` is not caught up between its freeze and its promotion"),
+        (&[STOP], "MR0412 `orders` is stopped and never moved"),
+        (
+            &["postgres.promote: orders, only: [unplanned]", STOP],
+            "MR0412 `orders` is stopped and never moved",
+        ),
+    ] {
+        assert_eq!(order(steps), [expected], "{steps:?}");
+    }
+}
+
+#[test]
+fn nobody_is_waited_for_around_a_stop_before_the_promotion() {
+    for between in ["checklist: { items: [Ready] }", "wait: { for: 1m }", "dns.ttl: www, confirm: commander"]
+    {
+        for steps in [[FREEZE, between, STOP, PROMOTE], [FREEZE, STOP, between, PROMOTE]] {
+            assert!(
+                order(&steps).iter().any(|line| line.starts_with("MR0413")),
+                "{steps:?}: {:?}",
+                order(&steps)
+            );
+        }
+        // Behind the promotion the new primary takes writes.
+        assert_eq!(order(&[FREEZE, CATCH_UP, PROMOTE, between, STOP]), Vec::<String>::new(), "{between}");
+    }
+}
+
+#[test]
+fn a_stop_is_taken_back_only_before_the_promotion() {
+    let found = |steps: &[&str], expected: &str| {
+        let found = order(steps);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{steps:?}: {found:#?}");
+    };
+    let keep = "`temporary`: what `postgres.stop` stops is not started again beside the new primary";
+    let keep = format!("MR0418 {keep}");
+    found(&[FREEZE, "postgres.stop: orders, temporary: true", PROMOTE], &keep);
+    found(&[FREEZE, CATCH_UP, PROMOTE, "postgres.stop: orders, temporary: true"], &keep);
+    found(
+        &["postgres.freeze: orders, temporary: true", CATCH_UP, PROMOTE],
+        "MR0418 `temporary`: what `postgres.freeze` stops is not started again beside the new primary",
+    );
+    found(
+        &[FREEZE, CATCH_UP, PROMOTE, "postgres.stop: orders, on_failure: roll_back"],
+        "MR0418 `on_failure: roll_back`: behind the promotion `postgres.stop` is not taken back",
+    );
+    let before = "postgres.stop: orders, on_failure: roll_back";
+    assert_eq!(order(&[FREEZE, before, PROMOTE]), Vec::<String>::new());
+    found(
+        &[FREEZE, "postgres.stop: orders, best_effort: true", PROMOTE],
+        "MR0418 `best_effort` is not possible for `postgres.stop`",
+    );
+    // As a fence it may fail: the freeze still holds, and the run watches it.
+    let fence = "postgres.stop: orders, best_effort: true";
+    assert_eq!(order(&[FREEZE, CATCH_UP, PROMOTE, fence]), Vec::<String>::new());
+}
+
+#[test]
+fn several_data_sets_may_be_proven_in_different_ways() {
+    let (freeze, stop, promote) =
+        ("postgres.freeze: billing", "postgres.stop: billing", "postgres.promote: billing");
+    assert_eq!(order(&[FREEZE, freeze, CATCH_UP, stop, PROMOTE, promote]), Vec::<String>::new());
+    assert_eq!(order(&[FREEZE, freeze, CATCH_UP, stop, PROMOTE, STOP, promote]), Vec::<String>::new());
+    assert_eq!(
+        order(&[FREEZE, freeze, CATCH_UP, PROMOTE, stop, promote]),
+        ["MR0414 `billing` is caught up only after another data set was promoted"]
+    );
 }
 
 #[test]
