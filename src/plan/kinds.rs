@@ -25,6 +25,8 @@ impl KindFacts for TableOfKinds {
                 KindPart::CatchUp => Part::CatchUp,
                 KindPart::Pivot => Part::Pivot,
                 KindPart::Traffic => Part::Traffic,
+                // The one kind whose part depends on where it stands; the contract has no word for it.
+                KindPart::Other if info.name == "postgres.stop" => Part::Stop,
                 KindPart::Other => Part::Other,
             },
             changes: info.changes,
