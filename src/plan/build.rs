@@ -91,7 +91,7 @@ fn values(request: &Request<'_>, problems: &mut Problems) -> BTreeMap<String, St
         }
     }
     values.insert("mode".into(), request.mode.to_string());
-    values.insert("drill".into(), (request.drill != Drill::Real).to_string());
+    values.insert("drill".into(), request.drill.to_string());
     values
 }
 
