@@ -3,6 +3,7 @@
 mod failover;
 mod generated;
 mod lab;
+mod language;
 mod postgres;
 mod postgres_switch;
 mod postgres_tls;
