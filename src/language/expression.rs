@@ -74,6 +74,11 @@ pub trait Environment {
     fn name(&self, name: &str) -> Option<Unit>;
     /// All names of both sorts, for suggestions.
     fn names(&self) -> Vec<String>;
+    /// What a bare name's text can be, the usual one first; empty if that is not known.
+    fn choices(&self, name: &str) -> Vec<String> {
+        let _ = name;
+        Vec::new()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -193,11 +198,11 @@ impl Expression {
     pub fn check(&self, environment: &dyn Environment, span: Span) -> Result<(), Problem> {
         match unit_of(&self.root, environment, span, &self.text)? {
             Unit::Boolean => Ok(()),
-            other => Err(Problem::error(
-                Code::ConditionNotBoolean,
-                format!("the condition is {other}, not true or false"),
-            )
-            .at(span)),
+            other => {
+                let message = format!("the condition is {other}, not true or false");
+                let problem = Problem::error(Code::ConditionNotBoolean, message).at(span);
+                Err(compare_help(problem, &self.root, environment))
+            }
         }
     }
 
@@ -272,6 +277,14 @@ fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -
         };
         problem.at(place(span, text, at, name.len()))
     };
+    let boolean = |expr: &Expr, word: &str| match unit(expr)? {
+        Unit::Boolean => Ok(Unit::Boolean),
+        other => {
+            let message = format!("`{word}` needs true or false, not {other}");
+            let problem = Problem::error(Code::ConditionTypes, message).at(span);
+            Err(compare_help(problem, expr, environment))
+        }
+    };
     match expr {
         Expr::Quantity { unit, .. } => Ok(*unit),
         Expr::Boolean(_) => Ok(Unit::Boolean),
@@ -290,9 +303,9 @@ fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -
             }
             Ok(unit)
         }
-        Expr::Not(inner) => boolean(unit(inner)?, "not", span),
-        Expr::And(left, right) => boolean(unit(left)?, "and", span).and(boolean(unit(right)?, "and", span)),
-        Expr::Or(left, right) => boolean(unit(left)?, "or", span).and(boolean(unit(right)?, "or", span)),
+        Expr::Not(inner) => boolean(inner, "not"),
+        Expr::And(left, right) => boolean(left, "and").and_then(|_| boolean(right, "and")),
+        Expr::Or(left, right) => boolean(left, "or").and_then(|_| boolean(right, "or")),
         Expr::Binary { operator, left, right, at } => {
             let (a, b) = (
                 bare_word(unit(left), left, unit(right).ok())?,
@@ -303,9 +316,14 @@ fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -
                 let problem = problem.at(place(span, text, *at, sign_length(*operator)));
                 Err(match units_help(a, b) {
                     Some(help) => problem.help(help),
+                    None if a == Unit::Text => compare_help(problem, left, environment),
+                    None if b == Unit::Text => compare_help(problem, right, environment),
                     None => problem,
                 })
             };
+            if let Some((problem, at)) = never(left, right, environment) {
+                return Err(problem.at(place(span, text, at, 1)));
+            }
             match operator {
                 Operator::Equal | Operator::NotEqual if a == b => Ok(Unit::Boolean),
                 Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast
@@ -377,14 +395,41 @@ fn units_help(a: Unit, b: Unit) -> Option<&'static str> {
     }
 }
 
-fn boolean(unit: Unit, word: &str, span: Span) -> Result<Unit, Problem> {
-    match unit {
-        Unit::Boolean => Ok(unit),
-        other => {
-            Err(Problem::error(Code::ConditionTypes, format!("`{word}` needs true or false, not {other}"))
-                .at(span))
-        }
+/// How a name that stands for a text becomes true or false.
+fn compare_help(problem: Problem, expr: &Expr, environment: &dyn Environment) -> Problem {
+    let Expr::Name { name, .. } = expr else { return problem };
+    match environment.choices(name).first() {
+        Some(usual) => problem.help(format!(
+            "compare it with a text: `{} == '{}'`",
+            outside(name, 60),
+            outside(usual, 60)
+        )),
+        None => problem,
     }
+}
+
+/// A name is compared with a text that it can never be: such a condition would be false for ever, silently.
+fn never(left: &Expr, right: &Expr, environment: &dyn Environment) -> Option<(Problem, usize)> {
+    let (name, at, text) = match (left, right) {
+        (Expr::Name { name, at }, Expr::Text(text)) | (Expr::Text(text), Expr::Name { name, at }) => {
+            (name, *at, text)
+        }
+        _ => return None,
+    };
+    let choices = environment.choices(name);
+    if choices.is_empty() || choices.contains(text) {
+        return None;
+    }
+    let message = format!("`{}` is never `{}`", outside(name, 60), outside(text, 60));
+    let problem = Problem::error(Code::UnknownChoice, message);
+    let problem = match suggest::closest(text, choices.iter().map(String::as_str)) {
+        Some(close) => problem.help(format!("did you mean `{close}`?")),
+        None => {
+            let all: Vec<_> = choices.iter().map(|choice| format!("`{}`", outside(choice, 60))).collect();
+            problem.help(format!("it is {}", all.join(" or ")))
+        }
+    };
+    Some((problem, at))
 }
 
 #[cfg(test)]

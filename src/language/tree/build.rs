@@ -318,7 +318,7 @@ impl<'a> Builder<'a> {
     fn tag(&mut self, place: &granit_parser::Span) {
         let span = self.span(place);
         let shown = self.shown(span);
-        let help = "remove it, or put the text in quotes if it begins with `!`; types come from the key";
+        let help = "remove it, or put the text in quotes if it begins with `!`; a condition writes `not`";
         self.report(Problem::error(Code::Tag, format!("the tag `{shown}`")).at(span).help(help));
     }
 

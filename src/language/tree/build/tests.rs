@@ -79,14 +79,14 @@ fn anchors_aliases_merge_keys_and_tags_are_refused() {
     3:4-3:12 MR0011 the alias `*missing`; write the text out; a text that begins with `*` needs quotes: `"*missing"`
     5:3-5:5 MR0012 the merge key `<<`; write the keys out, or use `defaults` in the inventory
     5:7-5:9 MR0011 the alias `*x`; write the text out; a text that begins with `*` needs quotes: `"*x"`
-    6:6-6:12 MR0013 the tag `!drill`; remove it, or put the text in quotes if it begins with `!`; types come from the key
+    6:6-6:12 MR0013 the tag `!drill`; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
     7:4-7:6 MR0010 the anchor `&y`; remove `&y`; a text that begins with `&` needs quotes
-    8:6-8:11 MR0013 the tag `!!str`; remove it, or put the text in quotes if it begins with `!`; types come from the key
+    8:6-8:11 MR0013 the tag `!!str`; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
     "#);
     insta::assert_snapshot!(problems("on_call: *urgent*\n"), @r#"1:10-1:18 MR0011 the alias `*urgent*`; write the text out; a text that begins with `*` needs quotes: `"*urgent*"`"#);
     insta::assert_snapshot!(problems("x: !e!y 1\n"), @"1:4-1:5 MR0013 a text that begins with `!` is a tag; put the text in quotes, or remove the tag");
     insta::assert_snapshot!(problems("x: !\ny: &a\nz: 1\n"), @r#"
-    1:4-1:5 MR0013 the tag `!`; remove it, or put the text in quotes if it begins with `!`; types come from the key
+    1:4-1:5 MR0013 the tag `!`; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
     2:4-2:6 MR0010 the anchor `&a`; remove `&a`; a text that begins with `&` needs quotes
     "#);
     insta::assert_snapshot!(problems("&a k: 1\n*a : 2\n"), @r#"
