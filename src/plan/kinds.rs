@@ -87,6 +87,17 @@ mod tests {
         }
     }
 
+    /// Editors show these names; a number behind one says that two types have the same.
+    #[test]
+    fn every_type_of_the_schema_has_a_name_of_its_own() {
+        let schema = runbook_schema();
+        let names = schema["$defs"].as_object().unwrap().keys();
+        let numbered: Vec<_> = names
+            .filter(|name| name.starts_with("Params") || name.ends_with(|c: char| c.is_ascii_digit()))
+            .collect();
+        assert!(numbered.is_empty(), "{numbered:?}");
+    }
+
     #[test]
     fn only_one_kind_stops_the_source() {
         let stops = |name: &&str| TableOfKinds.facts(name).is_some_and(|fact| fact.part == Part::Stop);

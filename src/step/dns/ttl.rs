@@ -20,6 +20,7 @@ const LONGEST: u64 = 86_400;
 /// Changes the time to live.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DnsTtl")]
 pub struct Params {
     /// The record's name in the inventory.
     pub record: String,
