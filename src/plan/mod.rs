@@ -10,4 +10,3 @@ pub use build::{Request, build};
 pub use directory::{InventoryDirectory, command};
 pub use kinds::{TableOfKinds, runbook_schema};
 pub use model::{Ask, AskKind, Drill, FORMAT, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step, Watch};
-pub use names::LATER;

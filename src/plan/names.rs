@@ -1,11 +1,9 @@
 //! What `${…}` and bare names stand for when the plan is made.
 
 use crate::language::interpolate::{Found, Lookup};
+use crate::runbook::check::{LATER, REGIONS};
 use crate::runbook::inventory::Inventory;
 use std::collections::BTreeMap;
-
-/// What is known only while running, in the text of messages.
-pub const LATER: &[&str] = &["run.id", "run.write_gap", "run.elapsed", "run.verdict"];
 
 /// Names of a plan, in one region.
 pub struct Names<'a> {
@@ -57,7 +55,7 @@ impl Lookup for Names<'_> {
                 },
             };
         }
-        let words = ["from", "to", "region"].into_iter().chain(LATER.iter().copied()).map(String::from);
+        let words = REGIONS.iter().chain(LATER).copied().map(String::from);
         Found::Unknown { candidates: self.values.keys().cloned().chain(words).collect() }
     }
 

@@ -1,15 +1,13 @@
 //! Conditions: signals exist, units fit, and `when` asks nothing that only a run could answer.
 
 use super::Context;
+use super::names::{REGIONS, WORDS};
 use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems};
 use crate::language::expression::{Environment, Unit};
 use crate::runbook::inventory::{Inventory, Unit as SignalUnit};
 use crate::runbook::model::Condition;
 use crate::runbook::parameter::ParameterType;
-
-/// Names that conditions know besides parameters. All are texts.
-const WORDS: [&str; 5] = ["from", "to", "region", "mode", "drill"];
 
 /// What `mode` can be.
 const MODES: [&str; 2] = ["planned", "unplanned"];
@@ -67,7 +65,7 @@ impl Environment for Visible<'_> {
 
     fn names(&self) -> Vec<String> {
         let parameters = self.context.draft.runbook.parameters.keys();
-        let words = WORDS.into_iter().map(str::to_owned);
+        let words = WORDS.iter().map(|word| (*word).to_owned());
         self.inventory.signals.keys().chain(parameters).cloned().chain(words).collect()
     }
 }
@@ -108,7 +106,7 @@ fn arguments(condition: &Condition, visible: &Visible<'_>, problems: &mut Proble
     for call in condition.expression.calls() {
         for argument in &call.arguments {
             let kinds = ["postgres", "dns_records", "caches", "endpoints"];
-            let known = ["from", "to", "region"].contains(&argument.as_str())
+            let known = REGIONS.contains(&argument.as_str())
                 || visible.context.draft.runbook.parameters.contains_key(argument)
                 || kinds.iter().any(|kind| inventory.has(kind, argument));
             if known {

@@ -13,6 +13,7 @@ mod resources;
 mod writer;
 
 pub use lines::{Line, lines};
+pub use names::{LATER, REGIONS};
 pub use resources::{named, resolve_group};
 
 use super::discovery::Loaded;
