@@ -307,10 +307,10 @@ fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -
         Expr::And(left, right) => boolean(left, "and").and_then(|_| boolean(right, "and")),
         Expr::Or(left, right) => boolean(left, "or").and_then(|_| boolean(right, "or")),
         Expr::Binary { operator, left, right, at } => {
-            let (a, b) = (
-                bare_word(unit(left), left, unit(right).ok())?,
-                bare_word(unit(right), right, unit(left).ok())?,
-            );
+            // Each side once: twice on every level would take for ever on a long sum.
+            let (a, b) = (unit(left), unit(right));
+            let known = (a.as_ref().ok().copied(), b.as_ref().ok().copied());
+            let (a, b) = (bare_word(a, left, known.1)?, bare_word(b, right, known.0)?);
             let mixed = |what: &str| {
                 let problem = Problem::error(Code::ConditionTypes, format!("{what} {a} and {b}"));
                 let problem = problem.at(place(span, text, *at, sign_length(*operator)));
