@@ -1,10 +1,21 @@
 //! What `mrctl check` says of runbooks and inventories, through the program itself and with its real kinds.
 
+mod hostile;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The shipped runbooks.
+fn files() -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(root().join("runbooks")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("mrctl.yaml"));
+    files.sort();
+    files
 }
 
 /// Runs `mrctl check` in a folder of its own.
