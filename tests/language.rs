@@ -1,6 +1,7 @@
 //! What `mrctl check` says of runbooks and inventories, through the program itself and with its real kinds.
 
 mod hostile;
+mod mistakes;
 mod pages;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems, Span};
+use crate::language::name::LONGEST;
 use crate::language::tree::{Key, Node};
 use crate::language::{Spanned, from_node};
 use serde::de::DeserializeOwned;
@@ -107,9 +108,6 @@ pub(crate) enum NameForm {
     Hyphens,
 }
 
-/// Longest name, in bytes.
-const LONGEST_NAME: usize = 63;
-
 /// Whether a name has the form; reports it otherwise. `what` is such as "the id of a step".
 pub(crate) fn check_name(
     name: &str,
@@ -121,18 +119,18 @@ pub(crate) fn check_name(
     let tail = |c: char| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (c == '-' && form == NameForm::Hyphens)
     };
-    let fine = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(tail)
-        && name.len() <= LONGEST_NAME;
+    let fine =
+        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(tail) && name.len() <= LONGEST;
     if !fine {
         let separators = match form {
             NameForm::Word => "`_`",
             NameForm::Hyphens => "`-`, `_`",
         };
-        problems
-            .push(Problem::error(Code::BadName, format!("`{name}` cannot be {what}")).at(span).help(format!(
-            "use lowercase letters, digits and {separators}, beginning with a letter, at most {LONGEST_NAME}"
-        )));
+        problems.push(Problem::error(Code::BadName, format!("`{name}` cannot be {what}")).at(span).help(
+            format!(
+                "use lowercase letters, digits and {separators}, beginning with a letter, at most {LONGEST}"
+            ),
+        ));
     }
     fine
 }

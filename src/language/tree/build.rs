@@ -243,10 +243,13 @@ impl<'a> Builder<'a> {
             self.report(Problem::error(Code::TooManyNodes, message).at(node.span));
             return false;
         }
+        let in_list =
+            self.frames.iter().nth_back(1).is_some_and(|frame| matches!(frame.content, Content::List(_)));
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
             return true;
         };
+        let in_list = in_list && !frame.flow;
         match &mut frame.content {
             Content::List(items) => items.push(node),
             Content::Map { entries, seen, pending } => {
@@ -254,7 +257,9 @@ impl<'a> Builder<'a> {
                 match before {
                     Pending::Value(Some(key)) => entries.push((key, node)),
                     Pending::Value(None) => {}
-                    Pending::Key => *pending = Pending::Value(key(node, null, seen, &mut self.problems)),
+                    Pending::Key => {
+                        *pending = Pending::Value(key(node, null, in_list, seen, &mut self.problems))
+                    }
                 }
             }
         }
@@ -356,7 +361,13 @@ fn meant_as_text(comment: &str) -> bool {
 }
 
 /// A node as a key, or nothing after reporting why it cannot be one.
-fn key(node: Node, null: bool, seen: &mut HashMap<String, Span>, problems: &mut Problems) -> Option<Key> {
+fn key(
+    node: Node,
+    null: bool,
+    in_list: bool,
+    seen: &mut HashMap<String, Span>,
+    problems: &mut Problems,
+) -> Option<Key> {
     let span = node.span;
     let name = match node.value {
         Value::Scalar { text, style } if !null => {
@@ -385,7 +396,11 @@ fn key(node: Node, null: bool, seen: &mut HashMap<String, Span>, problems: &mut 
             .at(span)
             .label("again here")
             .related(*first, "first here");
-        problems.push(problem);
+        problems.push(if in_list {
+            problem.help("keep one of the two; if another item begins here, put `- ` before it")
+        } else {
+            problem
+        });
         return None;
     }
     seen.insert(name.clone(), span);

@@ -81,6 +81,7 @@ struct Rule {
 /// Every rule for runbooks.
 const RULES: &[Rule] = &[
     Rule { needs_whole: false, run: references::step_ids_are_unique },
+    Rule { needs_whole: false, run: references::resources_exist },
     Rule { needs_whole: false, run: references::watch_ids_are_unique },
     Rule { needs_whole: true, run: references::watches_name_steps_in_order },
     Rule { needs_whole: false, run: references::roles_are_declared },

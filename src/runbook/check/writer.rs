@@ -1,6 +1,7 @@
 //! The order of steps that move a writer. A frozen data set is an outage: what happens meanwhile is bounded by these rules.
 
 use super::lines::{Line, lines};
+use super::references::missing;
 use super::{Context, Part, resources};
 use crate::error::{Code, Problem, Problems, Span};
 use crate::runbook::inventory::Writers;
@@ -14,6 +15,16 @@ fn data_sets(context: &Context<'_>, line: &Line<'_>) -> Vec<(DataSet, Span)> {
     let Some((_, kind)) = line.fact.resource else { return Vec::new() };
     let names = resources::named(line.step, &line.fact, inventory);
     names.into_iter().map(|name| ((kind, name.value), name.span)).collect()
+}
+
+/// The lines for rules that compare data sets. None if one of them does not exist: a name with a slip would be told as a step
+/// that is missing.
+fn known_lines<'a>(context: &Context<'a>) -> Vec<Line<'a>> {
+    let lines = lines(context);
+    let writer =
+        |line: &&Line<'_>| matches!(line.fact.part, Part::Freeze | Part::CatchUp | Part::Stop | Part::Pivot);
+    let unknown = lines.iter().filter(writer).any(|line| !missing(context, line.step).is_empty());
+    if unknown { Vec::new() } else { lines }
 }
 
 /// Lines of a part that name a data set, as indices.
@@ -59,11 +70,26 @@ fn kind_of(context: &Context<'_>, part: Part, kind: &str) -> String {
 }
 
 pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, problems: &mut Problems) {
-    let lines = lines(context);
+    let lines = known_lines(context);
     for (pivot, line, set, span) in all_of(context, &lines, Part::Pivot) {
         let name = &set.1;
-        let frozen = of_part(context, &lines, Part::Freeze, &set).into_iter().rfind(|at| *at < pivot);
-        let Some(frozen) = frozen else {
+        let freezes = of_part(context, &lines, Part::Freeze, &set);
+        let Some(frozen) = freezes.iter().copied().rfind(|at| *at < pivot) else {
+            if let Some(late) = freezes.first() {
+                let id = &line.step.id.value;
+                let message = format!("`{id}` promotes `{name}` before its writes are frozen");
+                problems.push(
+                    Problem::error(Code::WriterOrder, message)
+                        .at(span)
+                        .related(lines[*late].step.kind.span, "frozen here")
+                        .help(format!(
+                            "put `{}: {name}` and `{}: {name}` before it",
+                            kind_of(context, Part::Freeze, set.0),
+                            kind_of(context, Part::CatchUp, set.0),
+                        )),
+                );
+                continue;
+            }
             problems.push(
                 Problem::error(
                     Code::WriterOrder,
@@ -100,10 +126,13 @@ pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, proble
 }
 
 pub(super) fn frozen_to_be_promoted(context: &Context<'_>, problems: &mut Problems) {
-    let lines = lines(context);
+    let lines = known_lines(context);
     for (freeze, _, set, span) in all_of(context, &lines, Part::Freeze) {
         let promoted = of_part(context, &lines, Part::Pivot, &set);
-        if !promoted.iter().any(|at| *at > freeze) {
+        // Of the first freeze that comes too late the promotion tells.
+        let frozen = of_part(context, &lines, Part::Freeze, &set);
+        let told = promoted.first().is_some_and(|pivot| frozen.iter().all(|at| at > pivot));
+        if !told && !promoted.iter().any(|at| *at > freeze) {
             problems.push(
                 Problem::error(
                     Code::WriterOrder,
@@ -121,7 +150,7 @@ pub(super) fn frozen_to_be_promoted(context: &Context<'_>, problems: &mut Proble
 }
 
 pub(super) fn stopped_where_it_proves_or_fences(context: &Context<'_>, problems: &mut Problems) {
-    let lines = lines(context);
+    let lines = known_lines(context);
     for (stop, line, set, span) in all_of(context, &lines, Part::Stop) {
         let name = &set.1;
         let mut refuse = |message: String, span: Span, help: String| {
@@ -186,9 +215,12 @@ pub(super) fn nobody_is_waited_for_while_frozen(context: &Context<'_>, problems:
 }
 
 pub(super) fn all_caught_up_before_the_first_promotion(context: &Context<'_>, problems: &mut Problems) {
-    let lines = lines(context);
+    let lines = known_lines(context);
     let Some(first) = lines.iter().position(|line| line.is(Part::Pivot)) else { return };
-    for (pivot, _, set, span) in all_of(context, &lines, Part::Pivot) {
+    // The first promotion itself is another rule's business.
+    for (pivot, _, set, span) in
+        all_of(context, &lines, Part::Pivot).into_iter().filter(|(at, ..)| *at > first)
+    {
         let frozen = of_part(context, &lines, Part::Freeze, &set);
         for (at, word) in [(frozen, "frozen"), (proofs(context, &lines, &set, pivot), "caught up")] {
             // Not at all is another rule's business.

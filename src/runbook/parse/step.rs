@@ -155,7 +155,11 @@ fn suggestion(name: &str, names: &[&str]) -> Option<String> {
         .filter(|known| known.split_once('.').is_some_and(|(s, v)| s == system || v == verb))
         .map(|known| format!("`{known}`"))
         .collect();
-    (!alike.is_empty()).then(|| format!("there are {}", alike.join(", ")))
+    match alike.as_slice() {
+        [] => None,
+        [only] => Some(format!("there is {only}")),
+        all => Some(format!("there are {}", all.join(", "))),
+    }
 }
 
 /// `auto`, `{ none: { because: … } }` or a list of steps; also `none` with `because` beside it is understood.

@@ -1,13 +1,20 @@
 use super::*;
 
+/// The inventory of the design's example, with a second data set.
+fn two_data_sets() -> Loaded {
+    let mut loaded = production();
+    let orders = loaded.inventory.postgres["orders"].clone();
+    loaded.inventory.postgres.insert("billing".to_owned(), orders);
+    loaded
+}
+
 /// Problems of the writer's order with these steps; each is `id kind value`, or a line of YAML.
 fn order(steps: &[&str]) -> Vec<String> {
     let mut text = String::from("mrctl: 1\nname: test\nroles: { commander: Decides }\nsteps:\n");
     for (at, step) in steps.iter().enumerate() {
         text.push_str(&format!("  - {{ id: s{at}, {step} }}\n"));
     }
-    let lines = lines(&check_text(&text, Some(&production())).1);
-    // `billing` and `stock` are in no inventory, which kinds and not these rules say.
+    let lines = lines(&check_text(&text, Some(&two_data_sets())).1);
     lines.into_iter().filter(|line| line.contains("MR04")).collect()
 }
 
@@ -23,12 +30,29 @@ fn freeze_catch_up_promote_is_the_order() {
         (&[PROMOTE][..], "MR0412 `s0` promotes `orders`, but nothing freezes its writes before"),
         (&[FREEZE, PROMOTE], "MR0412 `orders` is not caught up between its freeze and its promotion"),
         (&[CATCH_UP, FREEZE, PROMOTE], "MR0412 `orders` is not caught up"),
-        (&[PROMOTE, FREEZE, CATCH_UP], "MR0412 writes of `orders` are frozen and never moved"),
+        (&[PROMOTE, FREEZE, CATCH_UP], "MR0412 `s0` promotes `orders` before its writes are frozen"),
+        (&[FREEZE, CATCH_UP, PROMOTE, FREEZE], "MR0412 writes of `orders` are frozen and never moved"),
         (&[FREEZE, CATCH_UP], "MR0412 writes of `orders` are frozen and never moved"),
     ] {
         let found = order(steps);
         assert!(found.iter().any(|line| line.starts_with(expected)), "{steps:?}: {found:#?}");
     }
+}
+
+#[test]
+fn a_name_with_a_slip_is_told_once() {
+    for steps in
+        [["postgres.freeze: order", CATCH_UP, PROMOTE], [FREEZE, CATCH_UP, "postgres.promote: [ordes]"]]
+    {
+        let text: String =
+            steps.iter().enumerate().map(|(at, step)| format!("  - {{ id: s{at}, {step} }}\n")).collect();
+        let (_, problems) = check_text(&format!("mrctl: 1\nname: t\nsteps:\n{text}"), Some(&production()));
+        assert!(problems.len() == 1, "{:?}", lines(&problems));
+        assert_has(&problems, "MR0503 there is no PostgreSQL cluster `ord");
+    }
+    // Without an inventory nobody knows what there is.
+    let (_, problems) = check_text("mrctl: 1\nname: t\nsteps: [{ id: a, postgres.preflight: x }]\n", None);
+    assert_eq!(lines(&problems), Vec::<String>::new());
 }
 
 #[test]
