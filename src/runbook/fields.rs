@@ -99,6 +99,25 @@ pub(crate) fn unknown_key<'a>(
     }
 }
 
+/// What may have been meant: the nearest, else all there are; none if there is nothing.
+pub(crate) fn meant(word: &str, known: &[&str]) -> Option<String> {
+    closest(word, known.iter().copied())
+        .map(|near| format!("did you mean `{near}`?"))
+        .or_else(|| there_are(known))
+}
+
+/// All there are.
+pub(crate) fn there_are(known: &[&str]) -> Option<String> {
+    match known {
+        [] => None,
+        [only] => Some(format!("there is `{only}`")),
+        all => {
+            let all: Vec<_> = all.iter().map(|name| format!("`{name}`")).collect();
+            Some(format!("there are {}", all.join(", ")))
+        }
+    }
+}
+
 /// Which separators a name may have besides letters and digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameForm {

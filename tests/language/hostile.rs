@@ -65,9 +65,13 @@ fn corpus() -> Vec<String> {
 
 /// The hostile texts for one place. All of them at every place take minutes (`MRCTL_HOSTILE=all`); otherwise each place meets every
 /// twelfth, beginning with its own, so that every text meets every twelfth place.
-fn hostile<'a>(corpus: &'a [String], place: usize) -> impl Iterator<Item = &'a String> {
+fn hostile(corpus: &[String], place: usize) -> impl Iterator<Item = &String> {
     let all = std::env::var_os("MRCTL_HOSTILE").is_some();
-    corpus.iter().enumerate().filter(move |(at, _)| all || (at + place) % 12 == 0).map(|(_, text)| text)
+    corpus
+        .iter()
+        .enumerate()
+        .filter(move |(at, _)| all || (at + place).is_multiple_of(12))
+        .map(|(_, text)| text)
 }
 
 /// What may stay in a text: blanks, and what scripts and emoji need.
@@ -232,7 +236,7 @@ fn a_byte_that_is_no_text_is_shown_wherever_it_stands() {
                     .count()
                     + 1;
                 let place = sources.line_column(problem.span.unwrap()).unwrap();
-                assert_eq!(place.line as usize, line, "{at} of {}", file.display());
+                assert_eq!(place.line, line, "{at} of {}", file.display());
                 harmless(&problems, &sources, "bytes");
             }
         }

@@ -1,7 +1,10 @@
 //! Mistakes that a tired operator makes in a shipped runbook: each is reported once, where it is, with what mends it.
 
+/// See [`MISTAKES`].
+type Mistake = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// What was written, what is written instead, and all that is reported: code and message, then the help.
-const MISTAKES: &[(&str, &str, &[(&str, &str)])] = &[
+const MISTAKES: &[Mistake] = &[
     (
         "postgres.promote: orders",
         "postgres.promot: orders",

@@ -4,6 +4,7 @@ use super::{Context, Part, resources};
 use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems, Span};
 use crate::language::Spanned;
+use crate::runbook::fields::meant;
 use crate::runbook::model::{Rollback, Step};
 use std::collections::BTreeMap;
 
@@ -50,15 +51,9 @@ pub(super) fn resources_exist(context: &Context<'_>, problems: &mut Problems) {
             let noun = noun(kind);
             let message = format!("there is no {noun} `{}` in the inventory", name.value);
             let problem = Problem::error(Code::UnknownReference, message).at(name.span);
-            let known = loaded.inventory.names(kind);
-            problems.push(match (closest(&name.value, known.iter().copied()), known.as_slice()) {
-                (Some(near), _) => problem.help(format!("did you mean `{near}`?")),
-                (None, []) => problem,
-                (None, [only]) => problem.help(format!("there is `{only}`")),
-                (None, known) => {
-                    let all: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                    problem.help(format!("there are {}", all.join(", ")))
-                }
+            problems.push(match meant(&name.value, &loaded.inventory.names(kind)) {
+                Some(help) => problem.help(help),
+                None => problem,
             });
         }
     }
