@@ -3,6 +3,7 @@
 mod failover;
 mod generated;
 mod lab;
+mod language;
 mod postgres;
 mod postgres_signal;
 mod postgres_switch;

@@ -10,11 +10,13 @@
 
 mod evaluate;
 mod grammar;
+mod typing;
 
 pub use evaluate::{Evaluated, Values};
+use typing::{compare_help, unit_of};
 
 use crate::error::escape::outside;
-use crate::error::{Code, Problem, Span, suggest};
+use crate::error::{Code, Problem, Span};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -74,6 +76,11 @@ pub trait Environment {
     fn name(&self, name: &str) -> Option<Unit>;
     /// All names of both sorts, for suggestions.
     fn names(&self) -> Vec<String>;
+    /// What a bare name's text can be, the usual one first; empty if that is not known.
+    fn choices(&self, name: &str) -> Vec<String> {
+        let _ = name;
+        Vec::new()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -193,11 +200,11 @@ impl Expression {
     pub fn check(&self, environment: &dyn Environment, span: Span) -> Result<(), Problem> {
         match unit_of(&self.root, environment, span, &self.text)? {
             Unit::Boolean => Ok(()),
-            other => Err(Problem::error(
-                Code::ConditionNotBoolean,
-                format!("the condition is {other}, not true or false"),
-            )
-            .at(span)),
+            other => {
+                let message = format!("the condition is {other}, not true or false");
+                let problem = Problem::error(Code::ConditionNotBoolean, message).at(span);
+                Err(compare_help(problem, &self.root, environment))
+            }
         }
     }
 
@@ -257,133 +264,6 @@ fn collect(expr: &Expr, calls: &mut Vec<Call>) {
             collect(right, calls);
         }
         Expr::Quantity { .. } | Expr::Boolean(_) | Expr::Text(_) | Expr::Name { .. } => {}
-    }
-}
-
-fn unit_of(expr: &Expr, environment: &dyn Environment, span: Span, text: &str) -> Result<Unit, Problem> {
-    let unit = |expr: &Expr| unit_of(expr, environment, span, text);
-    let unknown = |name: &str, at: usize| {
-        let problem =
-            Problem::error(Code::ConditionName, format!("`{}` is not known here", outside(name, 60)));
-        let names = environment.names();
-        let problem = match suggest::closest(name, names.iter().map(String::as_str)) {
-            Some(close) => problem.help(format!("did you mean `{close}`?")),
-            None => problem,
-        };
-        problem.at(place(span, text, at, name.len()))
-    };
-    match expr {
-        Expr::Quantity { unit, .. } => Ok(*unit),
-        Expr::Boolean(_) => Ok(Unit::Boolean),
-        Expr::Text(_) => Ok(Unit::Text),
-        Expr::Name { name, at } => environment.name(name).ok_or_else(|| unknown(name, *at)),
-        Expr::Call { call, at } => {
-            let (unit, most) = environment.signal(&call.name).ok_or_else(|| unknown(&call.name, *at))?;
-            if call.arguments.len() > most {
-                let why = format!("`{}` takes at most {most} arguments", call.name);
-                return Err(Problem::error(Code::ConditionArguments, why).at(place(
-                    span,
-                    text,
-                    *at,
-                    call.name.len(),
-                )));
-            }
-            Ok(unit)
-        }
-        Expr::Not(inner) => boolean(unit(inner)?, "not", span),
-        Expr::And(left, right) => boolean(unit(left)?, "and", span).and(boolean(unit(right)?, "and", span)),
-        Expr::Or(left, right) => boolean(unit(left)?, "or", span).and(boolean(unit(right)?, "or", span)),
-        Expr::Binary { operator, left, right, at } => {
-            let (a, b) = (
-                bare_word(unit(left), left, unit(right).ok())?,
-                bare_word(unit(right), right, unit(left).ok())?,
-            );
-            let mixed = |what: &str| {
-                let problem = Problem::error(Code::ConditionTypes, format!("{what} {a} and {b}"));
-                let problem = problem.at(place(span, text, *at, sign_length(*operator)));
-                Err(match units_help(a, b) {
-                    Some(help) => problem.help(help),
-                    None => problem,
-                })
-            };
-            match operator {
-                Operator::Equal | Operator::NotEqual if a == b => Ok(Unit::Boolean),
-                Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast
-                    if a == b && !matches!(a, Unit::Boolean | Unit::Text) =>
-                {
-                    Ok(Unit::Boolean)
-                }
-                Operator::Equal
-                | Operator::NotEqual
-                | Operator::Less
-                | Operator::AtMost
-                | Operator::Greater
-                | Operator::AtLeast => mixed("cannot compare"),
-                Operator::Plus | Operator::Minus if a == b && !matches!(a, Unit::Boolean | Unit::Text) => {
-                    Ok(a)
-                }
-                Operator::Times | Operator::Over if matches!(a, Unit::Boolean | Unit::Text) => {
-                    mixed("cannot calculate with")
-                }
-                Operator::Times | Operator::Over if b == Unit::Number => Ok(a),
-                Operator::Times if a == Unit::Number && !matches!(b, Unit::Boolean | Unit::Text) => Ok(b),
-                Operator::Times if b == Unit::Ratio || a == Unit::Ratio => {
-                    Ok(if a == Unit::Ratio { b } else { a })
-                }
-                Operator::Over if a == b => Ok(Unit::Number),
-                Operator::Plus | Operator::Minus | Operator::Times | Operator::Over => {
-                    mixed("cannot calculate with")
-                }
-            }
-        }
-    }
-}
-
-/// A word that is compared with a text was meant as a text.
-fn bare_word(unit: Result<Unit, Problem>, expr: &Expr, other: Option<Unit>) -> Result<Unit, Problem> {
-    unit.map_err(|problem| match (expr, other) {
-        (Expr::Name { name, .. }, Some(Unit::Text)) if problem.help.is_none() => {
-            problem.help(format!("for a text write `'{}'`", outside(name, 60)))
-        }
-        _ => problem,
-    })
-}
-
-fn sign_length(operator: Operator) -> usize {
-    match operator {
-        Operator::Equal | Operator::NotEqual | Operator::AtMost | Operator::AtLeast => 2,
-        Operator::Less
-        | Operator::Greater
-        | Operator::Plus
-        | Operator::Minus
-        | Operator::Times
-        | Operator::Over => 1,
-    }
-}
-
-/// How two units that do not go together are brought together.
-fn units_help(a: Unit, b: Unit) -> Option<&'static str> {
-    match (a, b) {
-        (Unit::Number, Unit::Ratio) | (Unit::Ratio, Unit::Number) => Some(
-            "write the number in percent, such as `2%`; a signal that counts parts of a whole declares `unit: ratio`",
-        ),
-        (Unit::Number, Unit::Seconds) | (Unit::Seconds, Unit::Number) => {
-            Some("give the number a unit, such as `30s`")
-        }
-        (Unit::Number, Unit::Bytes) | (Unit::Bytes, Unit::Number) => {
-            Some("give the number a unit, such as `64MiB`")
-        }
-        _ => None,
-    }
-}
-
-fn boolean(unit: Unit, word: &str, span: Span) -> Result<Unit, Problem> {
-    match unit {
-        Unit::Boolean => Ok(unit),
-        other => {
-            Err(Problem::error(Code::ConditionTypes, format!("`{word}` needs true or false, not {other}"))
-                .at(span))
-        }
     }
 }
 

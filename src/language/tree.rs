@@ -4,6 +4,7 @@
 //! its place and remedy. All scalars are text: whether `yes` or `0o7` means anything is for a typed reader to say.
 
 mod build;
+mod key;
 mod scan;
 mod syntax;
 

@@ -25,6 +25,7 @@ impl KindFacts for TableOfKinds {
                 KindPart::CatchUp => Part::CatchUp,
                 KindPart::Pivot => Part::Pivot,
                 KindPart::Traffic => Part::Traffic,
+                KindPart::Stop => Part::Stop,
                 KindPart::Other => Part::Other,
             },
             changes: info.changes,
@@ -32,6 +33,8 @@ impl KindFacts for TableOfKinds {
             external: matches!(info.name, "exec" | "http.check"),
             resource: match info.main {
                 Main::Resource(field, kind) => Some((field, kind)),
+                // It has no short form, because it needs a second field; it names a resource all the same.
+                Main::None if info.name == "dns.ttl" => Some(("record", "dns_records")),
                 Main::Field(_) | Main::None => None,
             },
         })
@@ -54,4 +57,49 @@ pub fn runbook_schema() -> serde_json::Value {
             })
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_see_every_resource_that_a_kind_names() {
+        let mut generator = schemars::SchemaGenerator::default();
+        let all = schemas(&mut generator);
+        let definitions = generator.definitions();
+        for (name, schema) in all {
+            let place = schema.get("$ref").and_then(|r| r.as_str()).unwrap_or_default();
+            let definition = &definitions[place.rsplit('/').next().unwrap_or_default()];
+            let Some(fields) = definition.get("properties").and_then(|fields| fields.as_object()) else {
+                continue;
+            };
+            for (field, kind) in [
+                ("cluster", "postgres"),
+                ("record", "dns_records"),
+                ("cache", "caches"),
+                ("endpoint", "endpoints"),
+            ] {
+                let fact = TableOfKinds.facts(name).and_then(|fact| fact.resource);
+                assert!(!fields.contains_key(field) || fact == Some((field, kind)), "{name}: {fact:?}");
+            }
+        }
+    }
+
+    /// Editors show these names; a number behind one says that two types have the same.
+    #[test]
+    fn every_type_of_the_schema_has_a_name_of_its_own() {
+        let schema = runbook_schema();
+        let names = schema["$defs"].as_object().unwrap().keys();
+        let numbered: Vec<_> = names
+            .filter(|name| name.starts_with("Params") || name.ends_with(|c: char| c.is_ascii_digit()))
+            .collect();
+        assert!(numbered.is_empty(), "{numbered:?}");
+    }
+
+    #[test]
+    fn only_one_kind_stops_the_source() {
+        let stops = |name: &&str| TableOfKinds.facts(name).is_some_and(|fact| fact.part == Part::Stop);
+        assert_eq!(TableOfKinds.names().into_iter().filter(stops).collect::<Vec<_>>(), ["postgres.stop"]);
+    }
 }

@@ -37,6 +37,7 @@ pub enum Drill {
     DryRun,
 }
 
+/// As runbooks say it, in conditions and `${drill}`.
 impl std::fmt::Display for Drill {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

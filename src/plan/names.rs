@@ -1,7 +1,7 @@
 //! What `${…}` and bare names stand for when the plan is made.
 
 use crate::language::interpolate::{Found, Lookup};
-use crate::runbook::LATER;
+use crate::runbook::check::{LATER, REGIONS};
 use crate::runbook::inventory::Inventory;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,7 @@ impl Lookup for Names<'_> {
                 },
             };
         }
-        let words = ["from", "to", "region"].into_iter().chain(LATER.iter().copied()).map(String::from);
+        let words = REGIONS.iter().chain(LATER).copied().map(String::from);
         let outputs = self.outputs.iter().cloned();
         Found::Unknown { candidates: self.values.keys().cloned().chain(words).chain(outputs).collect() }
     }

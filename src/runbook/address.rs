@@ -13,13 +13,29 @@ fn is_labels(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
+/// Resolvers read a name whose last label is a number as an IPv4 address in an old form: `10.1` is 10.0.0.1, `5432` is
+/// 0.0.21.56 (`inet_aton`).
+fn ends_in_a_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    match hexadecimal {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => last.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+/// A name of a host that no resolver takes for an address.
+fn is_host_name(name: &str) -> bool {
+    is_labels(name) && !ends_in_a_number(name)
+}
+
 /// A host name or address, without port; or the absolute path of a Unix socket's folder.
 ///
 /// # Errors
 /// Why it is none.
 pub fn host(text: &str) -> Result<(), String> {
     let socket = text.starts_with('/') && !text.chars().any(char::is_control);
-    if socket || text.parse::<IpAddr>().is_ok() || is_labels(text.strip_suffix('.').unwrap_or(text)) {
+    if socket || text.parse::<IpAddr>().is_ok() || is_host_name(text.strip_suffix('.').unwrap_or(text)) {
         Ok(())
     } else {
         Err(format!("`{text}` is neither a host name nor an address"))
@@ -35,7 +51,7 @@ pub fn host_and_port(text: &str) -> Result<(), String> {
         return Ok(());
     }
     match text.rsplit_once(':') {
-        Some((name, port)) if is_labels(name) && port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(()),
+        Some((name, port)) if is_host_name(name) && port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(()),
         _ => Err(format!("`{text}` is not `host` or `host:port`")),
     }
 }
@@ -114,6 +130,18 @@ pub fn is_open(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_resolvers_take_for_an_address_is_no_name() {
+        for number in
+            ["5432", "0.1.2", "10.0.0", "192.0.2.256", "192.0.2.10.", "0x7f.1", "0x7f000001", "a.1", "1"]
+        {
+            assert!(host(number).is_err() && host_and_port(&format!("{number}:5432")).is_err(), "{number}");
+        }
+        for name in ["192.0.2.10", "1.example.com", "db-1", "1a", "0xa.example.com.", "0x.example", "1_000"] {
+            assert!(host(name).is_ok(), "{name}");
+        }
+    }
 
     #[test]
     fn hosts_are_names_addresses_or_socket_folders() {

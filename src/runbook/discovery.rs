@@ -170,7 +170,17 @@ impl Joiner<'_> {
     /// Reads one file and merges it. `folder` is relative to the inventory's; `from` is the place of the include.
     fn file(&mut self, path: &Path, folder: &str, from: Option<Span>) -> Option<Span> {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let id = file::read_file(path, self.sources, self.problems)?;
+        let mut found = Problems::new();
+        let id = file::read_file(path, self.sources, &mut found);
+        for problem in &found {
+            let problem = problem.clone();
+            // A file that is not there has no place of its own; the line that names it has.
+            self.problems.push(match (problem.span, from) {
+                (None, Some(from)) => problem.at(from),
+                _ => problem,
+            });
+        }
+        let id = id?;
         self.files.push(id);
         self.folders.insert(id, folder.to_owned());
         let (node, found) = tree::parse(id, self.sources.text(id), Limits::default());

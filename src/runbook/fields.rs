@@ -2,6 +2,7 @@
 
 use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems, Span};
+use crate::language::name::LONGEST;
 use crate::language::tree::{Key, Node};
 use crate::language::{Spanned, from_node};
 use serde::de::DeserializeOwned;
@@ -98,6 +99,25 @@ pub(crate) fn unknown_key<'a>(
     }
 }
 
+/// What may have been meant: the nearest, else all there are; none if there is nothing.
+pub(crate) fn meant(word: &str, known: &[&str]) -> Option<String> {
+    closest(word, known.iter().copied())
+        .map(|near| format!("did you mean `{near}`?"))
+        .or_else(|| there_are(known))
+}
+
+/// All there are.
+pub(crate) fn there_are(known: &[&str]) -> Option<String> {
+    match known {
+        [] => None,
+        [only] => Some(format!("there is `{only}`")),
+        all => {
+            let all: Vec<_> = all.iter().map(|name| format!("`{name}`")).collect();
+            Some(format!("there are {}", all.join(", ")))
+        }
+    }
+}
+
 /// Which separators a name may have besides letters and digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameForm {
@@ -106,9 +126,6 @@ pub(crate) enum NameForm {
     /// `[a-z][a-z0-9_-]*`: regions and resources.
     Hyphens,
 }
-
-/// Longest name, in bytes.
-const LONGEST_NAME: usize = 63;
 
 /// Whether a name has the form; reports it otherwise. `what` is such as "the id of a step".
 pub(crate) fn check_name(
@@ -121,18 +138,18 @@ pub(crate) fn check_name(
     let tail = |c: char| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (c == '-' && form == NameForm::Hyphens)
     };
-    let fine = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(tail)
-        && name.len() <= LONGEST_NAME;
+    let fine =
+        name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(tail) && name.len() <= LONGEST;
     if !fine {
         let separators = match form {
             NameForm::Word => "`_`",
             NameForm::Hyphens => "`-`, `_`",
         };
-        problems
-            .push(Problem::error(Code::BadName, format!("`{name}` cannot be {what}")).at(span).help(format!(
-            "use lowercase letters, digits and {separators}, beginning with a letter, at most {LONGEST_NAME}"
-        )));
+        problems.push(Problem::error(Code::BadName, format!("`{name}` cannot be {what}")).at(span).help(
+            format!(
+                "use lowercase letters, digits and {separators}, beginning with a letter, at most {LONGEST}"
+            ),
+        ));
     }
     fine
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Lines that people confirm.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Checklist")]
 pub struct Params {
     /// Role that answers; anyone if absent.
     #[serde(default)]

@@ -310,6 +310,8 @@ pub enum Part {
     Freeze,
     /// Proves that the target has everything.
     CatchUp,
+    /// Stops the source: proves it before the promotion, and is a fence behind it.
+    Stop,
     /// Promotes.
     Pivot,
     /// Sends users to a region.

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 /// Runs a command.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Exec")]
 pub struct Params {
     /// Program and arguments, never through a shell. Exit code 0: done; 75: nothing was done; anything else: unknown.
     pub command: Vec<String>,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Tells people.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Notify")]
 pub struct Params {
     /// What to tell.
     pub text: String,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Waits until a condition holds.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Wait")]
 pub struct Params {
     /// The condition.
     pub until: Spanned<String>,

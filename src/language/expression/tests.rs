@@ -277,6 +277,24 @@ fn hostile_conditions_are_bounded() {
 }
 
 #[test]
+fn long_chains_take_time_in_proportion() {
+    // Looked at twice on each level, 23 links would take seconds, and 40 more than a night.
+    let begin = std::time::Instant::now();
+    for text in [
+        format!("{} > 1", vec!["1"; 23].join(" + ")),
+        format!("{} > 1", vec!["1"; 390].join(" + ")),
+        format!("{} > 1s", vec!["p95(to)"; 180].join(" - ")),
+        format!("lag(to) > {}", vec!["1"; 400].join(" * ")),
+        vec!["1 < 2"; 190].join(" and "),
+        vec!["mode == 'planned'"; 90].join(" or "),
+    ] {
+        drop(Expression::parse(&text, Span::default()).and_then(|read| read.check(&World, Span::default())));
+        drop(Expression::parse(&text, Span::default()).map(|read| read.evaluate(&World)));
+    }
+    assert!(begin.elapsed() < std::time::Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+#[test]
 fn it_is_stored_as_its_text() {
     let expression = Expression::parse(" error_rate(to) < 2% ", Span::default()).unwrap();
     let text = serde_json::to_string(&expression).unwrap();

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
+use super::key::key;
 use super::{Key, Limits, Node, Style, Value, scan, syntax};
 use crate::error::escape::outside;
 use crate::error::{Code, FileId, Problem, Problems, Span};
@@ -243,10 +244,13 @@ impl<'a> Builder<'a> {
             self.report(Problem::error(Code::TooManyNodes, message).at(node.span));
             return false;
         }
+        let in_list =
+            self.frames.iter().nth_back(1).is_some_and(|frame| matches!(frame.content, Content::List(_)));
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
             return true;
         };
+        let in_list = in_list && !frame.flow;
         match &mut frame.content {
             Content::List(items) => items.push(node),
             Content::Map { entries, seen, pending } => {
@@ -254,7 +258,9 @@ impl<'a> Builder<'a> {
                 match before {
                     Pending::Value(Some(key)) => entries.push((key, node)),
                     Pending::Value(None) => {}
-                    Pending::Key => *pending = Pending::Value(key(node, null, seen, &mut self.problems)),
+                    Pending::Key => {
+                        *pending = Pending::Value(key(node, null, in_list, seen, &mut self.problems))
+                    }
                 }
             }
         }
@@ -318,7 +324,7 @@ impl<'a> Builder<'a> {
     fn tag(&mut self, place: &granit_parser::Span) {
         let span = self.span(place);
         let shown = self.shown(span);
-        let help = "remove it, or put the text in quotes if it begins with `!`; types come from the key";
+        let help = "remove it, or put the text in quotes if it begins with `!`; a condition writes `not`";
         self.report(Problem::error(Code::Tag, format!("the tag `{shown}`")).at(span).help(help));
     }
 
@@ -353,43 +359,6 @@ impl<'a> Builder<'a> {
 /// What begins with `#` was hardly meant as a comment: rulers (`#-----`, `##`) and comments proper (`# words`) are.
 fn meant_as_text(comment: &str) -> bool {
     comment.chars().nth(1).is_some_and(|c| c.is_alphanumeric() || "_$&@<({\"'%".contains(c))
-}
-
-/// A node as a key, or nothing after reporting why it cannot be one.
-fn key(node: Node, null: bool, seen: &mut HashMap<String, Span>, problems: &mut Problems) -> Option<Key> {
-    let span = node.span;
-    let name = match node.value {
-        Value::Scalar { text, style } if !null => {
-            if style == Style::Plain && text == "<<" {
-                problems.push(Problem::error(Code::MergeKey, "the merge key `<<`").at(span));
-                return None;
-            }
-            text
-        }
-        Value::Scalar { text, .. } => {
-            let help = format!("write a name; for the text `{text}` write `\"{text}\"`");
-            let help = if text.is_empty() { "write a name before the `:`".to_owned() } else { help };
-            problems.push(Problem::error(Code::KeyNotText, "a key is missing").at(span).help(help));
-            return None;
-        }
-        Value::Refused => return None,
-        Value::List(_) | Value::Map(_) => {
-            let help = "use a short text as key; text that begins with `{` or `[`, such as `${name}` inside brackets, needs quotes";
-            problems
-                .push(Problem::error(Code::KeyNotText, "a list or map is used as a key").at(span).help(help));
-            return None;
-        }
-    };
-    if let Some(first) = seen.get(&name) {
-        let problem = Problem::error(Code::DuplicateKey, format!("`{}` is given twice", outside(&name, 60)))
-            .at(span)
-            .label("again here")
-            .related(*first, "first here");
-        problems.push(problem);
-        return None;
-    }
-    seen.insert(name.clone(), span);
-    Some(Key { name, span })
 }
 
 #[cfg(test)]

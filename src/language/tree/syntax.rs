@@ -10,7 +10,7 @@ pub(super) fn problem(file: FileId, text: &str, error: &ScanError) -> Problem {
     let end = text[at..].char_indices().nth(1).map_or(text.len(), |(next, _)| at + next);
     // A place behind the last character points at nothing: point at the end of the last line instead.
     let span = if at == text.len() { last_character(file, text) } else { Span::new(file, at..end) };
-    let (code, message, help) = words(error.kind());
+    let (code, message, help) = line_words(error.kind(), text, at).unwrap_or_else(|| words(error.kind()));
     let span = if code == Code::Tab { tab(file, text, at).unwrap_or(span) } else { span };
     let problem = Problem::error(code, message).at(span);
     match help {
@@ -39,6 +39,54 @@ fn last_character(file: FileId, text: &str) -> Span {
     let trimmed = text.trim_end();
     let start = trimmed.char_indices().next_back().map_or(0, |(at, _)| at);
     Span::new(file, start..trimmed.len())
+}
+
+/// Better words where the line itself shows what was meant.
+fn line_words(kind: &ErrorKind, text: &str, at: usize) -> Option<Words> {
+    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    let line = text[start..].lines().next().unwrap_or_default().trim();
+    let of = |message: &str, help: &'static str| Some((Code::Syntax, message.to_owned(), Some(help)));
+    match kind {
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey
+            if line
+                .split_once(':')
+                .is_some_and(|(key, value)| is_key(key) && !value.starts_with([' ', '/'])) =>
+        {
+            of("a line without `: ` is where a key is expected", "put a blank after the `:`")
+        }
+        // The key of this line was read as more of the text that began on a line above.
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement
+            if start > 0 && is_key(text[start..at].trim()) && continues(text, start) =>
+        {
+            of(
+                "this line continues the text above it",
+                "indent it like the key above; a text that contains `: ` needs quotes",
+            )
+        }
+        ErrorKind::ExpectedBlockSequenceEntry if !line.starts_with('-') => of(
+            "this does not line up with the items above",
+            "indent it like the keys of its item, or begin an item with `- ` at the same column",
+        ),
+        ErrorKind::ExpectedBlockMappingKey if line.starts_with("- ") => of(
+            "this item lines up with no list above",
+            "indent it like the other items of its list, or put it below its key",
+        ),
+        _ => None,
+    }
+}
+
+/// One word that can be a key.
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+/// The line before has a key with a plain text and is indented less than this one.
+fn continues(text: &str, start: usize) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '-']).len();
+    let before = text[..start].trim_end().lines().next_back().unwrap_or_default();
+    let this = text[start..].lines().next().unwrap_or_default();
+    before.split_once(": ").is_some_and(|(key, _)| is_key(key.trim_start_matches([' ', '-'])))
+        && indent(before) < indent(this)
 }
 
 type Words = (Code, String, Option<&'static str>);

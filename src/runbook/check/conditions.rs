@@ -1,6 +1,7 @@
 //! Conditions: signals exist, units fit, and `when` asks nothing that only a run could answer.
 
 use super::Context;
+use super::names::{REGIONS, WORDS};
 use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems};
 use crate::language::expression::{Environment, Unit};
@@ -8,8 +9,11 @@ use crate::runbook::inventory::{Inventory, Unit as SignalUnit};
 use crate::runbook::model::Condition;
 use crate::runbook::parameter::ParameterType;
 
-/// Names that conditions know besides parameters.
-const WORDS: [&str; 5] = ["from", "to", "region", "mode", "drill"];
+/// What `mode` can be.
+const MODES: [&str; 2] = ["planned", "unplanned"];
+
+/// What `drill` can be: `real` if it is none.
+const DRILLS: [&str; 5] = ["real", "dry-run", "read-only", "traffic", "full"];
 
 /// What names mean, whatever the direction of the run.
 struct Visible<'a> {
@@ -43,9 +47,25 @@ impl Environment for Visible<'_> {
         })
     }
 
+    fn choices(&self, name: &str) -> Vec<String> {
+        match name {
+            "mode" => MODES.map(str::to_owned).to_vec(),
+            "drill" => DRILLS.map(str::to_owned).to_vec(),
+            "from" | "to" | "region" => self.inventory.regions.keys().cloned().collect(),
+            name => self
+                .context
+                .draft
+                .runbook
+                .parameters
+                .get(name)
+                .map(|parameter| parameter.choices.iter().map(|choice| choice.value.clone()).collect())
+                .unwrap_or_default(),
+        }
+    }
+
     fn names(&self) -> Vec<String> {
         let parameters = self.context.draft.runbook.parameters.keys();
-        let words = WORDS.into_iter().map(str::to_owned);
+        let words = WORDS.iter().map(|word| (*word).to_owned());
         self.inventory.signals.keys().chain(parameters).cloned().chain(words).collect()
     }
 }
@@ -64,8 +84,19 @@ pub(super) fn conditions_make_sense(context: &Context<'_>, problems: &mut Proble
     for condition in all {
         match condition.expression.check(&visible, condition.text.span) {
             Ok(()) => arguments(condition, &visible, problems),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(hyphenated(problem, &condition.text.value)),
         }
+    }
+}
+
+/// `dry-run` without quotes is a subtraction of two names that nobody knows.
+fn hyphenated(problem: Problem, text: &str) -> Problem {
+    let word = DRILLS.iter().find(|word| word.contains('-') && text.contains(**word));
+    match word {
+        Some(word) if problem.code == Code::ConditionName => {
+            problem.help(format!("for a text write `'{word}'`"))
+        }
+        _ => problem,
     }
 }
 
@@ -75,7 +106,7 @@ fn arguments(condition: &Condition, visible: &Visible<'_>, problems: &mut Proble
     for call in condition.expression.calls() {
         for argument in &call.arguments {
             let kinds = ["postgres", "dns_records", "caches", "endpoints"];
-            let known = ["from", "to", "region"].contains(&argument.as_str())
+            let known = REGIONS.contains(&argument.as_str())
                 || visible.context.draft.runbook.parameters.contains_key(argument)
                 || kinds.iter().any(|kind| inventory.has(kind, argument));
             if known {

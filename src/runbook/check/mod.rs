@@ -13,7 +13,7 @@ mod resources;
 mod writer;
 
 pub use lines::{Line, lines};
-pub use names::LATER;
+pub use names::{LATER, REGIONS};
 pub use resources::{named, resolve_group};
 
 use super::discovery::Loaded;
@@ -50,6 +50,8 @@ pub enum Part {
     Freeze,
     /// Proves that the target has everything.
     CatchUp,
+    /// Stops the source. Before the promotion it proves that the target has everything; behind it, it is a fence.
+    Stop,
     /// Promotes: there is no way back.
     Pivot,
     /// Sends users to a region.
@@ -79,6 +81,7 @@ struct Rule {
 /// Every rule for runbooks.
 const RULES: &[Rule] = &[
     Rule { needs_whole: false, run: references::step_ids_are_unique },
+    Rule { needs_whole: false, run: references::resources_exist },
     Rule { needs_whole: false, run: references::watch_ids_are_unique },
     Rule { needs_whole: true, run: references::watches_name_steps_in_order },
     Rule { needs_whole: false, run: references::roles_are_declared },
@@ -86,10 +89,12 @@ const RULES: &[Rule] = &[
     Rule { needs_whole: false, run: parallel::one_change_a_resource },
     Rule { needs_whole: true, run: writer::frozen_and_caught_up_before_promoted },
     Rule { needs_whole: true, run: writer::frozen_to_be_promoted },
+    Rule { needs_whole: true, run: writer::stopped_where_it_proves_or_fences },
     Rule { needs_whole: true, run: writer::nobody_is_waited_for_while_frozen },
     Rule { needs_whole: true, run: writer::all_caught_up_before_the_first_promotion },
     Rule { needs_whole: true, run: writer::traffic_follows_the_writer },
     Rule { needs_whole: false, run: policy::writer_steps_may_not_fail_quietly },
+    Rule { needs_whole: true, run: policy::a_fence_is_not_taken_back },
     Rule { needs_whole: false, run: policy::temporary_can_be_put_back },
     Rule { needs_whole: false, run: policy::rollback_steps_can_roll_back },
     Rule { needs_whole: false, run: policy::places_are_words },

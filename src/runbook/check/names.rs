@@ -6,8 +6,11 @@ use crate::language::Spanned;
 use crate::language::interpolate::{Found, Lookup, interpolate, interpolate_text};
 use crate::runbook::model::Confirm;
 
-/// Words that every plan knows.
-const WORDS: &[&str] = &["from", "to", "region", "mode", "drill"];
+/// Words for a region; its facts are behind a dot.
+pub const REGIONS: &[&str] = &["from", "to", "region"];
+
+/// Words that every plan knows. All are texts.
+pub const WORDS: &[&str] = &["from", "to", "region", "mode", "drill"];
 
 /// Names that are filled in while running, in the text of messages.
 pub const LATER: &[&str] = &["run.id", "run.write_gap", "run.elapsed"];

@@ -1,16 +1,15 @@
 //! Parameters: definitions that make sense, values that cannot do harm.
 
 use super::Context;
+use super::names::WORDS;
 use super::policy::each_text;
 use crate::error::{Code, Problem, Problems, Span};
 use crate::runbook::parameter::{Parameter, ParameterType, matches};
 
-/// Names that `${…}` gives another meaning.
-const RESERVED: [&str; 6] = ["from", "to", "region", "mode", "drill", "run"];
-
 pub(super) fn definitions_make_sense(context: &Context<'_>, problems: &mut Problems) {
     for (name, parameter) in &context.draft.runbook.parameters {
-        if RESERVED.contains(&name.as_str()) {
+        // `${…}` gives these another meaning.
+        if WORDS.contains(&name.as_str()) || name == "run" {
             problems.push(
                 Problem::error(
                     Code::ParameterDefinition,

@@ -1,6 +1,6 @@
 //! Policy keys that do not suit the kind.
 
-use super::{Context, KindFact, Part};
+use super::{Context, KindFact, Part, lines};
 use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems};
 use crate::language::tree::{Node, Value};
@@ -15,7 +15,9 @@ fn known<'a>(context: &Context<'a>) -> Vec<(&'a Step, KindFact)> {
 
 pub(super) fn writer_steps_may_not_fail_quietly(context: &Context<'_>, problems: &mut Problems) {
     for (step, fact) in known(context) {
-        if !matches!(fact.part, Part::Freeze | Part::CatchUp | Part::Pivot) {
+        let moves = matches!(fact.part, Part::Freeze | Part::CatchUp | Part::Pivot);
+        // A stop behind the promotion is a fence: the freeze still holds if it fails.
+        if !moves && (fact.part != Part::Stop || is_fence(context, step)) {
             continue;
         }
         let policy = &step.policy;
@@ -42,12 +44,49 @@ pub(super) fn writer_steps_may_not_fail_quietly(context: &Context<'_>, problems:
     }
 }
 
+/// Whether every promotion of a planned run stands before the step.
+fn is_fence(context: &Context<'_>, step: &Step) -> bool {
+    let lines = lines(context);
+    let own = lines.iter().position(|line| std::ptr::eq(line.step, step));
+    own.is_some_and(|own| lines.iter().rposition(|line| line.is(Part::Pivot)).is_some_and(|last| last < own))
+}
+
+pub(super) fn a_fence_is_not_taken_back(context: &Context<'_>, problems: &mut Problems) {
+    for (step, fact) in known(context) {
+        let back = step.policy.on_failure.as_ref().filter(|on| on.value == OnFailure::RollBack);
+        let Some(back) = back.filter(|_| fact.part == Part::Stop && is_fence(context, step)) else {
+            continue;
+        };
+        let kind = &step.kind.value;
+        let message = format!("`on_failure: roll_back`: behind the promotion `{kind}` is not taken back");
+        problems.push(
+            Problem::error(Code::PolicyMisplaced, message)
+                .at(back.span)
+                .help("remove the key, or write `best_effort: true` if the freeze is fence enough"),
+        );
+    }
+}
+
 pub(super) fn temporary_can_be_put_back(context: &Context<'_>, problems: &mut Problems) {
     for (step, fact) in known(context) {
-        if !step.policy.is_temporary() || fact.undoable {
+        if !step.policy.is_temporary() {
             continue;
         }
         let span = step.policy.temporary.as_ref().map_or(step.span, |flag| flag.span);
+        if matches!(fact.part, Part::Freeze | Part::Stop) {
+            let kind = &step.kind.value;
+            let message =
+                format!("`temporary`: what `{kind}` stops is not started again beside the new primary");
+            problems.push(
+                Problem::error(Code::PolicyMisplaced, message)
+                    .at(span)
+                    .help("remove `temporary`; a run that fails before the promotion takes it back anyway"),
+            );
+            continue;
+        }
+        if fact.undoable {
+            continue;
+        }
         let why = if fact.changes { "cannot be put back" } else { "changes nothing that could be put back" };
         problems.push(
             Problem::error(Code::PolicyMisplaced, format!("`temporary`: `{}` {why}", step.kind.value))

@@ -1,9 +1,10 @@
 //! Ids are unique; what is referred to exists.
 
-use super::{Context, Part};
+use super::{Context, Part, resources};
 use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems, Span};
 use crate::language::Spanned;
+use crate::runbook::fields::meant;
 use crate::runbook::model::{Rollback, Step};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,45 @@ pub(super) fn step_ids_are_unique(context: &Context<'_>, problems: &mut Problems
             for step in steps {
                 unique(&step.id, "step", &mut seen, problems);
             }
+        }
+    }
+}
+
+/// What people call a type of resource.
+fn noun(kind: &str) -> &str {
+    match kind {
+        "postgres" => "PostgreSQL cluster",
+        "dns_records" => "DNS record",
+        "caches" => "cache",
+        "endpoints" => "endpoint",
+        other => other,
+    }
+}
+
+/// The resources that a step names and the inventory does not have, with the type. Names with `${…}` are decided in the plan.
+pub(super) fn missing(context: &Context<'_>, step: &Step) -> Vec<(Spanned<String>, &'static str)> {
+    let Some(loaded) = context.inventory else { return Vec::new() };
+    let inventory = &loaded.inventory;
+    let Some(fact) = context.kinds.facts(&step.kind.value) else { return Vec::new() };
+    let Some((_, kind)) = fact.resource else { return Vec::new() };
+    let names = resources::named(step, &fact, Some(inventory)).into_iter();
+    names
+        .filter(|name| !name.value.contains("${") && !inventory.has(kind, &name.value))
+        .map(|name| (name, kind))
+        .collect()
+}
+
+pub(super) fn resources_exist(context: &Context<'_>, problems: &mut Problems) {
+    let Some(loaded) = context.inventory else { return };
+    for step in context.draft.runbook.steps() {
+        for (name, kind) in missing(context, step) {
+            let noun = noun(kind);
+            let message = format!("there is no {noun} `{}` in the inventory", name.value);
+            let problem = Problem::error(Code::UnknownReference, message).at(name.span);
+            problems.push(match meant(&name.value, &loaded.inventory.names(kind)) {
+                Some(help) => problem.help(help),
+                None => problem,
+            });
         }
     }
 }

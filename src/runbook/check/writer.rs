@@ -1,6 +1,7 @@
 //! The order of steps that move a writer. A frozen data set is an outage: what happens meanwhile is bounded by these rules.
 
 use super::lines::{Line, lines};
+use super::references::missing;
 use super::{Context, Part, resources};
 use crate::error::{Code, Problem, Problems, Span};
 use crate::runbook::inventory::Writers;
@@ -16,10 +17,28 @@ fn data_sets(context: &Context<'_>, line: &Line<'_>) -> Vec<(DataSet, Span)> {
     names.into_iter().map(|name| ((kind, name.value), name.span)).collect()
 }
 
+/// The lines for rules that compare data sets. None if one of them does not exist: a name with a slip would be told as a step
+/// that is missing.
+fn known_lines<'a>(context: &Context<'a>) -> Vec<Line<'a>> {
+    let lines = lines(context);
+    let writer =
+        |line: &&Line<'_>| matches!(line.fact.part, Part::Freeze | Part::CatchUp | Part::Stop | Part::Pivot);
+    let unknown = lines.iter().filter(writer).any(|line| !missing(context, line.step).is_empty());
+    if unknown { Vec::new() } else { lines }
+}
+
 /// Lines of a part that name a data set, as indices.
 fn of_part(context: &Context<'_>, lines: &[Line<'_>], part: Part, set: &DataSet) -> Vec<usize> {
     let names = |line: &Line<'_>| data_sets(context, line).iter().any(|(named, _)| named == set);
     lines.iter().enumerate().filter(|(_, line)| line.is(part) && names(line)).map(|(at, _)| at).collect()
+}
+
+/// Lines that prove that the target has everything, before a line: a catch-up, or a stop of the source.
+fn proofs(context: &Context<'_>, lines: &[Line<'_>], set: &DataSet, before: usize) -> Vec<usize> {
+    let mut found = of_part(context, lines, Part::CatchUp, set);
+    found.extend(of_part(context, lines, Part::Stop, set));
+    found.retain(|at| *at < before);
+    found
 }
 
 /// Every line of a part with each data set that it names.
@@ -51,11 +70,26 @@ fn kind_of(context: &Context<'_>, part: Part, kind: &str) -> String {
 }
 
 pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, problems: &mut Problems) {
-    let lines = lines(context);
+    let lines = known_lines(context);
     for (pivot, line, set, span) in all_of(context, &lines, Part::Pivot) {
         let name = &set.1;
-        let frozen = of_part(context, &lines, Part::Freeze, &set).into_iter().rfind(|at| *at < pivot);
-        let Some(frozen) = frozen else {
+        let freezes = of_part(context, &lines, Part::Freeze, &set);
+        let Some(frozen) = freezes.iter().copied().rfind(|at| *at < pivot) else {
+            if let Some(late) = freezes.first() {
+                let id = &line.step.id.value;
+                let message = format!("`{id}` promotes `{name}` before its writes are frozen");
+                problems.push(
+                    Problem::error(Code::WriterOrder, message)
+                        .at(span)
+                        .related(lines[*late].step.kind.span, "frozen here")
+                        .help(format!(
+                            "put `{}: {name}` and `{}: {name}` before it",
+                            kind_of(context, Part::Freeze, set.0),
+                            kind_of(context, Part::CatchUp, set.0),
+                        )),
+                );
+                continue;
+            }
             problems.push(
                 Problem::error(
                     Code::WriterOrder,
@@ -73,8 +107,7 @@ pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, proble
             );
             continue;
         };
-        let caught_up = of_part(context, &lines, Part::CatchUp, &set);
-        if !caught_up.iter().any(|at| frozen < *at && *at < pivot) {
+        if !proofs(context, &lines, &set, pivot).iter().any(|at| frozen < *at) {
             problems.push(
                 Problem::error(
                     Code::WriterOrder,
@@ -82,17 +115,24 @@ pub(super) fn frozen_and_caught_up_before_promoted(context: &Context<'_>, proble
                 )
                 .at(span)
                 .related(lines[frozen].step.kind.span, "frozen here")
-                .help(format!("add `{}: {name}` between them", kind_of(context, Part::CatchUp, set.0))),
+                .help(format!(
+                    "add `{}: {name}` between them, or `{}: {name}` to stop the source",
+                    kind_of(context, Part::CatchUp, set.0),
+                    kind_of(context, Part::Stop, set.0),
+                )),
             );
         }
     }
 }
 
 pub(super) fn frozen_to_be_promoted(context: &Context<'_>, problems: &mut Problems) {
-    let lines = lines(context);
+    let lines = known_lines(context);
     for (freeze, _, set, span) in all_of(context, &lines, Part::Freeze) {
         let promoted = of_part(context, &lines, Part::Pivot, &set);
-        if !promoted.iter().any(|at| *at > freeze) {
+        // Of the first freeze that comes too late the promotion tells.
+        let frozen = of_part(context, &lines, Part::Freeze, &set);
+        let told = promoted.first().is_some_and(|pivot| frozen.iter().all(|at| at > pivot));
+        if !told && !promoted.iter().any(|at| *at > freeze) {
             problems.push(
                 Problem::error(
                     Code::WriterOrder,
@@ -105,6 +145,45 @@ pub(super) fn frozen_to_be_promoted(context: &Context<'_>, problems: &mut Proble
                     set.1
                 )),
             );
+        }
+    }
+}
+
+pub(super) fn stopped_where_it_proves_or_fences(context: &Context<'_>, problems: &mut Problems) {
+    let lines = known_lines(context);
+    for (stop, line, set, span) in all_of(context, &lines, Part::Stop) {
+        let name = &set.1;
+        let mut refuse = |message: String, span: Span, help: String| {
+            let problem = Problem::error(Code::WriterOrder, message).at(span).help(help);
+            problems.push(problem.related(line.step.kind.span, "stopped here"));
+        };
+        let promoted = of_part(context, &lines, Part::Pivot, &set);
+        let Some(pivot) = promoted.iter().copied().find(|at| *at > stop) else {
+            if promoted.is_empty() {
+                let promote = kind_of(context, Part::Pivot, set.0);
+                let help = format!("add `{promote}: {name}` after it");
+                refuse(format!("`{name}` is stopped and never moved"), span, help);
+            }
+            // Behind the promotion it is a fence: nothing reads the old primary any more.
+            continue;
+        };
+        let frozen = of_part(context, &lines, Part::Freeze, &set);
+        if !frozen.is_empty() && frozen.iter().all(|at| *at > stop) {
+            let freeze = kind_of(context, Part::Freeze, set.0);
+            let help = format!("put `{freeze}: {name}` before it");
+            refuse(format!("`{name}` is stopped before its writes are frozen"), span, help);
+            continue;
+        }
+        for reader in of_part(context, &lines, Part::CatchUp, &set) {
+            if stop < reader && reader < pivot {
+                let reader = lines[reader].step;
+                let (reads, stops) = (&reader.id.value, &line.step.id.value);
+                refuse(
+                    format!("`{reads}` reads the source of `{name}`, which `{stops}` has stopped"),
+                    reader.kind.span,
+                    "put it before the stop, or remove it: the stop proves the same".to_owned(),
+                );
+            }
         }
     }
 }
@@ -136,11 +215,14 @@ pub(super) fn nobody_is_waited_for_while_frozen(context: &Context<'_>, problems:
 }
 
 pub(super) fn all_caught_up_before_the_first_promotion(context: &Context<'_>, problems: &mut Problems) {
-    let lines = lines(context);
+    let lines = known_lines(context);
     let Some(first) = lines.iter().position(|line| line.is(Part::Pivot)) else { return };
-    for (_, _, set, span) in all_of(context, &lines, Part::Pivot) {
-        for (part, word) in [(Part::Freeze, "frozen"), (Part::CatchUp, "caught up")] {
-            let at = of_part(context, &lines, part, &set);
+    // The first promotion itself is another rule's business.
+    for (pivot, _, set, span) in
+        all_of(context, &lines, Part::Pivot).into_iter().filter(|(at, ..)| *at > first)
+    {
+        let frozen = of_part(context, &lines, Part::Freeze, &set);
+        for (at, word) in [(frozen, "frozen"), (proofs(context, &lines, &set, pivot), "caught up")] {
             // Not at all is another rule's business.
             if !at.is_empty() && at.iter().all(|at| *at > first) {
                 problems.push(

@@ -9,7 +9,7 @@ pub use top::{ObjectivesText, SECTION_KEYS, TOP_KEYS, WatchText};
 
 use super::model::Runbook;
 use crate::error::{Code, FileId, Problem, Problems, Sources};
-use crate::language::tree::{self, Node};
+use crate::language::tree::{self, Node, Style, Value};
 use crate::language::{Limits, file};
 use std::path::Path;
 
@@ -74,7 +74,16 @@ pub(super) fn version(root: &Node, what: &str, problems: &mut Problems) -> bool 
         return true;
     }
     match value.as_text() {
-        Some(VERSION) => true,
+        Some(VERSION) if matches!(value.value, Value::Scalar { style: Style::Plain, .. }) => true,
+        Some(VERSION) => {
+            problems.push(
+                Problem::error(Code::QuotedValue, "expected a number, found quoted text")
+                    .at(value.span)
+                    .help("remove the quotes: `mrctl: 1`"),
+            );
+            // The version is clear, and so is everything else.
+            true
+        }
         Some(other) => {
             problems.push(
                 Problem::error(

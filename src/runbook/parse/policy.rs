@@ -1,9 +1,10 @@
 //! Policy keys as they are written, and what they mean.
 
+use crate::error::escape::outside;
 use crate::error::{Code, Problem, Problems};
-use crate::language::Spanned;
 use crate::language::expression::Expression;
 use crate::language::units::Period;
+use crate::language::{Rejected, Spanned};
 use crate::runbook::model::{Condition, Confirm, OnFailure, Only, Policy, Retry, Rollback, Where};
 use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -109,8 +110,8 @@ impl<'de> Deserialize<'de> for ConfirmText {
             }
             fn visit_str<E: Error>(self, value: &str) -> Result<ConfirmText, E> {
                 match value {
-                    "true" => self.visit_bool(true),
-                    "false" => self.visit_bool(false),
+                    // Without quotes it is no text.
+                    "true" | "false" => Err(quoted("`true` or the name of a role").into_serde()),
                     role => Ok(ConfirmText(ConfirmMap {
                         // The place of the whole value is the place of the role: the caller fills it in.
                         role: Some(Spanned { value: role.to_owned(), span: crate::error::Span::default() }),
@@ -134,6 +135,11 @@ impl JsonSchema for ConfirmText {
         let map = generator.subschema_for::<ConfirmMap>();
         schemars::json_schema!({ "anyOf": [{ "const": true }, { "type": "string" }, map] })
     }
+}
+
+/// A text in quotes where something else is meant.
+fn quoted(what: &str) -> Rejected {
+    Rejected::new(Code::QuotedValue, format!("expected {what}, found quoted text"), "remove the quotes")
 }
 
 /// A number of times, or a map.
@@ -171,9 +177,14 @@ impl<'de> Deserialize<'de> for RetryText {
                 self.visit_u64(value)
             }
             fn visit_str<E: Error>(self, value: &str) -> Result<RetryText, E> {
-                let number =
-                    value.parse().map_err(|_| E::custom(format!("`{value}` is not a number of times")))?;
-                self.visit_u64(number)
+                // A whole number without quotes is no text.
+                let plain = value.parse::<u64>().is_ok_and(|number| number.to_string() == value);
+                if plain {
+                    return Err(quoted("a number of times").into_serde());
+                }
+                let message = format!("`{}` is not a number of times", outside(value, 60));
+                Err(Rejected::new(Code::NotAnInteger, message, "write a whole number such as `3`")
+                    .into_serde())
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RetryText, A::Error> {
                 RetryMap::deserialize(MapAccessDeserializer::new(map)).map(RetryText)

@@ -7,7 +7,7 @@ use crate::error::suggest::closest;
 use crate::error::{Code, Problem, Problems};
 use crate::language::tree::{Key, Node, Value};
 use crate::language::{Spanned, from_node};
-use crate::runbook::fields::{Fields, NameForm, check_name, missing, text, unknown_key};
+use crate::runbook::fields::{Fields, NameForm, check_name, missing, text, there_are, unknown_key};
 use crate::runbook::model::{Rollback, Step};
 
 /// Where a step stands.
@@ -153,9 +153,9 @@ fn suggestion(name: &str, names: &[&str]) -> Option<String> {
     let alike: Vec<_> = names
         .iter()
         .filter(|known| known.split_once('.').is_some_and(|(s, v)| s == system || v == verb))
-        .map(|known| format!("`{known}`"))
+        .copied()
         .collect();
-    (!alike.is_empty()).then(|| format!("there are {}", alike.join(", ")))
+    there_are(&alike)
 }
 
 /// `auto`, `{ none: { because: … } }` or a list of steps; also `none` with `because` beside it is understood.

@@ -105,3 +105,22 @@ fn the_head_stays_in_the_inventory_itself() {
     assert_has(&with_files("[a.yaml]", &files), "MR0511 `name` stands in an included file");
     assert_has(&with_files("[a.yaml]", &[("a.yaml", "mrctl: 9\n")]), "MR0401 version `9`");
 }
+
+#[test]
+fn an_include_that_cannot_be_read_is_shown_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mrctl.yaml");
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    std::fs::write(folder.path().join("large.yaml"), "x".repeat((1 << 20) + 1)).unwrap();
+    for (name, code) in [("missing.yaml", "MR0001"), ("folder", "MR0002"), ("large.yaml", "MR0004")] {
+        std::fs::write(
+            &path,
+            format!("mrctl: 1\nname: t\nregions: {{ a: {{}}, b: {{}} }}\ninclude: [{name}]\n"),
+        )
+        .unwrap();
+        let problems = check_inventory(&path).1;
+        let problem = problems.iter().find(|problem| problem.code.as_str() == code).unwrap();
+        let span = problem.span.unwrap();
+        assert_eq!(span.end - span.start, u32::try_from(name.len()).unwrap(), "{code}");
+    }
+}

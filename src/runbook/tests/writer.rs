@@ -1,19 +1,27 @@
 use super::*;
 
+/// The inventory of the design's example, with a second data set.
+fn two_data_sets() -> Loaded {
+    let mut loaded = production();
+    let orders = loaded.inventory.postgres["orders"].clone();
+    loaded.inventory.postgres.insert("billing".to_owned(), orders);
+    loaded
+}
+
 /// Problems of the writer's order with these steps; each is `id kind value`, or a line of YAML.
 fn order(steps: &[&str]) -> Vec<String> {
     let mut text = String::from("mrctl: 1\nname: test\nroles: { commander: Decides }\nsteps:\n");
     for (at, step) in steps.iter().enumerate() {
         text.push_str(&format!("  - {{ id: s{at}, {step} }}\n"));
     }
-    let lines = lines(&check_text(&text, Some(&production())).1);
-    // `billing` and `stock` are in no inventory, which kinds and not these rules say.
+    let lines = lines(&check_text(&text, Some(&two_data_sets())).1);
     lines.into_iter().filter(|line| line.contains("MR04")).collect()
 }
 
 const FREEZE: &str = "postgres.freeze: orders";
 const CATCH_UP: &str = "postgres.catch_up: orders";
 const PROMOTE: &str = "postgres.promote: orders";
+const STOP: &str = "postgres.stop: orders";
 
 #[test]
 fn freeze_catch_up_promote_is_the_order() {
@@ -22,12 +30,119 @@ fn freeze_catch_up_promote_is_the_order() {
         (&[PROMOTE][..], "MR0412 `s0` promotes `orders`, but nothing freezes its writes before"),
         (&[FREEZE, PROMOTE], "MR0412 `orders` is not caught up between its freeze and its promotion"),
         (&[CATCH_UP, FREEZE, PROMOTE], "MR0412 `orders` is not caught up"),
-        (&[PROMOTE, FREEZE, CATCH_UP], "MR0412 writes of `orders` are frozen and never moved"),
+        (&[PROMOTE, FREEZE, CATCH_UP], "MR0412 `s0` promotes `orders` before its writes are frozen"),
+        (&[FREEZE, CATCH_UP, PROMOTE, FREEZE], "MR0412 writes of `orders` are frozen and never moved"),
         (&[FREEZE, CATCH_UP], "MR0412 writes of `orders` are frozen and never moved"),
     ] {
         let found = order(steps);
         assert!(found.iter().any(|line| line.starts_with(expected)), "{steps:?}: {found:#?}");
     }
+}
+
+#[test]
+fn a_name_with_a_slip_is_told_once() {
+    for steps in
+        [["postgres.freeze: order", CATCH_UP, PROMOTE], [FREEZE, CATCH_UP, "postgres.promote: [ordes]"]]
+    {
+        let text: String =
+            steps.iter().enumerate().map(|(at, step)| format!("  - {{ id: s{at}, {step} }}\n")).collect();
+        let (_, problems) = check_text(&format!("mrctl: 1\nname: t\nsteps:\n{text}"), Some(&production()));
+        assert!(problems.len() == 1, "{:?}", lines(&problems));
+        assert_has(&problems, "MR0503 there is no PostgreSQL cluster `ord");
+    }
+    // Without an inventory nobody knows what there is.
+    let (_, problems) = check_text("mrctl: 1\nname: t\nsteps: [{ id: a, postgres.preflight: x }]\n", None);
+    assert_eq!(lines(&problems), Vec::<String>::new());
+}
+
+#[test]
+fn a_stop_proves_as_much_as_a_catch_up() {
+    for steps in [
+        &[FREEZE, STOP, PROMOTE][..],
+        // The source is drained while it runs and stopped then: the stronger handover counts.
+        &[FREEZE, CATCH_UP, STOP, PROMOTE],
+        // A fence: the old primary is stopped once the new one serves.
+        &[FREEZE, CATCH_UP, PROMOTE, STOP],
+    ] {
+        assert_eq!(order(steps), Vec::<String>::new(), "{steps:?}");
+    }
+}
+
+#[test]
+fn a_stop_stands_behind_the_freeze_and_nothing_reads_the_source_after_it() {
+    for (steps, expected) in [
+        (&[STOP, PROMOTE][..], "MR0412 `s1` promotes `orders`, but nothing freezes its writes before"),
+        (&[STOP, FREEZE, CATCH_UP, PROMOTE], "MR0412 `orders` is stopped before its writes are frozen"),
+        (
+            &[FREEZE, STOP, CATCH_UP, PROMOTE],
+            "MR0412 `s2` reads the source of `orders`, which `s1` has stopped",
+        ),
+        (&[FREEZE, PROMOTE, STOP], "MR0412 `orders` is not caught up between its freeze and its promotion"),
+        (&[STOP], "MR0412 `orders` is stopped and never moved"),
+        (
+            &["postgres.promote: orders, only: [unplanned]", STOP],
+            "MR0412 `orders` is stopped and never moved",
+        ),
+    ] {
+        assert_eq!(order(steps), [expected], "{steps:?}");
+    }
+}
+
+#[test]
+fn nobody_is_waited_for_around_a_stop_before_the_promotion() {
+    for between in ["checklist: { items: [Ready] }", "wait: { for: 1m }", "dns.ttl: www, confirm: commander"]
+    {
+        for steps in [[FREEZE, between, STOP, PROMOTE], [FREEZE, STOP, between, PROMOTE]] {
+            assert!(
+                order(&steps).iter().any(|line| line.starts_with("MR0413")),
+                "{steps:?}: {:?}",
+                order(&steps)
+            );
+        }
+        // Behind the promotion the new primary takes writes.
+        assert_eq!(order(&[FREEZE, CATCH_UP, PROMOTE, between, STOP]), Vec::<String>::new(), "{between}");
+    }
+}
+
+#[test]
+fn a_stop_is_taken_back_only_before_the_promotion() {
+    let found = |steps: &[&str], expected: &str| {
+        let found = order(steps);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{steps:?}: {found:#?}");
+    };
+    let keep = "`temporary`: what `postgres.stop` stops is not started again beside the new primary";
+    let keep = format!("MR0418 {keep}");
+    found(&[FREEZE, "postgres.stop: orders, temporary: true", PROMOTE], &keep);
+    found(&[FREEZE, CATCH_UP, PROMOTE, "postgres.stop: orders, temporary: true"], &keep);
+    found(
+        &["postgres.freeze: orders, temporary: true", CATCH_UP, PROMOTE],
+        "MR0418 `temporary`: what `postgres.freeze` stops is not started again beside the new primary",
+    );
+    found(
+        &[FREEZE, CATCH_UP, PROMOTE, "postgres.stop: orders, on_failure: roll_back"],
+        "MR0418 `on_failure: roll_back`: behind the promotion `postgres.stop` is not taken back",
+    );
+    let before = "postgres.stop: orders, on_failure: roll_back";
+    assert_eq!(order(&[FREEZE, before, PROMOTE]), Vec::<String>::new());
+    found(
+        &[FREEZE, "postgres.stop: orders, best_effort: true", PROMOTE],
+        "MR0418 `best_effort` is not possible for `postgres.stop`",
+    );
+    // As a fence it may fail: the freeze still holds, and the run watches it.
+    let fence = "postgres.stop: orders, best_effort: true";
+    assert_eq!(order(&[FREEZE, CATCH_UP, PROMOTE, fence]), Vec::<String>::new());
+}
+
+#[test]
+fn several_data_sets_may_be_proven_in_different_ways() {
+    let (freeze, stop, promote) =
+        ("postgres.freeze: billing", "postgres.stop: billing", "postgres.promote: billing");
+    assert_eq!(order(&[FREEZE, freeze, CATCH_UP, stop, PROMOTE, promote]), Vec::<String>::new());
+    assert_eq!(order(&[FREEZE, freeze, CATCH_UP, stop, PROMOTE, STOP, promote]), Vec::<String>::new());
+    assert_eq!(
+        order(&[FREEZE, freeze, CATCH_UP, PROMOTE, stop, promote]),
+        ["MR0414 `billing` is caught up only after another data set was promoted"]
+    );
 }
 
 #[test]

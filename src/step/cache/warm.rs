@@ -20,6 +20,7 @@ const FULL: u64 = 85;
 /// Copies keys from the source region's cache to the target's.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CacheWarm")]
 pub struct Params {
     /// The cache's name in the inventory.
     pub cache: String,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Gives a record its normal shares again.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DnsRestore")]
 pub struct Params {
     /// The record's name in the inventory.
     pub record: String,

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 /// Sends users to a region.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DnsShift")]
 pub struct Params {
     /// The record's name in the inventory.
     pub record: String,

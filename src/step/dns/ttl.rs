@@ -20,6 +20,7 @@ const LONGEST: u64 = 86_400;
 /// Changes the time to live.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DnsTtl")]
 pub struct Params {
     /// The record's name in the inventory.
     pub record: String,
@@ -46,7 +47,7 @@ impl Kind for Ttl {
         touches: "the time to live of one name at its DNS servers",
         undo: "puts the prior time to live back, keeping whatever the record says by then",
         grants: &["an API key of each PowerDNS server"],
-        main: Main::Resource("record", "dns_records"),
+        main: Main::None,
         place: Place::Nowhere,
         version: 1,
         part: Part::Other,

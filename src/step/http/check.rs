@@ -22,6 +22,7 @@ const FOR_P95: u32 = 20;
 /// An endpoint answers as users expect.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "HttpCheck")]
 pub struct Params {
     /// The endpoint's name in the inventory.
     pub endpoint: String,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// The target must be close enough behind.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PostgresCheckLag")]
 pub struct Params {
     /// The cluster's name in the inventory.
     pub cluster: String,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Stops writes on the source by setting, ends the sessions from before, and observes that none is left.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PostgresFreeze")]
 pub struct Params {
     /// The cluster's name in the inventory.
     pub cluster: String,

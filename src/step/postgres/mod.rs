@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 /// Only the cluster.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PostgresOnlyCluster")]
 pub struct OnlyCluster {
     /// The cluster's name in the inventory.
     pub cluster: String,

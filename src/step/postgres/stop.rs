@@ -158,7 +158,7 @@ impl Kind for Stop {
         main: Main::Resource("cluster", "postgres"),
         place: Place::From,
         version: 1,
-        part: Part::CatchUp,
+        part: Part::Stop,
     };
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {

@@ -105,6 +105,24 @@ fn naughty_texts_never_panic_anywhere_in_a_file() {
     }
 }
 
+#[test]
+fn escapes_of_no_character_are_refused_in_their_place() {
+    use crate::language::naughty::{ESCAPES, TEXTS, quoted};
+    for escape in ESCAPES {
+        let text = format!("a: \"x{escape}y\"\n");
+        let problems = quickly(&text);
+        // The last code of all is a character that fonts may have, and two halves in order make a whole one, as in JSON.
+        let whole = escape.contains("0010ffff") || *escape == "\\ud83d\\ude00";
+        assert!(problems.has_errors() || whole, "{escape} is accepted");
+        assert!(problems.iter().all(|problem| problem.span.is_some()), "{escape}");
+    }
+    for text in TEXTS {
+        let (tree, problems) = parse(FileId(0), &format!("a: {}\n", quoted(text)), Limits::default());
+        let read = tree.as_ref().and_then(|tree| tree.get("a")).and_then(|node| node.as_text());
+        assert!(problems.has_errors() || read == Some(*text), "{text:?} became {read:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,0 +1,66 @@
+//! What `mrctl check` says of runbooks and inventories, through the program itself and with its real kinds.
+
+mod hostile;
+mod mistakes;
+mod pages;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The shipped runbooks.
+fn files() -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(root().join("runbooks")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "yaml") && !path.ends_with("mrctl.yaml"));
+    files.sort();
+    files
+}
+
+/// Runs `mrctl check` in a folder of its own.
+fn check(runbook: &str, inventory: &Path) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runbook.yaml");
+    std::fs::write(&path, runbook).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mrctl"));
+    command.arg("check").arg(&path).arg("--inventory").arg(inventory);
+    command.env("NO_COLOR", "1").output().unwrap()
+}
+
+fn shipped() -> PathBuf {
+    root().join("runbooks/mrctl.yaml")
+}
+
+/// What it said of a runbook with these steps, against the shipped inventory.
+fn said(steps: &str) -> String {
+    let text = format!("mrctl: 1\nname: test\nroles: {{ commander: Decides }}\nsteps:\n{steps}\n");
+    String::from_utf8(check(&text, &shipped()).stderr).unwrap()
+}
+
+#[test]
+fn check_and_plan_agree_on_what_drill_and_mode_are() {
+    for when in
+        ["drill == 'real'", "drill != 'real'", "drill == 'dry-run'", "mode == 'planned'", "to != from"]
+    {
+        let said = said(&format!("  - {{ id: a, notify: x, when: \"{when}\" }}"));
+        assert!(said.contains("0 errors, 0 warnings"), "{when}: {said}");
+    }
+    for when in ["drill", "not drill", "drill == true", "drill == 'reel'"] {
+        let said = said(&format!("  - {{ id: a, notify: x, when: \"{when}\" }}"));
+        assert!(
+            said.contains("1 errors") && said.contains("`real`") | said.contains("drill == 'real'"),
+            "{when}: {said}"
+        );
+    }
+}
+
+#[test]
+fn two_changes_of_one_record_do_not_run_together() {
+    let said = said(
+        "  - parallel:\n      - { id: a, dns.ttl: { record: www, ttl: 5s } }\n      - { id: b, dns.shift: www }",
+    );
+    assert!(said.contains("MR0411") && said.contains("`b` and `a` change `www` at the same time"), "{said}");
+}
