@@ -345,14 +345,47 @@ async fn a_run_that_cannot_be_read_counts_as_open_until_its_journal_says_otherwi
     site.lab.down().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_the_old_primary_was_stopped_a_rollback_starts_it_and_a_resume_goes_on() {
+    let site = Site::up().await;
+    let runbook = site.runbook(SHUTDOWN);
+    let stopped =
+        |journal: &str| journal.contains("\"step\":\"stop\"") && journal.contains("shut down cleanly");
+    let digest = site.digest(&runbook, Region::EuWest, Region::UsEast);
+    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert!(killed_when(&site, &arguments, stopped), "the run ended before");
+    let back = site.mrctl(&["rollback", "--reason", "the test wants it"]);
+    if back.code == 5 {
+        // The promotion was intended before the kill came: then there is no way back, and it says so.
+        assert!(back.stderr.contains("no way back"), "{back}");
+    } else {
+        assert_eq!(back.code, 3, "{back}");
+        assert!(site.writable(Region::EuWest).await, "{back}");
+        assert!(killed_when(&site, &arguments, stopped), "the run ended before");
+    }
+    let approvals = ["--yes", "--approve", "step:promote", "--plan-digest", &digest];
+    let resumed = site.mrctl(&[&["resume", "--output", "json"], approvals.as_slice()].concat());
+    // Its server is stopped and cannot be asked again: forward if the proof still stands, else everything back. Never in between.
+    assert!(resumed.code == 0 || resumed.code == 3, "{resumed}");
+    let (old, new) = (site.writable(Region::EuWest).await, site.writable(Region::UsEast).await);
+    assert_eq!((old, new), (resumed.code == 3, resumed.code == 0), "{resumed}");
+    site.lab.down().await.unwrap();
+}
+
 /// Starts a run and kills it as soon as its journal has this many records. False if it ended before.
 fn killed_after(site: &Site, arguments: &[&str], records: usize) -> bool {
+    killed_when(site, arguments, |journal| journal.matches('\n').count() >= records)
+}
+
+/// Starts a run and kills it as soon as its journal is so. False if it ended before.
+fn killed_when(site: &Site, arguments: &[&str], ready: impl Fn(&str) -> bool) -> bool {
     let before = site.journals();
     let mut child = site.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     loop {
         let journal = site.journals().into_iter().find(|journal| !before.contains(journal));
-        let written = journal.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-        if written.iter().filter(|byte| **byte == b'\n').count() >= records {
+        let written = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        if ready(&written) {
             child.kill().unwrap();
             child.wait().unwrap();
             return true;
