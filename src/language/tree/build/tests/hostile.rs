@@ -7,12 +7,13 @@ use proptest::prelude::*;
 use crate::error::{Code, FileId, Problems};
 use crate::language::tree::{Limits, parse};
 
-/// Parses in well under the time that a person would notice, in an unoptimised build.
+/// Parses in bounded time. The bound tells a linear reader from a quadratic one on a busy machine in an unoptimised build; how fast
+/// it is stands in the benchmarks.
 fn quickly(text: &str) -> Problems {
     let begin = Instant::now();
     let (_, problems) = parse(FileId(0), text, Limits::default());
     let took = begin.elapsed();
-    assert!(took < Duration::from_secs(5), "{} bytes took {took:?}: {:.40}", text.len(), text);
+    assert!(took < Duration::from_secs(30), "{} bytes took {took:?}: {:.40}", text.len(), text);
     problems
 }
 
