@@ -2,7 +2,7 @@
 
 use super::setup::{Format, Setup};
 use super::wire;
-use crate::error::{Code, Problem, Problems, Sources, render, suggest};
+use crate::error::{Code, Problem, Problems, Severity, Sources, render, suggest};
 use crate::exit_code::ExitCode;
 use crate::plan::{Drill, Mode, Request, build, runbook_schema};
 use crate::runbook::open_runbook;
@@ -64,7 +64,8 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
         Format::Json => setup.data(&render::json(&problems, &sources).to_string()),
         Format::Text => {
             setup.problems(&problems, &sources);
-            let (errors, all) = (problems.errors(), problems.len());
+            // Only those that are kept: beyond a bound they are counted and no longer listed.
+            let warnings = problems.iter().filter(|problem| problem.severity == Severity::Warning).count();
             let count = |number: usize, what: &str| match number {
                 0 => format!("no {what}s"),
                 1 => format!("1 {what}"),
@@ -73,8 +74,8 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
             setup.say(&format!(
                 "{} and the inventory: {}, {}",
                 count(args.files.len(), "runbook"),
-                count(errors, "error"),
-                count(all - errors, "warning")
+                count(problems.errors(), "error"),
+                count(warnings, "warning")
             ));
         }
     }

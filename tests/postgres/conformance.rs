@@ -126,6 +126,11 @@ async fn look(world: &World, at: &Member) -> Known<ServerFacts> {
 
 /// Whether everything that the source has is on disk, and where it is on its way to the target, has arrived.
 fn quiet(from: &Known<ServerFacts>, to: &Known<ServerFacts>) -> bool {
+    // A session of ours that was refused takes a moment to be gone from a real server.
+    let ours = |facts: &Known<ServerFacts>| facts.is(|facts| facts.ours.is(|ours| !ours.is_empty()));
+    if ours(from) || ours(to) {
+        return false;
+    }
     let Some(primary) = from.get().and_then(ServerFacts::primary) else { return true };
     let Some(standby) = to.get().and_then(ServerFacts::standby) else { return primary.all_flushed() };
     let on_its_way = standby.receiver.get().is_some() && standby.replay == "not paused";

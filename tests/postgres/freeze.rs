@@ -126,7 +126,7 @@ async fn a_freeze_that_leaked_by_alter_database_is_found() {
     pair.primary.sql("ALTER DATABASE postgres SET default_transaction_read_only = on").await;
     pair.primary
         .sql(
-            "SET default_transaction_read_only = off; ALTER ROLE app SET default_transaction_read_only = off",
+            "SET default_transaction_read_only = off; ALTER ROLE app SET default_transaction_read_only = 'false'",
         )
         .await;
     pair.caught_up().await;

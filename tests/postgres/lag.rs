@@ -27,11 +27,18 @@ async fn f5_time_passes_on_an_idle_primary_and_is_no_lag() {
         (seconds > 2.0).then_some(())
     })
     .await;
-    let judged = lag(&world, 0).await;
-    assert_eq!(judged.standing, Standing::Reached, "{}", judged.evidence);
+    // An idle server also writes now and then, and both sides are read at once: a look may catch it on the way.
+    let judged = until("no bytes behind", || async {
+        let judged = lag(&world, 0).await;
+        (judged.standing == Standing::Reached).then_some(judged)
+    })
+    .await;
     assert!(judged.evidence.starts_with("0 bytes behind"), "{}", judged.evidence);
-    let judged = judge(&world, &check_lag_time(1000), "look", None).await.1;
-    assert_eq!(judged.standing, Standing::Reached, "{}", judged.evidence);
+    let judged = until("no time behind", || async {
+        let judged = judge(&world, &check_lag_time(1000), "look", None).await.1;
+        (judged.standing == Standing::Reached).then_some(judged)
+    })
+    .await;
     assert!(judged.evidence.ends_with("0s behind (at most 1s)"), "{}", judged.evidence);
 }
 

@@ -65,7 +65,8 @@ const STATEMENT: &str = "SELECT json_build_object(\
  'managers', (SELECT coalesce(json_agg(DISTINCT m), '[]'::json) FROM (\
    SELECT application_name AS m FROM pg_stat_activity WHERE application_name ILIKE 'patroni%' OR application_name ILIKE 'repmgr%' OR application_name ILIKE 'pg_auto%' \
    UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname IN ('repmgr', 'pgautofailover')) x),\
- 'overrides', (SELECT coalesce(json_agg(coalesce('role ' || r.rolname, 'database ' || d.datname, 'all') || ': ' || c), '[]'::json) \
+ 'overrides', (SELECT coalesce(json_agg(coalesce('role ' || r.rolname, 'database ' || d.datname, 'all') \
+   || ': default_transaction_read_only=' || CASE WHEN split_part(c, '=', 2)::boolean THEN 'on' ELSE 'off' END), '[]'::json) \
    FROM pg_db_role_setting o LEFT JOIN pg_roles r ON r.oid = o.setrole LEFT JOIN pg_database d ON d.oid = o.setdatabase, \
    unnest(o.setconfig) c WHERE c LIKE 'default_transaction_read_only=%'),";
 
