@@ -327,6 +327,24 @@ async fn a_run_that_is_open_holds_its_resources() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_inventory_than_the_planned_one_needs_a_reason() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK);
+    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert!(killed_after(&site, &arguments, 20), "the run ended before its twentieth record");
+    let inventory = std::fs::read_to_string(site.lab.inventory()).unwrap();
+    std::fs::write(site.lab.inventory(), format!("{inventory}# changed\n")).unwrap();
+    let refused = site.mrctl(&["rollback"]);
+    assert_eq!(refused.code, 5, "{refused}");
+    assert!(refused.stderr.contains("the inventory is not the one"), "{refused}");
+    let back = site.mrctl(&["rollback", "--reason", "only a comment was added"]);
+    assert!(matches!(back.code, 3 | 5), "{back}");
+    assert!(back.code == 5 || site.writable(Region::EuWest).await, "{back}");
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_cannot_be_read_counts_as_open_until_its_journal_says_otherwise() {
     let site = Site::up().await;
     let runbook = site.runbook(RUNBOOK);

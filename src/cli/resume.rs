@@ -70,8 +70,8 @@ fn find(setup: &Setup, store: &Store, text: Option<&str>) -> Result<String, Exit
     }
 }
 
-/// The ports for the inventory as it is now.
-async fn world(setup: &Setup) -> Result<World, ExitCode> {
+/// The ports for the inventory as it is now, and the SHA-256 of its texts.
+async fn world(setup: &Setup) -> Result<(World, String), ExitCode> {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
@@ -79,7 +79,10 @@ async fn world(setup: &Setup) -> Result<World, ExitCode> {
         None => None,
     };
     setup.problems(&problems, &sources);
-    world.ok_or(ExitCode::Invalid)
+    let sha256 = loaded
+        .map(|loaded| wire::sha256(loaded.files.iter().map(|file| sources.text(*file))))
+        .unwrap_or_default();
+    world.map(|world| (world, sha256)).ok_or(ExitCode::Invalid)
 }
 
 /// Whether the run can still be gone on with in this way.
@@ -120,10 +123,20 @@ async fn go_on(
     if let Err(code) = possible(setup, &before, &short, choice) {
         return code;
     }
-    let world = match world(setup).await {
-        Ok(world) => world,
+    let (world, inventory) = match world(setup).await {
+        Ok(found) => found,
         Err(code) => return code,
     };
+    // The plan names resources: another inventory may mean other servers by the same names.
+    if inventory != before.plan.inventory_sha256 && reason.is_empty() {
+        setup.say(&format!(
+            "mrctl: refused: the inventory is not the one with which run {short} was planned."
+        ));
+        setup.say(
+            "  give the one of that time with --inventory, or say with --reason why this one is as good",
+        );
+        return ExitCode::Refused;
+    }
     let _locks = match lock(setup, &store, &before.plan, &world, Some(&id)).await {
         Ok(locks) => locks,
         Err(code) => return code,
@@ -215,7 +228,7 @@ pub async fn abandon(setup: &Setup, args: AbandonArgs) -> ExitCode {
         return setup.fail(&format!("run {short} is closed already: {}", run.word()));
     }
     let surveyed = match world(setup).await {
-        Ok(world) => survey::survey(&run.plan, &world, &run.state).await,
+        Ok((world, _)) => survey::survey(&run.plan, &world, &run.state).await,
         Err(_) => Record::Surveyed {
             world: "could not be looked at".into(),
             notes: Vec::new(),

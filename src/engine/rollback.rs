@@ -36,17 +36,29 @@ pub(super) fn roll_back(plan: &Plan, state: &RunState, why: &str, _step: &str) -
     }
     let task = match next_undo(plan, state, |s, _| plan.steps[s].keep_because.is_none()) {
         Ok(Some(task)) => task,
-        Ok(None) => match &state.survey {
+        Ok(None) => match still_frozen(plan, state).as_slice() {
+            [] => surveyed(state, Task::End(Verdict::RolledBack, why.to_string())),
             // Everything of ours is taken back as far as it was to be, and still nobody can write: that is not as before.
-            Some(survey) if !survey.frozen.is_empty() => Task::End(
-                Verdict::RollbackFailed,
-                format!("{why}; writes to {} are still stopped", survey.frozen.join(" and ")),
-            ),
-            _ => surveyed(state, Task::End(Verdict::RolledBack, why.to_string())),
+            sets => {
+                let why = format!("{why}; writes to {} are still stopped", sets.join(" and "));
+                Task::End(Verdict::RollbackFailed, why)
+            }
         },
         Err(what) => surveyed(state, Task::End(Verdict::RollbackFailed, format!("{why}; then {what}"))),
     };
     BTreeSet::from([task])
+}
+
+/// Data sets that this run froze, or meant to, and to which nobody can write by the last look at everything. Those that others
+/// froze are theirs.
+fn still_frozen<'a>(plan: &Plan, state: &'a RunState) -> Vec<&'a str> {
+    let ours = |set: &&str| {
+        let freezes =
+            |(s, e): &(usize, usize)| plan.steps[*s].effects[*e].effect.freezes.as_deref() == Some(*set);
+        state.intents.iter().any(freezes)
+    };
+    let frozen = state.survey.as_ref().map_or(&[][..], |survey| &survey.frozen);
+    frozen.iter().map(String::as_str).filter(ours).collect()
 }
 
 /// The next thing to take back among the effects that `wanted` names; nothing when all are; an error when one cannot be.

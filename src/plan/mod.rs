@@ -5,6 +5,8 @@ mod directory;
 mod kinds;
 mod model;
 mod names;
+#[cfg(test)]
+pub mod testing;
 mod writers;
 
 pub use build::{Request, build};

@@ -47,10 +47,7 @@ pub(super) fn reachable(
 
 #[cfg(test)]
 mod tests {
-    use crate::error::{Problems, Sources};
-    use crate::plan::{Drill, Mode, Request, TableOfKinds, build};
-    use crate::runbook::{open_inventory, open_runbook};
-    use std::collections::BTreeMap;
+    use crate::plan::testing::planned;
     use std::path::Path;
 
     /// Problems of the plan for a runbook that promotes, and then does this.
@@ -66,21 +63,7 @@ mod tests {
         );
         let path = folder.path().join("runbook.yaml");
         std::fs::write(&path, runbook).unwrap();
-        let (mut sources, mut problems) = (Sources::new(), Problems::new());
-        let loaded = open_inventory(&folder.path().join("mrctl.yaml"), None, &mut sources, &mut problems);
-        let runbook = open_runbook(&path, loaded.as_ref(), &TableOfKinds, &mut sources, &mut problems);
-        let request = Request {
-            runbook: &runbook.unwrap(),
-            runbook_sha256: String::new(),
-            inventory: &loaded.unwrap(),
-            inventory_sha256: String::new(),
-            from: "eu-west",
-            to: "us-east",
-            mode: Mode::Planned,
-            drill: Drill::Real,
-            parameters: &BTreeMap::new(),
-        };
-        build(&request, &mut problems);
+        let (_, problems, _) = planned(&path, &folder.path().join("mrctl.yaml"));
         problems.iter().filter(|p| p.message.contains("sends users")).map(|p| p.message.clone()).collect()
     }
 

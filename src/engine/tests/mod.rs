@@ -13,11 +13,11 @@ use super::record::{Choice, Record, Verdict};
 use super::state::RunState;
 use super::survey;
 use super::times::Times;
-use crate::error::{Problems, Sources, render};
+use crate::error::render;
 use crate::journal::memory::MemoryJournal;
 use crate::journal::{Permit, Storage as _};
-use crate::plan::{Drill, Mode, Plan, Request, TableOfKinds, build};
-use crate::runbook::{open_inventory, open_runbook};
+use crate::plan::Plan;
+use crate::plan::testing::planned;
 use crate::step::condition::Starts;
 use crate::step::testing::at_once;
 use crate::world::clock::{Clock as _, Moment};
@@ -80,22 +80,7 @@ struct Trial {
 /// The plan for a runbook of the fixtures in a world, with the identity facts that are seen there.
 fn plan(runbook: &str, world: &World) -> Plan {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let (mut sources, mut problems) = (Sources::new(), Problems::new());
-    let inventory = open_inventory(&folder.join("production.yaml"), None, &mut sources, &mut problems);
-    let path = folder.join(runbook);
-    let read = open_runbook(&path, inventory.as_ref(), &TableOfKinds, &mut sources, &mut problems);
-    let request = Request {
-        runbook: &read.unwrap(),
-        runbook_sha256: String::new(),
-        inventory: &inventory.unwrap(),
-        inventory_sha256: String::new(),
-        from: "eu-west",
-        to: "us-east",
-        mode: Mode::Planned,
-        drill: Drill::Real,
-        parameters: &BTreeMap::new(),
-    };
-    let plan = build(&request, &mut problems);
+    let (plan, problems, sources) = planned(&folder.join(runbook), &folder.join("production.yaml"));
     let mut plan = plan.unwrap_or_else(|| panic!("{}", render::text(&problems, &sources, false, 100)));
     let seen = at_once(survey::preview(&plan, world, &Starts::new()));
     plan.identity = seen.values().flat_map(|preview| preview.identity.iter().cloned()).collect();
