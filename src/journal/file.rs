@@ -1,7 +1,7 @@
 //! The journal's file: created whole, preallocated, appended durably, read back before it is believed.
 
 use super::chain::{self, ChainError, GENESIS, Line};
-use super::{AppendError, IntentKey, Permit, Storage};
+use super::{AppendError, Durable, IntentKey, Permit, Storage};
 use serde_json::{Map, Value};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -22,6 +22,8 @@ pub struct Journal {
     prev: String,
     /// Set by the first failed write: after it nothing may be appended.
     broken: Option<String>,
+    /// The last line that has to be durable soon and is not yet.
+    unsettled: Option<String>,
     now: fn() -> i64,
 }
 
@@ -87,7 +89,16 @@ impl Journal {
         std::fs::rename(&temporary, path).map_err(io)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
-        Ok(Self { file, path: path.into(), end: 0, seq: 0, prev: GENESIS.into(), broken: None, now })
+        Ok(Self {
+            file,
+            path: path.into(),
+            end: 0,
+            seq: 0,
+            prev: GENESIS.into(),
+            broken: None,
+            unsettled: None,
+            now,
+        })
     }
 
     /// Opens an existing journal for appending: checks every line, cuts a torn last one.
@@ -103,7 +114,8 @@ impl Journal {
         reserve(&file).map_err(io)?;
         let prev = lines.last().map_or_else(|| GENESIS.to_string(), |line| line.hash.clone());
         let seq = lines.len() as u64;
-        let journal = Self { file, path: path.into(), end: whole, seq, prev, broken: None, now };
+        let journal =
+            Self { file, path: path.into(), end: whole, seq, prev, broken: None, unsettled: None, now };
         Ok(Opened { journal, lines, torn })
     }
 
@@ -117,7 +129,7 @@ impl Journal {
         &self.prev
     }
 
-    fn write_line(&mut self, body: Map<String, Value>, durable: bool) -> Result<Line, AppendError> {
+    fn write_line(&mut self, body: Map<String, Value>, durable: Durable) -> Result<Line, AppendError> {
         let (mut text, _) = chain::write(self.seq, (self.now)(), &self.prev, body);
         let fail = |why: String, line: &str| AppendError { why, line: line.trim_end().to_string() };
         if let Some(why) = &self.broken {
@@ -131,10 +143,15 @@ impl Journal {
             .file
             .seek(SeekFrom::Start(self.end))
             .and_then(|_| self.file.write_all(text.as_bytes()))
-            .and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
+            .and_then(|()| if durable == Durable::Now { self.file.sync_data() } else { Ok(()) });
         if let Err(error) = written {
             self.broken = Some(error.to_string());
             return Err(fail(error.to_string(), &text));
+        }
+        match durable {
+            Durable::Now => self.unsettled = None,
+            Durable::Soon => self.unsettled = Some(text.clone()),
+            Durable::Later => {}
         }
         self.end += text.len() as u64;
         self.seq += 1;
@@ -144,8 +161,16 @@ impl Journal {
 }
 
 impl Storage for Journal {
-    fn append(&mut self, body: Map<String, Value>, durable: bool) -> Result<Line, AppendError> {
+    fn append(&mut self, body: Map<String, Value>, durable: Durable) -> Result<Line, AppendError> {
         self.write_line(body, durable)
+    }
+
+    fn settle(&mut self) -> Result<(), AppendError> {
+        let Some(line) = self.unsettled.take() else { return Ok(()) };
+        self.file.sync_data().map_err(|error| {
+            self.broken = Some(error.to_string());
+            AppendError { why: error.to_string(), line: line.trim_end().to_string() }
+        })
     }
 
     fn append_intent(
@@ -153,7 +178,7 @@ impl Storage for Journal {
         key: IntentKey,
         body: Map<String, Value>,
     ) -> Result<(Line, Permit), AppendError> {
-        let line = self.write_line(body, true)?;
+        let line = self.write_line(body, Durable::Now)?;
         Ok((line, Permit::new(key)))
     }
 }
@@ -193,7 +218,7 @@ mod tests {
         let path = folder.path().join("journal.jsonl");
         let mut journal = Journal::create(&path, || 5).unwrap();
         for line in lines {
-            journal.append(body(line), true).unwrap();
+            journal.append(body(line), Durable::Now).unwrap();
         }
         (folder, path)
     }
@@ -204,7 +229,7 @@ mod tests {
         let mut opened = Journal::open(&path, || 6).unwrap();
         assert_eq!(opened.lines.len(), 2);
         assert_eq!(opened.torn, 0);
-        opened.journal.append(body("c"), true).unwrap();
+        opened.journal.append(body("c"), Durable::Now).unwrap();
         assert_eq!(Journal::open(&path, || 6).unwrap().lines.len(), 3);
     }
 
@@ -245,9 +270,9 @@ mod tests {
         let (_folder, path) = journal_of(&["a"]);
         let mut opened = Journal::open(&path, || 6).unwrap();
         opened.journal.file = File::open(&path).unwrap(); // read-only: the write must fail
-        assert!(opened.journal.append(body("b"), true).is_err());
+        assert!(opened.journal.append(body("b"), Durable::Now).is_err());
         opened.journal.file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-        let error = opened.journal.append(body("b"), true).unwrap_err();
+        let error = opened.journal.append(body("b"), Durable::Now).unwrap_err();
         assert!(error.to_string().contains("an earlier write failed"), "{error}");
     }
 
