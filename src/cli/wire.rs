@@ -55,6 +55,7 @@ pub async fn world(loaded: &Loaded, redactor: &Redactor, problems: &mut Problems
         exec: Rc::new(exec::RealExec::new(exec)),
         notify: Rc::new(notify?),
         signals: Rc::new(signals?),
+        fenced: Rc::default(),
     })
 }
 

@@ -150,9 +150,10 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let mut parts = Vec::new();
     let mut notes = Vec::new();
     let (mut frozen, mut diverged, mut unknown) = (Vec::new(), Vec::new(), false);
-    let passed = state.passed(plan);
+    let any_passed = state.passed(plan);
     for (name, regions) in &plan.clusters {
         let now = cluster(world, name, regions, &state.run).await;
+        let passed = state.passed_for(plan, name);
         let label =
             |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
         let writable = now.writable();
@@ -233,7 +234,7 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let undoable = plan
         .effects()
         .any(|(s, e, planned)| planned.effect.class == Class::Undoable && state.steps[s].effects[e].stands());
-    let undo = if passed {
+    let undo = if any_passed {
         "not possible"
     } else if state.armed(plan) {
         "not while the promotion is armed"

@@ -134,6 +134,7 @@ impl Measures {
             | Record::Breached { .. }
             | Record::Signalled { .. }
             | Record::LockLost { .. }
+            | Record::Attested { .. }
             | Record::Turned { .. }
             | Record::Surveyed { .. } => {}
         }
