@@ -7,6 +7,7 @@ pub mod immediate;
 mod locks;
 pub mod perform;
 pub mod record;
+pub mod redaction;
 mod rollback;
 pub mod state;
 pub mod survey;
