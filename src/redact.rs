@@ -13,13 +13,24 @@ pub const PLACEHOLDER: &str = "[redacted]";
 
 /// Secrets shorter than this are not looked for: they would eat ordinary words.
 const SHORTEST: usize = 4;
+/// Secrets shorter than this, in bytes, are refused before a run begins ([`Redactor::add_named`]): they occur in ordinary text,
+/// addresses and numbers by chance, and could not be told from them.
+pub const SHORTEST_KEPT: usize = 8;
 /// Shortest piece of a base64 text or line of a longer secret that is looked for.
 const SHORTEST_PIECE: usize = 8;
 
 /// Knows the secrets of a run. Clones share what they know, so a secret that is resolved late is scrubbed everywhere.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    needles: Arc<RwLock<Vec<Zeroizing<String>>>>,
+    known: Arc<RwLock<Secrets>>,
+}
+
+#[derive(Default)]
+struct Secrets {
+    /// Every form of every secret, longest first.
+    needles: Vec<Zeroizing<String>>,
+    /// Forms with the reference of their secret, such as `postgres.orders.password`.
+    named: Vec<(String, Zeroizing<String>)>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -36,7 +47,8 @@ impl Redactor {
         if secret.len() < SHORTEST {
             return false;
         }
-        let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let needles = &mut known.needles;
         for form in forms(secret) {
             if form.len() >= SHORTEST && !needles.iter().any(|known| **known == form) {
                 needles.push(Zeroizing::new(form));
@@ -47,11 +59,38 @@ impl Redactor {
         true
     }
 
+    /// Learns a secret with the reference by which a person knows it. False if it is shorter than [`SHORTEST_KEPT`].
+    pub fn add_named(&self, secret: &SecretString, reference: &str) -> bool {
+        self.add(secret);
+        let secret = secret.expose_secret();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        for form in forms(secret) {
+            if form.len() >= SHORTEST {
+                known.named.push((reference.to_owned(), Zeroizing::new(form)));
+            }
+        }
+        secret.len() >= SHORTEST_KEPT
+    }
+
+    /// References of the named secrets that occur in a text, in any form. Sorted; never their values.
+    pub fn found_in(&self, text: &str) -> Vec<String> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<String> = known
+            .named
+            .iter()
+            .filter(|(_, form)| text.contains(form.as_str()))
+            .map(|(reference, _)| reference.clone())
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
     /// The text without secrets.
     pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let needles = self.needles.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut clean = Cow::Borrowed(text);
-        for needle in needles.iter() {
+        for needle in &known.needles {
             if clean.contains(needle.as_str()) {
                 clean = Cow::Owned(clean.replace(needle.as_str(), PLACEHOLDER));
             }
@@ -59,27 +98,27 @@ impl Redactor {
         clean
     }
 
-    /// Scrubs every text in a JSON value, keys too.
+    /// Scrubs a text in place. Whether it changed.
+    pub fn scrub_in_place(&self, text: &mut String) -> bool {
+        let clean = match self.scrub(text) {
+            Cow::Owned(clean) => clean,
+            Cow::Borrowed(_) => return false,
+        };
+        *text = clean;
+        true
+    }
+
+    /// Scrubs every text in a JSON value. Keys are names that readers look for, so they stay: a secret that is one of them is
+    /// refused before a run begins.
     pub fn scrub_json(&self, value: &mut serde_json::Value) {
         use serde_json::Value;
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
             Value::String(text) => {
-                if let Cow::Owned(clean) = self.scrub(text) {
-                    *text = clean;
-                }
+                self.scrub_in_place(text);
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.scrub_json(item)),
-            Value::Object(map) => {
-                let dirty: Vec<String> =
-                    map.keys().filter(|key| matches!(self.scrub(key), Cow::Owned(_))).cloned().collect();
-                for key in dirty {
-                    if let Some(item) = map.remove(&key) {
-                        map.insert(self.scrub(&key).into_owned(), item);
-                    }
-                }
-                map.values_mut().for_each(|item| self.scrub_json(item));
-            }
+            Value::Object(map) => map.values_mut().for_each(|item| self.scrub_json(item)),
         }
     }
 
@@ -224,11 +263,22 @@ mod tests {
     }
 
     #[test]
-    fn json_is_scrubbed_inside_arrays_and_keys() {
+    fn json_is_scrubbed_inside_arrays_and_its_keys_stay() {
         let redactor = knowing("hunter22");
-        let mut value = serde_json::json!({"a": ["hunter22", {"hunter22": 1}], "n": 3});
+        let mut value = serde_json::json!({"a": ["hunter22", {"hunter22": "x hunter22"}], "n": 3});
         redactor.scrub_json(&mut value);
-        assert_eq!(value, serde_json::json!({"a": ["[redacted]", {"[redacted]": 1}], "n": 3}));
+        assert_eq!(value, serde_json::json!({"a": ["[redacted]", {"hunter22": "x [redacted]"}], "n": 3}));
+    }
+
+    #[test]
+    fn a_named_secret_is_found_by_its_reference_in_every_spelling() {
+        let redactor = Redactor::default();
+        assert!(redactor.add_named(&SecretString::from("us-east/1"), "dns_servers.eu.key"));
+        for text in ["from us-east/1 to", "x=us-east%2F1", &STANDARD.encode("us-east/1")] {
+            assert_eq!(redactor.found_in(text), ["dns_servers.eu.key"], "{text}");
+        }
+        assert!(redactor.found_in("us-east").is_empty());
+        assert!(!redactor.add_named(&SecretString::from("1234567"), "short"), "seven bytes are too few");
     }
 
     #[test]

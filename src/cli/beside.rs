@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
 
@@ -32,17 +33,40 @@ pub fn log(folder: &Path, redactor: &Redactor) {
         .try_init();
 }
 
+/// Readers that see no secret: what is journalled was scrubbed before, what only moves is scrubbed here.
+pub struct Clean {
+    /// Who reads.
+    pub readers: Rc<dyn Reader>,
+    /// Knows the secrets.
+    pub redactor: Redactor,
+}
+
+impl Reader for Clean {
+    fn record(&self, line: &Line, record: &Record, state: &RunState) {
+        self.readers.record(line, record, state);
+    }
+
+    fn progress(&self, progress: &Progress) {
+        let mut progress = progress.clone();
+        self.redactor.scrub_in_place(&mut progress.evidence);
+        self.readers.progress(&progress);
+    }
+
+    fn waiting(&self, asked: &Asked) {
+        self.readers.waiting(asked);
+    }
+}
+
 /// Writes every change of what is seen to `samples.jsonl`.
 pub struct Samples {
     file: RefCell<Option<(File, usize)>>,
-    redactor: Redactor,
 }
 
 impl Samples {
     /// In the run's folder.
-    pub fn new(folder: &Path, redactor: &Redactor) -> Self {
+    pub fn new(folder: &Path) -> Self {
         let file = open(&folder.join("samples.jsonl")).ok().map(|file| (file, 0));
-        Self { file: RefCell::new(file), redactor: redactor.clone() }
+        Self { file: RefCell::new(file) }
     }
 }
 
@@ -50,10 +74,10 @@ impl Reader for Samples {
     fn record(&self, _line: &Line, _record: &Record, _state: &RunState) {}
 
     fn progress(&self, progress: &Progress) {
-        let mut sample = serde_json::json!({
+        // Scrubbed already, by `Clean`.
+        let sample = serde_json::json!({
             "at": now(), "step": progress.step, "effect": progress.effect, "evidence": progress.evidence,
         });
-        self.redactor.scrub_json(&mut sample);
         let line = format!("{sample}\n");
         let mut file = self.file.borrow_mut();
         if let Some((open, written)) = file.as_mut() {

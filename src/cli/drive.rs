@@ -136,9 +136,10 @@ impl Drive<'_> {
         let lines: Vec<Line> = past.iter().map(|(line, _)| line.clone()).collect();
         if let Some(folder) = path.parent() {
             beside::log(folder, &setup.redactor);
-            readers.push(Rc::new(beside::Samples::new(folder, &setup.redactor)));
+            readers.push(Rc::new(beside::Samples::new(folder)));
         }
-        let reader: Rc<dyn Reader> = Rc::new(Readers(readers));
+        let readers: Rc<dyn Reader> = Rc::new(Readers(readers));
+        let reader: Rc<dyn Reader> = Rc::new(beside::Clean { readers, redactor: setup.redactor.clone() });
         let driver = Driver::new(
             Rc::new(plan),
             world,

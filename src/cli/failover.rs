@@ -2,10 +2,10 @@
 
 use super::drive::{Drive, opened};
 use super::setup::{Files, Format, Setup, host, now, operator};
-use super::wire;
+use super::{secrets, wire};
 use crate::engine::record::{Choice, Record};
 use crate::engine::survey::{self, Preview, obstacles};
-use crate::error::Problems;
+use crate::error::{Problems, Severity};
 use crate::exit_code::ExitCode;
 use crate::journal::lock::{FileLock, LockError};
 use crate::output::given::{Approvals, missing};
@@ -95,7 +95,7 @@ pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill) -> Result<Pre
         return Err(ExitCode::Refused);
     }
     let mut problems = Problems::new();
-    let world = wire::world(&files.inventory, &setup.redactor, &mut problems).await;
+    let world = wire::world(&files.inventory, &setup.redactor, Severity::Error, &mut problems).await;
     setup.problems(&problems, &files.sources);
     let world = world.ok_or(ExitCode::Invalid)?;
     prepare_with(setup, args, drill, &files, world).await
@@ -136,6 +136,9 @@ async fn prepare_with(
     let starts = survey::starts(&plan, &world).await;
     let seen = survey::preview(&plan, &world, &starts).await;
     plan.identity = seen.values().flat_map(|preview| preview.identity.iter().cloned()).collect();
+    if !secrets::none_in(setup, &plan, Severity::Error) {
+        return Err(ExitCode::Invalid);
+    }
     Ok(Prepared { plan, world, seen, starts })
 }
 

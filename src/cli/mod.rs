@@ -10,6 +10,7 @@ pub mod lab;
 mod readiness;
 pub mod resume;
 mod root;
+mod secrets;
 pub mod setup;
 pub mod status;
 pub mod wire;

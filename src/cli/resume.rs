@@ -3,10 +3,10 @@
 use super::drive::{Drive, opened};
 use super::failover::lock;
 use super::setup::{Setup, host, now, operator};
-use super::wire;
+use super::{secrets, wire};
 use crate::engine::record::{Choice, Record};
 use crate::engine::survey;
-use crate::error::{Problems, Sources};
+use crate::error::{Problems, Severity, Sources};
 use crate::exit_code::ExitCode;
 use crate::journal::{Durable, Storage};
 use crate::output::given::Approvals;
@@ -83,7 +83,7 @@ async fn world(setup: &Setup) -> Result<(World, String), ExitCode> {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
-        Some(loaded) => wire::world(loaded, &setup.redactor, &mut problems).await,
+        Some(loaded) => wire::world(loaded, &setup.redactor, Severity::Warning, &mut problems).await,
         None => None,
     };
     setup.problems(&problems, &sources);
@@ -178,6 +178,8 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         Ok(found) => found,
         Err(code) => return code,
     };
+    // Whoever began it did not have this secret; the run must not hang on that, and its records keep their structure.
+    secrets::none_in(setup, &before.plan, Severity::Warning);
     // The plan names resources: another inventory may mean other servers by the same names.
     if inventory != before.plan.inventory_sha256 && decision.reason.is_empty() {
         setup.say(&format!(

@@ -7,7 +7,7 @@ use crate::output::streams::{ColourChoice, Output, reads_utf8};
 use crate::redact::Redactor;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 
 /// The shipped runbooks, also copied into every lab.
@@ -116,10 +116,19 @@ pub fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     crate::world::real::tls::install_provider();
     let setup = setup(cli.global);
+    quiet_panics(setup.redactor.clone());
     let code = run(&setup, cli.command);
     // Streams are written by threads of their own, so that a stalled terminal cannot stall a failover.
     setup.output.drain(std::time::Duration::from_secs(2));
     std::process::ExitCode::from(code.number())
+}
+
+/// A panic is a bug, and its message may quote what it fell over.
+fn quiet_panics(redactor: Redactor) {
+    std::panic::set_hook(Box::new(move |panic| {
+        // Straight to the stream: the thread that writes it may be the one that panics, and nothing is left to tell of a failure.
+        let _closed = writeln!(std::io::stderr(), "mrctl: {}", redactor.scrub(&panic.to_string()));
+    }));
 }
 
 fn run(setup: &Setup, command: Command) -> ExitCode {

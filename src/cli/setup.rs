@@ -53,7 +53,7 @@ impl Setup {
     /// A line for the person.
     pub fn say(&self, line: &str) {
         // A closed stream is no reason to stop what runs.
-        let _closed = self.output.say(line);
+        let _closed = self.output.say(self.redactor.scrub(line).as_ref());
     }
 
     /// A line of data.
@@ -69,7 +69,7 @@ impl Setup {
         match self.format {
             Format::Text => {
                 let text = render::text(problems, sources, self.output.style.colour, self.output.width);
-                self.say(self.redactor.scrub(text.trim_end()).as_ref());
+                self.say(text.trim_end());
             }
             Format::Json => self.data(
                 &serde_json::json!({ "schema": 1, "event": "problems", "problems": render::json(problems, sources) })
@@ -80,7 +80,7 @@ impl Setup {
 
     /// A problem without a place.
     pub fn fail(&self, why: &str) -> ExitCode {
-        self.say(&format!("mrctl: {}", self.redactor.scrub(why)));
+        self.say(&format!("mrctl: {why}"));
         ExitCode::Invalid
     }
 

@@ -4,7 +4,7 @@ use super::readiness::{self, Readiness};
 use super::setup::{Format, Setup};
 use super::wire;
 use crate::engine::survey::{self, ClusterNow};
-use crate::error::{Problems, Sources};
+use crate::error::{Problems, Severity, Sources};
 use crate::exit_code::ExitCode;
 use crate::output::status::{Health, ResourceRow, status as table};
 use crate::runbook::Inventory;
@@ -174,7 +174,7 @@ pub async fn status(setup: &Setup) -> ExitCode {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
-        Some(loaded) => wire::world(loaded, &setup.redactor, &mut problems).await,
+        Some(loaded) => wire::world(loaded, &setup.redactor, Severity::Warning, &mut problems).await,
         None => None,
     };
     setup.problems(&problems, &sources);

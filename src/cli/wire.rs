@@ -1,6 +1,7 @@
 //! The inventory into real ports: the only place where they meet.
 
-use crate::error::{Code, Problem, Problems};
+use super::secrets;
+use crate::error::{Code, Problem, Problems, Severity};
 use crate::plan::TableOfKinds;
 use crate::redact::Redactor;
 use crate::runbook::discovery::Loaded;
@@ -21,11 +22,17 @@ use std::time::Duration;
 /// How long a command that prints a secret may take.
 const SECRET: Duration = Duration::from_secs(10);
 
-/// Makes all ports of an inventory. Every secret is resolved here, before the first change; problems are all reported at once.
-pub async fn world(loaded: &Loaded, redactor: &Redactor, problems: &mut Problems) -> Option<World> {
+/// Makes all ports of an inventory. Every secret is resolved here, before the first change; problems are all reported at once. `weak`:
+/// how bad a secret is that cannot be kept out of sight. It stops what begins, and never what must go on or only looks.
+pub async fn world(
+    loaded: &Loaded,
+    redactor: &Redactor,
+    weak: Severity,
+    problems: &mut Problems,
+) -> Option<World> {
     let variables = |name: &str| variable(name);
     let resolver = Resolver { variables: &variables, timeout: SECRET };
-    let mut wiring = Wiring { loaded, redactor, resolver, problems };
+    let mut wiring = Wiring { loaded, redactor, resolver, weak, problems };
     let before = wiring.problems.errors();
     let postgres = Rc::new(postgres::RealPostgres::new(wiring.postgres().await));
     let dns = wiring.dns().await;
@@ -72,6 +79,7 @@ struct Wiring<'a> {
     loaded: &'a Loaded,
     redactor: &'a Redactor,
     resolver: Resolver<'a>,
+    weak: Severity,
     problems: &'a mut Problems,
 }
 
@@ -88,7 +96,13 @@ impl Wiring<'_> {
         };
         match self.resolver.resolve(&source).await {
             Ok(secret) => {
-                self.redactor.add(&secret);
+                let (reference, shown) = (path.join("."), source.to_string());
+                let long = self.redactor.add_named(&secret, &format!("{reference} ({shown})"));
+                let refused = secrets::judge(self.redactor, long, &reference, &shown, self.inventory());
+                if let Some(problem) = refused {
+                    let problem = Problem { severity: self.weak, ..problem };
+                    self.problems.push(problem.at(self.loaded.text.span(path)));
+                }
                 secret
             }
             Err(error) => {

@@ -5,6 +5,7 @@ use super::decide::{Task, decide};
 use super::immediate::{Immediate, immediate};
 use super::perform::{Asked, Cx, Person, Progress, perform};
 use super::record::{Record, Verdict};
+use super::redaction;
 use super::state::RunState;
 use super::times::Times;
 use crate::journal::chain::Line;
@@ -138,25 +139,25 @@ impl<S: Storage> Driver<S> {
 
     /// Makes a record durable, reads it back, folds it.
     pub fn append(&mut self, record: &Record) -> Result<(), DriveError> {
-        let body = self.body(record);
+        let body = self.body(record)?;
         let line = self.journal.append(body, record.durable())?;
         self.take(&line)
     }
 
     fn append_intent(&mut self, key: IntentKey, record: &Record) -> Result<Permit, DriveError> {
-        let body = self.body(record);
+        let body = self.body(record)?;
         let (line, permit) = self.journal.append_intent(key, body)?;
         self.take(&line)?;
         Ok(permit)
     }
 
-    fn body(&self, record: &Record) -> serde_json::Map<String, serde_json::Value> {
-        let mut value = serde_json::to_value(record).unwrap_or_default();
-        self.redactor.scrub_json(&mut value);
-        match value {
-            serde_json::Value::Object(map) => map,
-            _ => serde_json::Map::new(),
-        }
+    fn body(&self, record: &Record) -> Result<serde_json::Map<String, serde_json::Value>, DriveError> {
+        redaction::body(&self.redactor, record).map_err(|why| {
+            // Only its type: the rest may be what must not be shown.
+            let line = serde_json::to_value(record).unwrap_or_default();
+            let line = line.get("type").and_then(serde_json::Value::as_str).unwrap_or_default().to_string();
+            DriveError::Journal(AppendError { why, line })
+        })
     }
 
     fn take(&mut self, line: &Line) -> Result<(), DriveError> {

@@ -12,6 +12,7 @@ mod locks;
 pub mod perform;
 mod policy;
 pub mod record;
+pub mod redaction;
 mod rollback;
 pub mod state;
 pub mod survey;

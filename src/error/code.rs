@@ -147,6 +147,9 @@ codes! {
     MR0517 DependencyInRegion "a run may need something in the region that it leaves", "run it outside, or have one in every region";
     MR0518 SeveralDefaults "several channels are the default", "keep `default: true` on one of them";
     MR0519 BadCommand "the command cannot be run", "write program and arguments as a list";
+
+    MR0701 ShortSecret "the secret is too short to be kept out of the journal", "use a secret of at least 8 bytes";
+    MR0702 SecretIsName "the secret is a word that the run writes", "change the secret: use a random one";
 }
 
 impl fmt::Display for Code {
