@@ -174,7 +174,7 @@ async fn a_failover_that_stops_the_old_primary_loses_nothing_and_leaves_it_stopp
     let ended = site.failover(&runbook, Region::EuWest, Region::UsEast);
     assert_eq!(ended.code, 0, "{ended}");
     let world = ended.last("ended")["world"].as_str().unwrap().to_string();
-    assert!(world.starts_with("writes: us-east · old primary: refuses connections"), "{world}");
+    assert!(world.starts_with("writes: us-east · old primary: stopped · "), "{world}");
     load.wait_for(60, Duration::from_secs(30)).await.unwrap();
     let report = load.stop().await.unwrap();
     assert!(report.lost.is_empty(), "{report}");

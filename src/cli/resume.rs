@@ -117,7 +117,7 @@ fn possible(setup: &Setup, run: &Run, short: &str, decision: &Decision<'_>) -> R
                 .collect();
             let text =
                 format!("--{how} {}/{}: run {short} knows no such member", member.resource, member.region);
-            return Err(setup.usage(text, &format!("it has {}", known.join(", "))));
+            return Err(setup.usage(text, format!("it has {}", known.join(", "))));
         }
     }
     let mut state = run.state.clone();
