@@ -62,7 +62,8 @@ pub fn standing(model: &Model) -> Vec<(usize, usize, String)> {
         .intents
         .iter()
         .filter(|(s, e)| {
-            matches!(model.plan.steps[*s].effects[*e].effect.class, Class::Undoable | Class::Pivot)
+            model.plan.steps[*s].takes_back.is_none()
+                && matches!(model.plan.steps[*s].effects[*e].effect.class, Class::Undoable | Class::Pivot)
                 && model.state.steps[*s].effects[*e].stands()
         })
         .map(|(s, e)| (*s, *e, in_words(*s, *e)))

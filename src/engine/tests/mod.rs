@@ -6,6 +6,7 @@ mod faults;
 mod golden;
 mod identity;
 mod kill;
+mod ways_back;
 
 use super::decide::{Task, decide};
 use super::immediate::{Immediate, immediate};
