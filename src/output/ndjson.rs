@@ -237,6 +237,7 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                     "elapsed_ms": model.measures.run.map_or(0, |run| run.length(at)),
                     "write_gap_ms": gap.filter(|gap| gap.ended.is_some()).map(|gap| gap.length(at)),
                     "frozen_since": gap.filter(|gap| gap.ended.is_none()).map(|gap| Moment(gap.began).rfc3339()),
+                    "data_lost": summary::lost(model).map(summary::Lost::word),
                     "service_restored_ms": recovery.map(|span| span.length(at)),
                     "standing": standing.collect::<Vec<_>>(), "next": next.collect::<Vec<_>>(),
                 }),
