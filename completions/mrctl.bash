@@ -1108,12 +1108,20 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__rollback)
-            opts="-h --reason --inventory --state-dir --output --color --help"
+            opts="-h --fenced --destroyed --reason --inventory --state-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --fenced)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --destroyed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -104,6 +104,8 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l yes -d 'Answer checklists and confirmations with yes; never the consent to a promotion'
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l destroyed -d 'A member that you vouch for as destroyed' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l reason -d 'Why, for the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
