@@ -373,3 +373,8 @@ pub fn state_folder(given: Option<&Path>) -> Option<std::path::PathBuf> {
         .or_else(|| variable("XDG_STATE_HOME").map(|home| Path::new(&home).join("mrctl")))
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state/mrctl")))
 }
+
+/// The folder to which runs are copied as they go: as given, else `MRCTL_MIRROR_DIR`; none by default.
+pub fn mirror_folder(given: Option<std::path::PathBuf>) -> Option<std::path::PathBuf> {
+    given.or_else(|| variable("MRCTL_MIRROR_DIR").filter(|folder| !folder.is_empty()).map(Into::into))
+}

@@ -1,6 +1,7 @@
 //! The journal's file: created whole, preallocated, appended durably, read back before it is believed.
 
 use super::chain::{self, ChainError, GENESIS, Line};
+use super::mirror::Mirror;
 use super::{AppendError, IntentKey, Permit, Storage};
 use serde_json::{Map, Value};
 use std::fs::{File, OpenOptions};
@@ -23,6 +24,7 @@ pub struct Journal {
     /// Set by the first failed write: after it nothing may be appended.
     broken: Option<String>,
     now: fn() -> i64,
+    mirror: Option<Mirror>,
 }
 
 /// What opening an existing journal found.
@@ -87,7 +89,16 @@ impl Journal {
         std::fs::rename(&temporary, path).map_err(io)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
-        Ok(Self { file, path: path.into(), end: 0, seq: 0, prev: GENESIS.into(), broken: None, now })
+        Ok(Self {
+            file,
+            path: path.into(),
+            end: 0,
+            seq: 0,
+            prev: GENESIS.into(),
+            broken: None,
+            now,
+            mirror: None,
+        })
     }
 
     /// Opens an existing journal for appending: checks every line, cuts a torn last one.
@@ -103,7 +114,8 @@ impl Journal {
         reserve(&file).map_err(io)?;
         let prev = lines.last().map_or_else(|| GENESIS.to_string(), |line| line.hash.clone());
         let seq = lines.len() as u64;
-        let journal = Self { file, path: path.into(), end: whole, seq, prev, broken: None, now };
+        let journal =
+            Self { file, path: path.into(), end: whole, seq, prev, broken: None, now, mirror: None };
         Ok(Opened { journal, lines, torn })
     }
 
@@ -115,6 +127,21 @@ impl Journal {
     /// The hash of the last line: what a witness elsewhere would keep.
     pub fn head(&self) -> &str {
         &self.prev
+    }
+
+    /// Also writes every line there, on a best effort.
+    pub fn mirror(&mut self, mirror: Mirror) {
+        self.mirror = Some(mirror);
+    }
+
+    /// What has gone wrong with the mirror so far.
+    pub fn mirror_trouble(&self) -> Option<String> {
+        self.mirror.as_ref().and_then(Mirror::trouble)
+    }
+
+    /// Ends the mirror: where it is, or why it is not whole. Nothing if there is none.
+    pub fn finish_mirror(&mut self) -> Option<Result<PathBuf, String>> {
+        self.mirror.take().map(Mirror::finish)
     }
 
     fn write_line(&mut self, body: Map<String, Value>, durable: bool) -> Result<Line, AppendError> {
@@ -139,6 +166,9 @@ impl Journal {
         self.end += text.len() as u64;
         self.seq += 1;
         self.prev.clone_from(&line.hash);
+        if let Some(mirror) = &mut self.mirror {
+            mirror.line(&text);
+        }
         Ok(line)
     }
 }
@@ -160,24 +190,48 @@ impl Storage for Journal {
 
 /// Reads and checks all lines; returns them with the length of the whole lines and of a torn rest, in bytes.
 pub fn read_lines(path: &Path) -> Result<(Vec<Line>, u64, usize), OpenError> {
+    let (lines, whole, torn, damage) = read_until_damage(path)?;
+    match damage {
+        Some(error) => Err(OpenError::Damaged { path: path.into(), error }),
+        None => Ok((lines, whole, torn)),
+    }
+}
+
+/// The lines up to the first damage, and what that is.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub fn read_intact(path: &Path) -> Result<(Vec<Line>, Option<ChainError>), OpenError> {
+    read_until_damage(path).map(|(lines, _, _, damage)| (lines, damage))
+}
+
+type UntilDamage = (Vec<Line>, u64, usize, Option<ChainError>);
+
+fn read_until_damage(path: &Path) -> Result<UntilDamage, OpenError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .map_err(|error| OpenError::Io { path: path.into(), why: error.to_string() })?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let damaged = |error| OpenError::Damaged { path: path.into(), error };
     let mut lines: Vec<Line> = Vec::new();
+    let mut damage = None;
     for (index, raw) in
         bytes.get(..whole).unwrap_or_default().split_inclusive(|byte| *byte == b'\n').enumerate()
     {
         let number = index + 1;
-        let text = std::str::from_utf8(raw.strip_suffix(b"\n").unwrap_or(raw))
-            .map_err(|error| damaged(ChainError::Form { number, why: error.to_string() }))?;
         let prev = lines.last().map_or(GENESIS, |line| line.hash.as_str());
-        let line = chain::read(number, text, prev, index as u64).map_err(damaged)?;
-        lines.push(line);
+        let line = std::str::from_utf8(raw.strip_suffix(b"\n").unwrap_or(raw))
+            .map_err(|error| ChainError::Form { number, why: error.to_string() })
+            .and_then(|text| chain::read(number, text, prev, index as u64));
+        match line {
+            Ok(line) => lines.push(line),
+            Err(error) => {
+                damage = Some(error);
+                break;
+            }
+        }
     }
-    Ok((lines, whole as u64, bytes.len() - whole))
+    Ok((lines, whole as u64, bytes.len() - whole, damage))
 }
 
 #[cfg(test)]
