@@ -5,9 +5,9 @@ use super::setup::{Setup, host, now, operator};
 use crate::engine::record::Record;
 use crate::engine::{RunState, redaction, survey};
 use crate::exit_code::ExitCode;
-use crate::journal::Storage;
 use crate::journal::lock::{FileLock, LockError};
 use crate::journal::mirror::Mirror;
+use crate::journal::{Durable, Storage};
 use crate::plan::Plan;
 use crate::store::abandoned::{self, Abandonment, file_sha256};
 use crate::store::{Store, StoreError};
@@ -88,7 +88,7 @@ async fn whole(setup: &Setup, store: &Store, id: &str, plan: &Plan, reason: Stri
     let abandoned = Record::Abandoned { operator: operator(), reason, world: world.clone() };
     for record in [&surveyed, &abandoned] {
         let body = redaction::body(&setup.redactor, record).map_err(|why| setup.fail(&why))?;
-        journal.append(body, true).map_err(|error| {
+        journal.append(body, Durable::Now).map_err(|error| {
             setup.say(&format!("mrctl: {error}"));
             ExitCode::JournalFailed
         })?;

@@ -2,7 +2,7 @@
 
 use super::drive::{Drive, opened};
 use super::failover::lock;
-use super::setup::{Setup, now};
+use super::setup::{Setup, now, operator};
 use super::{secrets, wire};
 use crate::engine::record::{Choice, Record};
 use crate::engine::survey;
@@ -10,7 +10,7 @@ use crate::error::{Problems, Severity, Sources};
 use crate::exit_code::ExitCode;
 use crate::output::given::Approvals;
 use crate::store::{Run, Store};
-use crate::world::World;
+use crate::world::{Member, World};
 use clap::Args;
 
 /// Goes on with an open run: looks at everything that was in flight first.
@@ -33,10 +33,18 @@ pub struct ResumeArgs {
 }
 
 /// Takes back everything that an open run changed; only before a promotion.
+///
+/// While a promotion may still happen, there is a way back only where it cannot: vouch for it with --fenced or --destroyed.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// The run; the only open one if not given.
     run: Option<String>,
+    /// A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal.
+    #[arg(long, value_name = "CLUSTER/REGION")]
+    fenced: Vec<String>,
+    /// A member that you vouch for as destroyed.
+    #[arg(long, value_name = "CLUSTER/REGION")]
+    destroyed: Vec<String>,
     /// Why, for the journal.
     #[arg(long, default_value = "")]
     reason: String,
@@ -85,28 +93,71 @@ pub(super) async fn world(setup: &Setup) -> Result<(World, String), ExitCode> {
     world.map(|world| (world, sha256)).ok_or(ExitCode::Invalid)
 }
 
+/// What a person decides, and says with it.
+struct Decision<'a> {
+    choice: Choice,
+    reason: &'a str,
+    /// Members that they vouch for, and as what.
+    attested: Vec<(Member, &'static str)>,
+}
+
 /// Whether the run can still be gone on with in this way.
-fn possible(setup: &Setup, run: &Run, short: &str, choice: Choice) -> Result<(), ExitCode> {
+fn possible(setup: &Setup, run: &Run, short: &str, decision: &Decision<'_>) -> Result<(), ExitCode> {
     if !run.open() {
         return Err(setup.fail(&format!("run {short} is closed: {}", run.word())));
     }
-    if choice == Choice::RollBack && (run.state.armed(&run.plan) || run.state.passed(&run.plan)) {
+    for (member, how) in &decision.attested {
+        let regions = run.plan.clusters.get(&member.resource);
+        if !regions.is_some_and(|regions| regions.contains(&member.region)) {
+            let known: Vec<String> = run
+                .plan
+                .clusters
+                .iter()
+                .flat_map(|(name, regions)| regions.iter().map(move |region| format!("{name}/{region}")))
+                .collect();
+            let text =
+                format!("--{how} {}/{}: run {short} knows no such member", member.resource, member.region);
+            return Err(setup.usage(text, format!("it has {}", known.join(", "))));
+        }
+    }
+    let mut state = run.state.clone();
+    attestations(decision).iter().for_each(|record| state.fold(&run.plan, record));
+    if decision.choice == Choice::RollBack && (state.armed(&run.plan) || state.passed(&run.plan)) {
         setup.say(&format!("mrctl: refused: run {short} has promoted, or may have: there is no way back."));
         setup.say(&format!(
             "  go on with `mrctl resume {short}`; the way back is a failover in the other direction"
         ));
+        if !state.passed(&run.plan) {
+            setup.say(
+                "  if the target is fenced or destroyed, vouch for it: --fenced CLUSTER/REGION --reason …",
+            );
+        }
+        return Err(ExitCode::Refused);
+    }
+    if decision.choice == Choice::Continue
+        && decision.reason.is_empty()
+        && let Some(what) = state.diverged()
+    {
+        setup.say(&format!(
+            "mrctl: refused: {what}: the old primary took commits after the promotion: both sides have what the other lacks."
+        ));
+        setup.say("  say with --reason why going on is right; the run will not end as completed");
         return Err(ExitCode::Refused);
     }
     Ok(())
 }
 
-async fn go_on(
-    setup: &Setup,
-    text: Option<&str>,
-    choice: Choice,
-    reason: &str,
-    approvals: Approvals,
-) -> ExitCode {
+fn attestations(decision: &Decision<'_>) -> Vec<Record> {
+    let record = |(member, how): &(Member, &'static str)| Record::Attested {
+        member: member.clone(),
+        how: (*how).to_string(),
+        by: operator(),
+        reason: decision.reason.to_string(),
+    };
+    decision.attested.iter().map(record).collect()
+}
+
+async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approvals: Approvals) -> ExitCode {
     let store = match setup.store() {
         Ok(store) => store,
         Err(error) => return setup.fail(&error.to_string()),
@@ -127,10 +178,10 @@ async fn go_on(
             return code;
         }
     };
-    if let Err(code) = possible(setup, &before, &short, choice) {
+    if let Err(code) = possible(setup, &before, &short, &decision) {
         return code;
     }
-    if let Some(at) = store.exported(&id).filter(|_| reason.is_empty()) {
+    if let Some(at) = store.exported(&id).filter(|_| decision.reason.is_empty()) {
         setup.say(&format!(
             "mrctl: refused: run {short} was exported at {at}, to go on with it on another host."
         ));
@@ -144,7 +195,7 @@ async fn go_on(
     // Whoever began it did not have this secret; the run must not hang on that, and its records keep their structure.
     secrets::none_in(setup, &before.plan, Severity::Warning);
     // The plan names resources: another inventory may mean other servers by the same names.
-    if inventory != before.plan.inventory_sha256 && reason.is_empty() {
+    if inventory != before.plan.inventory_sha256 && decision.reason.is_empty() {
         setup.say(&format!(
             "mrctl: refused: the inventory is not the one with which run {short} was planned."
         ));
@@ -164,14 +215,16 @@ async fn go_on(
     };
     store.unmark_exported(&id);
     // Somebody may have gone on with it between the first look and the lock.
-    if let Err(code) = possible(setup, &run, &short, choice) {
+    if let Err(code) = possible(setup, &run, &short, &decision) {
         return code;
     }
     let starts = run.lines.iter().find_map(|(_, record)| match record {
         Record::Created { starts, .. } => Some(survey::starts_from_words(starts)),
         _ => None,
     });
-    let mut opening = vec![opened(setup, choice, reason, torn)];
+    // Vouched for before the process begins: what it decides depends on it.
+    let mut opening = attestations(&decision);
+    opening.push(opened(setup, decision.choice, decision.reason, torn));
     if starts.is_none() {
         // Killed before the first record: the run is begun here.
         let digest = run.plan.digest();
@@ -202,10 +255,27 @@ pub async fn resume(setup: &Setup, args: ResumeArgs) -> ExitCode {
                 .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
         }
     }
-    go_on(setup, args.run.as_deref(), Choice::Continue, &args.reason, approvals).await
+    let decision = Decision { choice: Choice::Continue, reason: &args.reason, attested: Vec::new() };
+    go_on(setup, args.run.as_deref(), decision, approvals).await
 }
 
 /// `mrctl rollback`.
 pub async fn rollback(setup: &Setup, args: RollbackArgs) -> ExitCode {
-    go_on(setup, args.run.as_deref(), Choice::RollBack, &args.reason, Approvals::default()).await
+    let mut attested = Vec::new();
+    for (texts, how) in [(&args.fenced, "fenced"), (&args.destroyed, "destroyed")] {
+        for text in texts {
+            let Some((cluster, region)) = text.split_once('/') else {
+                return setup.usage(
+                    format!("--{how} {text} names no member"),
+                    "write CLUSTER/REGION, such as orders/us-east",
+                );
+            };
+            attested.push((Member::new(cluster, region), how));
+        }
+    }
+    if !attested.is_empty() && args.reason.trim().is_empty() {
+        return setup.usage("vouching for a member needs a reason", "say with --reason how you know");
+    }
+    let decision = Decision { choice: Choice::RollBack, reason: &args.reason, attested };
+    go_on(setup, args.run.as_deref(), decision, Approvals::default()).await
 }

@@ -62,6 +62,7 @@ pub async fn world(
         exec: Rc::new(exec::RealExec::new(exec)),
         notify: Rc::new(notify?),
         signals: Rc::new(signals?),
+        fenced: Rc::default(),
     })
 }
 
@@ -96,8 +97,12 @@ impl Wiring<'_> {
         match self.resolver.resolve(&source).await {
             Ok(secret) => {
                 let (reference, shown) = (path.join("."), source.to_string());
-                let long = self.redactor.add_named(&secret, &format!("{reference} ({shown})"));
+                let long = self.redactor.name(&secret, &format!("{reference} ({shown})"));
                 let refused = secrets::judge(self.redactor, long, &reference, &shown, self.inventory());
+                // Scrubbed from its own refusal, it would show by the gap which word it is.
+                if refused.is_none() || self.weak == Severity::Warning {
+                    self.redactor.add(&secret);
+                }
                 if let Some(problem) = refused {
                     let problem = Problem { severity: self.weak, ..problem };
                     self.problems.push(problem.at(self.loaded.text.span(path)));

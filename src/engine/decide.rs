@@ -1,11 +1,12 @@
 //! What should be in flight now. Pure and total: for every state it names a task or the run has ended.
 
-use super::identity;
+use super::advance::step;
+use super::policy::strictest;
 use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
-use super::state::{EffectState, Flight, Process, RunState, Stage};
-use crate::plan::{Ask, AskKind, OnFailure, Plan, Step};
-use crate::step::{Class, Found, Proof, Remark, Standing};
+use super::state::{Process, RunState, Stage};
+use crate::plan::{OnFailure, Plan, PlannedEffect, Step};
+use crate::step::Remark;
 use std::collections::BTreeSet;
 
 /// Something that should be in flight. Steps and effects are indices into the plan.
@@ -59,16 +60,6 @@ pub struct Turning {
     pub why: String,
 }
 
-/// A step's trouble.
-#[derive(Clone, Debug)]
-struct Trouble {
-    step: usize,
-    unknown: bool,
-    why: String,
-    /// Trying again can help: nothing of the failed try is in flight.
-    proven: bool,
-}
-
 /// What should be in flight now.
 pub fn decide(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
     let Process::Driving { terminal } = state.process else { return BTreeSet::new() };
@@ -84,7 +75,7 @@ pub fn decide(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
     }
 }
 
-fn one(task: Task) -> BTreeSet<Task> {
+pub(super) fn one(task: Task) -> BTreeSet<Task> {
     BTreeSet::from([task])
 }
 
@@ -94,7 +85,7 @@ pub(super) fn surveyed(state: &RunState, end: Task) -> Task {
 }
 
 fn paused(plan: &Plan, state: &RunState, why: &str, unknown: bool, terminal: bool) -> BTreeSet<Task> {
-    let frozen = state.gap_runs(plan) && !state.armed(plan);
+    let frozen = state.gap_runs(plan) && !state.settled(plan, None);
     let answer = state.answers.iter().find(|(id, _)| id.starts_with("paused:")).map(|(_, answer)| answer);
     // A freeze is bounded also while nobody decides: nobody at all, nobody any more, or nobody in time. Only a person who is there may
     // leave it.
@@ -163,7 +154,7 @@ fn forward(plan: &Plan, state: &RunState, terminal: bool) -> BTreeSet<Task> {
         }
         return one(strictest(plan, state, &troubles));
     }
-    if state.gap_runs(plan) && !state.armed(plan) && !state.gap_expired {
+    if state.gap_runs(plan) && !state.armed(plan) && !state.gap_expired && !state.gap_told {
         tasks.insert(Task::Gap);
     }
     for (index, watch) in plan.watches.iter().enumerate() {
@@ -207,18 +198,13 @@ pub fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bo
     // A change that is there needs no answer any more; a check or a plain question does.
     let answered =
         step.changes() || step.questions.iter().all(|q| state.answers.get(&q.id).is_some_and(|a| a.yes));
-    there && required && answered && handovers_stand(plan, state, index)
+    there && required && answered && step.effects.iter().all(|planned| handover_stands(plan, state, planned))
 }
 
-/// A step that makes a handover is done only while the handover lives, unless the pivot no longer needs it.
-fn handovers_stand(plan: &Plan, state: &RunState, index: usize) -> bool {
-    // The cheap question first: most steps make none.
-    plan.steps[index]
-        .effects
-        .iter()
-        .all(|planned| planned.effect.makes.as_ref().is_none_or(|set| state.handovers.contains_key(set)))
-        || state.armed(plan)
-        || state.passed(plan)
+/// What makes a handover is done only while the handover lives, unless the pivot no longer needs it.
+pub(super) fn handover_stands(plan: &Plan, state: &RunState, planned: &PlannedEffect) -> bool {
+    let makes = planned.effect.makes.as_deref();
+    makes.is_none_or(|set| state.handovers.contains_key(set) || state.settled(plan, Some(set)))
 }
 
 /// Something outside the steps that turns the run.
@@ -236,14 +222,17 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
             turning(Turn::Refuse, unknown, why)
         }
     };
-    if state.remarks.iter().any(|(_, remark)| *remark == Remark::Divergence) && (armed || passed) {
+    if let Some(what) = state.diverged()
+        && (armed || passed)
+    {
         return turning(
             Turn::Pause,
             false,
-            "the old primary took commits after the promotion: divergence".into(),
+            format!("{what}: the old primary took commits after the promotion: divergence"),
         );
     }
-    if state.gap_expired && !armed && !passed {
+    if state.gap_expired && !armed && !state.gap_told {
+        // With another data set promoted already there is no way back for this one alone: a person decides.
         return back(
             format!("writes were stopped for longer than {} ms", plan.objectives.write_gap_ms),
             false,
@@ -281,248 +270,6 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
     None
 }
 
-/// What a step wants, or its trouble.
-fn step(plan: &Plan, state: &RunState, index: usize) -> Result<BTreeSet<Task>, Trouble> {
-    let step = &plan.steps[index];
-    let progress = &state.steps[index];
-    let trouble = |unknown: bool, proven: bool, why: String| Trouble { step: index, unknown, why, proven };
-    if step.require.is_some() {
-        match progress.required {
-            None => return Ok(one(Task::Require(index))),
-            Some(Some(true)) => {}
-            Some(Some(false)) => return Err(trouble(false, true, "its `require` does not hold".into())),
-            Some(None) => return Err(trouble(true, true, "its `require` cannot be told".into())),
-        }
-    }
-    if step.effects.is_empty() {
-        return question(state, index, step, "")
-            .unwrap_or_else(|| Ok(BTreeSet::new()))
-            .map_err(|why| trouble(false, false, why));
-    }
-    for (e, planned) in step.effects.iter().enumerate() {
-        let effect = &progress.effects[e];
-        if effect.done(planned) && (planned.effect.makes.is_none() || handovers_stand(plan, state, index)) {
-            continue;
-        }
-        return match &effect.intent {
-            Some(intent) => intended(index, e, effect, &intent.flight, planned.effect.proof),
-            None => fresh(plan, state, index, e),
-        }
-        .map_err(|(unknown, proven, why)| trouble(unknown, proven, why));
-    }
-    // All effects are there; a looking step may still have open questions (its facts are shown with them).
-    question(state, index, step, "")
-        .unwrap_or_else(|| Ok(BTreeSet::new()))
-        .map_err(|why| trouble(false, false, why))
-}
-
-type Wanted = Result<BTreeSet<Task>, (bool, bool, String)>;
-
-/// The first open question of a step, or a no.
-fn question(
-    state: &RunState,
-    index: usize,
-    step: &Step,
-    substance: &str,
-) -> Option<Result<BTreeSet<Task>, String>> {
-    for (q, ask) in step.questions.iter().enumerate() {
-        match state.answers.get(&ask.id) {
-            Some(answer) if answer.yes && covers(ask, &answer.substance, substance) => {}
-            Some(answer) if !answer.yes && answer.absent => {
-                return Some(Err(format!("nobody answered: {}", ask.text)));
-            }
-            Some(answer) if !answer.yes => return Some(Err(format!("the answer was no: {}", ask.text))),
-            _ => return Some(Ok(one(Task::Ask(Question::Planned(index, q))))),
-        }
-    }
-    None
-}
-
-/// A typed consent that is still missing when a pivot comes up: the step that asks for it was found done, or it died meanwhile.
-fn consent(plan: &Plan, state: &RunState) -> Option<Task> {
-    plan.steps.iter().enumerate().filter(|(_, step)| step.skipped.is_none()).find_map(|(s, step)| {
-        step.questions.iter().enumerate().find_map(|(q, ask)| {
-            let missing =
-                matches!(ask.kind, AskKind::Typed(_)) && !state.answers.get(&ask.id).is_some_and(|a| a.yes);
-            missing.then_some(Task::Ask(Question::Planned(s, q)))
-        })
-    })
-}
-
-/// A consent covers the facts that were shown with it.
-fn covers(ask: &Ask, given: &str, now: &str) -> bool {
-    match ask.kind {
-        AskKind::Item => true,
-        AskKind::Confirm | AskKind::Typed(_) => now.is_empty() || given.is_empty() || given == now,
-    }
-}
-
-/// An effect without an intent of ours.
-fn fresh(plan: &Plan, state: &RunState, s: usize, e: usize) -> Wanted {
-    let step = &plan.steps[s];
-    let planned = &step.effects[e];
-    let Some(seen) = &state.steps[s].effects[e].seen else {
-        return Ok(one(Task::Look(s, e, Purpose::Before)));
-    };
-    let changes = planned.effect.class != Class::Looks;
-    match seen.standing {
-        Standing::Reached if changes && planned.effect.found == Found::Ask => {
-            match state.answers.get(&format!("adopt:{}/{}", step.id, planned.name)) {
-                None => Ok(one(Task::Ask(Question::Adopt(s, e)))),
-                Some(answer) if answer.yes => Ok(BTreeSet::new()),
-                Some(_) => Err((
-                    false,
-                    false,
-                    format!("already so, not by this run, and not adopted: {}", seen.evidence),
-                )),
-            }
-        }
-        // Reached without `done` can only be a handover that died: look again.
-        Standing::Reached => Ok(one(Task::Look(s, e, Purpose::Before))),
-        Standing::NotReached if changes => {
-            if let Some(wanted) = question(state, s, step, &substance(plan, state, s)) {
-                return wanted.map_err(|why| (false, false, why));
-            }
-            if planned.effect.class == Class::Pivot
-                && let Some(task) = consent(plan, state)
-            {
-                return Ok(one(task));
-            }
-            if let Some(set) = &planned.effect.needs
-                && !state.handovers.contains_key(set)
-            {
-                return Err((false, false, format!("there is no handover for {set}")));
-            }
-            if let Some(why) = identity::changed(plan, state, s, e, &seen.facts) {
-                return Err((false, false, why));
-            }
-            Ok(one(Task::Intend(s, e, false)))
-        }
-        Standing::NotReached | Standing::Blocked => Err((false, true, seen.evidence.clone())),
-        Standing::Moving | Standing::Unknown => Err((true, true, seen.evidence.clone())),
-    }
-}
-
-/// What a consent to this step covers now: the substance of its first effect's facts.
-pub fn substance(plan: &Plan, state: &RunState, s: usize) -> String {
-    let step = &plan.steps[s];
-    step.effects
-        .iter()
-        .zip(&state.steps[s].effects)
-        .find_map(|(planned, effect)| {
-            effect.seen.as_ref().map(|seen| planned.action.substance(&planned.effect.id, &seen.facts))
-        })
-        .unwrap_or_default()
-}
-
-/// An effect with an intent of ours that is not proved yet.
-fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, proof: Proof) -> Wanted {
-    match flight {
-        Flight::InFlight { cursor } => Ok(one(Task::Apply(s, e, false, cursor.clone()))),
-        Flight::InDoubt { orphaned: true } if proof == Proof::Again => Ok(one(Task::Intend(s, e, false))),
-        Flight::InDoubt { .. } if proof == Proof::Again => {
-            Err((true, true, "the answer was lost, and there is nothing to look at".into()))
-        }
-        Flight::InDoubt { .. } if proof == Proof::Reply => {
-            Err((true, false, "the answer was lost, and there is nothing to look at".into()))
-        }
-        Flight::InDoubt { orphaned: true }
-            if effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached) =>
-        {
-            Ok(one(Task::Intend(s, e, false)))
-        }
-        Flight::InDoubt { .. } | Flight::Acknowledged | Flight::Landed => match &effect.seen {
-            None => Ok(one(Task::Look(s, e, Purpose::After))),
-            Some(seen) => match seen.standing {
-                Standing::Reached => Ok(one(Task::Look(s, e, Purpose::After))),
-                // Seen as absent with nothing in flight: that is the proof which a retry needs.
-                Standing::NotReached => Err((false, true, seen.evidence.clone())),
-                Standing::Blocked => Err((false, false, seen.evidence.clone())),
-                Standing::Moving | Standing::Unknown => Err((true, false, seen.evidence.clone())),
-            },
-        },
-        Flight::Refused { why } => match &effect.seen {
-            // A refusal proves that this attempt did nothing; a look tells whether somebody else did.
-            None => Ok(one(Task::Look(s, e, Purpose::Before))),
-            Some(seen) => match seen.standing {
-                Standing::Unknown | Standing::Moving => {
-                    Err((true, true, format!("refused: {why}; {}", seen.evidence)))
-                }
-                Standing::Reached | Standing::NotReached | Standing::Blocked => {
-                    Err((false, true, format!("refused: {why}; {}", seen.evidence)))
-                }
-            },
-        },
-    }
-}
-
-/// How often a known failure after the pivot is tried again by default.
-const TRIES_AFTER_PIVOT: u32 = 3;
-
-/// Applies the strictest of the steps' policies.
-fn strictest(plan: &Plan, state: &RunState, troubles: &[Trouble]) -> Task {
-    let mut tasks: Vec<Task> = troubles.iter().map(|trouble| policy(plan, state, trouble)).collect();
-    // Turns sort by severity: RollBack, Pause, Finish, Refuse, Warn; a retry only when every trouble may be retried.
-    tasks.sort_by_key(|task| match task {
-        Task::Turn(turning) => match turning.to {
-            Turn::Pause => 0,
-            Turn::RollBack => 1,
-            Turn::Refuse => 2,
-            Turn::Finish => 3,
-            Turn::Warn => 5,
-        },
-        _ => 4,
-    });
-    tasks.into_iter().next().unwrap_or(Task::Survey)
-}
-
-/// The table of defaults by phase, and what the step says.
-fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
-    let step = &plan.steps[trouble.step];
-    let progress = &state.steps[trouble.step];
-    let armed = state.armed(plan);
-    let passed = state.passed(plan);
-    let turn = |to: Turn| {
-        Task::Turn(Turning {
-            to,
-            step: step.id.clone(),
-            unknown: trouble.unknown,
-            why: format!("{}: {}", step.id, trouble.why),
-        })
-    };
-    let tries = if step.retries > 0 {
-        step.retries
-    } else if passed && !armed && !trouble.unknown {
-        TRIES_AFTER_PIVOT
-    } else {
-        0
-    };
-    // Only on proof that nothing happened; a no of a person is not tried again.
-    if trouble.proven && progress.tries < tries + 1 && tries > 0 && progress.tries.max(1) <= tries {
-        return Task::Backoff(trouble.step);
-    }
-    if step.best_effort {
-        return turn(Turn::Warn);
-    }
-    let said = if trouble.unknown { step.on_unknown } else { step.on_failure };
-    let back = || {
-        if armed || passed {
-            turn(Turn::Pause)
-        } else if state.changed() {
-            turn(Turn::RollBack)
-        } else {
-            turn(Turn::Refuse)
-        }
-    };
-    match said {
-        OnFailure::Warn if !armed => turn(Turn::Warn),
-        OnFailure::Pause if state.changed() => turn(Turn::Pause),
-        OnFailure::Default | OnFailure::Stop | OnFailure::RollBack | OnFailure::Pause | OnFailure::Warn => {
-            back()
-        }
-    }
-}
-
 /// Puts temporary changes back, then ends.
 fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
     match rollback::next_undo(plan, state, |s, _| plan.steps[s].temporary) {
@@ -530,7 +277,10 @@ fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
         Ok(None) => {
             let Some(survey) = &state.survey else { return one(Task::Survey) };
             if let Some((what, _)) = state.remarks.iter().find(|(_, remark)| *remark == Remark::Divergence) {
-                return one(Task::End(Verdict::Unknown, format!("{what}: both sides took commits")));
+                let why = format!(
+                    "{what}: both sides took commits; reconcile them, then close the run with `mrctl abandon`"
+                );
+                return one(Task::End(Verdict::Unknown, why));
             }
             if survey.unknown {
                 return one(Task::End(

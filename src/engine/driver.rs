@@ -232,7 +232,16 @@ impl<S: Storage> Driver<S> {
                 flights.push(future);
                 flying.insert(task, handle);
             }
-            match future::select(flights.next(), signals.next()).await {
+            // Asked first, then the last reply is made durable, while the question is on its way.
+            let early = futures_util::poll!(flights.next());
+            self.journal.settle()?;
+            let flown = async {
+                match early {
+                    std::task::Poll::Ready(done) => done,
+                    std::task::Poll::Pending => flights.next().await,
+                }
+            };
+            match future::select(std::pin::pin!(flown), signals.next()).await {
                 future::Either::Left((Some((task, record)), _)) => {
                     // An aborted flight also ends here, with nothing; its task may be wanted again, so only what is current counts.
                     if let Some(record) = record

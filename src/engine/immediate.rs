@@ -1,10 +1,12 @@
-//! Tasks that need no waiting: turns, intents, endings. Each is decided on what was recorded before it, so there is one at a time.
+//! Tasks that need no waiting: turns, intents, endings, and looks that were just made. Each is decided on what was recorded before
+//! it, so there is one at a time.
 
 use super::decide::{Task, Turning};
-use super::record::Record;
+use super::record::{Purpose, Record};
 use super::state::RunState;
 use crate::journal::IntentKey;
 use crate::plan::Plan;
+use crate::step::{Aim, Class, Found, Standing};
 use std::collections::BTreeSet;
 
 /// A record that can be written at once.
@@ -38,14 +40,56 @@ pub fn immediate(plan: &Plan, state: &RunState, wanted: &BTreeSet<Task>) -> Opti
             world: state.survey.as_ref().map_or_else(String::new, |survey| survey.world.clone()),
         })),
         Task::Intend(s, e, undo) => intent(plan, state, *s, *e, *undo),
+        Task::Look(s, e, Purpose::Before) => just_seen(plan, state, *s, *e).map(Immediate::Plain),
         Task::Require(_)
-        | Task::Look(..)
+        | Task::Look(_, _, Purpose::After | Purpose::Undo | Purpose::Undone)
         | Task::Ask(_)
         | Task::Apply(..)
         | Task::Backoff(_)
         | Task::Gap
         | Task::Watch(_)
         | Task::Survey => None,
+    })
+}
+
+/// A look at an effect, out of the one that was just made at the effect before it, where that saw all that a look of its own would.
+///
+/// Within a write gap each look costs a round trip to both databases. Only what settles a look at once is taken from it, and never
+/// what asks a person; everything else gets a look of its own.
+fn just_seen(plan: &Plan, state: &RunState, s: usize, e: usize) -> Option<Record> {
+    let (last_s, last_e) = state.fresh?;
+    let next = |(s, e): (usize, usize)| match plan.steps.get(s)?.effects.get(e + 1) {
+        Some(_) => Some((s, e + 1)),
+        None => (s + 1..plan.steps.len()).find(|s| plan.steps[*s].skipped.is_none()).map(|s| (s, 0)),
+    };
+    if next((last_s, last_e)) != Some((s, e)) || plan.steps[last_s].parallel.is_some() {
+        return None;
+    }
+    let (step, last, planned) =
+        (&plan.steps[s], &plan.steps[last_s].effects[last_e], plan.steps[s].effects.get(e)?);
+    let effect = &state.steps[s].effects[e];
+    if step.parallel.is_some() || effect.intent.is_some() || effect.found {
+        return None;
+    }
+    let seen = &state.steps[last_s].effects[last_e].seen.as_ref()?.facts;
+    let facts = planned.action.seen_with(&planned.effect, &last.action, seen)?;
+    let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
+    let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Applied, handover);
+    let settled = match judged.standing {
+        Standing::Reached => planned.effect.found == Found::Accept,
+        // What makes a handover is often only a moment away: looked at again, it may need no change of ours.
+        Standing::NotReached => planned.effect.class != Class::Looks && planned.effect.makes.is_none(),
+        Standing::Moving | Standing::Blocked | Standing::Unknown => false,
+    };
+    settled.then(|| Record::Looked {
+        step: step.id.clone(),
+        effect: planned.name.clone(),
+        purpose: Purpose::Before,
+        standing: judged.standing,
+        evidence: judged.evidence,
+        facts,
+        handover: judged.handover,
+        remark: judged.remark,
     })
 }
 

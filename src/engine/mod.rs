@@ -1,11 +1,16 @@
 //! The engine: a pure core (`record`, `state`, `decide`), `perform` that turns one task into one record, and the driver.
 
+mod advance;
 pub mod decide;
+mod doubt;
 pub mod driver;
+mod effect_state;
+mod fold;
 mod identity;
 pub mod immediate;
 mod locks;
 pub mod perform;
+mod policy;
 pub mod record;
 pub mod redaction;
 mod rollback;

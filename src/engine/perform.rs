@@ -1,6 +1,7 @@
 //! Turns one task into one record. The only place that waits; `failover` and `rehearse` share it.
 
-use super::decide::{Question, Task, substance};
+use super::advance::substance;
+use super::decide::{Question, Task};
 use super::locks;
 use super::record::{Choice, Purpose, Record};
 use super::state::{Flight, RunState};
@@ -12,6 +13,7 @@ use crate::step::condition::Starts;
 use crate::step::{Aim, Class, Facts, Judgement, Sight, Standing};
 use crate::world::clock::Moment;
 use crate::world::{Answer, Reply, World};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A notice for readers that is never journalled and may be dropped.
@@ -76,6 +78,7 @@ pub trait Person {
 }
 
 /// What a task needs besides itself.
+#[derive(Clone, Copy)]
 pub struct Cx<'a> {
     /// The plan.
     pub plan: &'a Plan,
@@ -102,6 +105,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Turns a task into its record. `state` is as it was when the task began. Tasks that the driver does itself (intents, turns,
 /// endings) give none.
 pub async fn perform(cx: &Cx<'_>, task: &Task, state: &RunState, permit: Option<&Permit>) -> Option<Record> {
+    if !state.fenced.is_empty() && *cx.world.fenced != state.fenced {
+        let world = World { fenced: Rc::new(state.fenced.clone()), ..cx.world.clone() };
+        return Box::pin(perform(&Cx { world: &world, ..*cx }, task, state, permit)).await;
+    }
     match task {
         Task::Require(s) => Some(require(cx, *s, state).await),
         Task::Look(s, e, purpose) => Some(look(cx, *s, *e, *purpose, state).await),

@@ -1,8 +1,9 @@
 //! The records of a run: the only inputs that change a decision. Types only grow.
 
+use crate::journal::Durable;
 use crate::step::{Facts, Remark, Standing};
-use crate::world::Reply;
 use crate::world::postgres::Handover;
+use crate::world::{Member, Reply};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -232,6 +233,17 @@ pub enum Record {
         /// Whether it was to be taken back.
         undo: bool,
     },
+    /// A person vouches that a member is fenced or destroyed, by name: it cannot take writes, and need not be asked.
+    Attested {
+        /// The member.
+        member: Member,
+        /// `fenced` or `destroyed`.
+        how: String,
+        /// Who.
+        by: String,
+        /// How they know.
+        reason: String,
+    },
     /// The run turns.
     Turned {
         /// Where to.
@@ -277,23 +289,26 @@ pub enum Record {
 }
 
 impl Record {
-    /// Whether it must be on disk before anything else happens.
-    pub fn durable(&self) -> bool {
+    /// When it must be on disk.
+    pub fn durable(&self) -> Durable {
         match self {
-            Self::Created { .. }
+            // The next slice needs no intent of its own.
+            Self::Replied { reply: Reply::More { .. }, .. }
+            | Self::Created { .. }
             | Self::Opened { .. }
             | Self::Answered { .. }
             | Self::Intent { .. }
-            | Self::Replied { .. }
             | Self::Turned { .. }
             | Self::Expired { .. }
             | Self::Breached { .. }
             | Self::Signalled { .. }
             | Self::LockLost { .. }
+            | Self::Attested { .. }
             | Self::Ended { .. }
-            | Self::Abandoned { .. } => true,
+            | Self::Abandoned { .. } => Durable::Now,
+            Self::Replied { .. } => Durable::Soon,
             Self::Required { .. } | Self::Looked { .. } | Self::Retrying { .. } | Self::Surveyed { .. } => {
-                false
+                Durable::Later
             }
         }
     }

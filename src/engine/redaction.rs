@@ -72,6 +72,7 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
         Record::Retrying { step: _, try_number: _ } | Record::Expired { allowed_ms: _ } => {}
         Record::Breached { watch: _, silent: _, evidence } => texts(&mut [evidence]),
         Record::Signalled { signal: _ } | Record::LockLost { what: _, step: _, effect: _, undo: _ } => {}
+        Record::Attested { member: _, how: _, by, reason } => texts(&mut [by, reason]),
         Record::Turned { to: _, step: _, unknown: _, why } => texts(&mut [why]),
         Record::Surveyed { world, notes, frozen: _, diverged: _, unknown: _ } => {
             texts(&mut [world]);

@@ -4,6 +4,7 @@ use super::record::Record;
 use super::state::RunState;
 use crate::plan::Plan;
 use crate::step::condition::Starts;
+use crate::step::contract::Part;
 use crate::step::{Aim, Class, Found, Sight, Standing};
 use crate::world::dns::{RecordName, Shares};
 use crate::world::postgres::{Commits, HandoverBy, Scope, ServerFacts};
@@ -133,9 +134,20 @@ pub async fn before_the_pivot(plan: &Plan, world: &World, run: &str) -> Vec<Stri
     lines
 }
 
+/// Whether this run has stopped this data set's source, and has seen it stopped.
+fn stopped(plan: &Plan, state: &RunState, set: &str) -> bool {
+    plan.effects().any(|(s, e, planned)| {
+        let stops =
+            planned.action.info().part == Part::Stop && planned.effect.freezes.as_deref() == Some(set);
+        let effect = state.steps.get(s).and_then(|step| step.effects.get(e));
+        stops && effect.is_some_and(|effect| effect.landed() && effect.stands())
+    })
+}
+
 /// What a server is now, in a word or two.
-fn server_in_words(facts: &Known<ServerFacts>) -> String {
+fn server_in_words(facts: &Known<ServerFacts>, stopped: bool) -> String {
     match facts {
+        Known::Unknown(why) if why.contains("refused") && stopped => "stopped".into(),
         // A refused connection says nothing about the path of the application: it is told as what it is.
         Known::Unknown(why) if why.contains("refused") => "refuses connections from here".into(),
         Known::Unknown(_) => "unknown".into(),
@@ -150,9 +162,10 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let mut parts = Vec::new();
     let mut notes = Vec::new();
     let (mut frozen, mut diverged, mut unknown) = (Vec::new(), Vec::new(), false);
-    let passed = state.passed(plan);
+    let any_passed = state.passed(plan);
     for (name, regions) in &plan.clusters {
         let now = cluster(world, name, regions, &state.run).await;
+        let passed = state.passed_for(plan, name);
         let label =
             |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
         let writable = now.writable();
@@ -169,7 +182,11 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         let old = if passed { &plan.from } else { &plan.to };
         if let Some(facts) = now.members.get(old) {
             let what = if passed { "old primary" } else { "standby" };
-            parts.push(format!("{}: {}", label(what), server_in_words(facts)));
+            parts.push(format!(
+                "{}: {}",
+                label(what),
+                server_in_words(facts, old == &plan.from && stopped(plan, state, name))
+            ));
             if passed
                 && let (Some(handover), Known::Unknown(why)) = (state.handovers.get(name), facts)
                 && handover.by == HandoverBy::Soft
@@ -233,7 +250,7 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let undoable = plan
         .effects()
         .any(|(s, e, planned)| planned.effect.class == Class::Undoable && state.steps[s].effects[e].stands());
-    let undo = if passed {
+    let undo = if any_passed {
         "not possible"
     } else if state.armed(plan) {
         "not while the promotion is armed"

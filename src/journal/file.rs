@@ -2,7 +2,7 @@
 
 use super::chain::{self, ChainError, GENESIS, Line};
 use super::mirror::Mirror;
-use super::{AppendError, IntentKey, Permit, Storage};
+use super::{AppendError, Durable, IntentKey, Permit, Storage};
 use serde_json::{Map, Value};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -23,6 +23,8 @@ pub struct Journal {
     prev: String,
     /// Set by the first failed write: after it nothing may be appended.
     broken: Option<String>,
+    /// The last line that has to be durable soon and is not yet.
+    unsettled: Option<String>,
     now: fn() -> i64,
     mirror: Option<Mirror>,
 }
@@ -96,6 +98,7 @@ impl Journal {
             seq: 0,
             prev: GENESIS.into(),
             broken: None,
+            unsettled: None,
             now,
             mirror: None,
         })
@@ -114,8 +117,17 @@ impl Journal {
         reserve(&file).map_err(io)?;
         let prev = lines.last().map_or_else(|| GENESIS.to_string(), |line| line.hash.clone());
         let seq = lines.len() as u64;
-        let journal =
-            Self { file, path: path.into(), end: whole, seq, prev, broken: None, now, mirror: None };
+        let journal = Self {
+            file,
+            path: path.into(),
+            end: whole,
+            seq,
+            prev,
+            broken: None,
+            unsettled: None,
+            now,
+            mirror: None,
+        };
         Ok(Opened { journal, lines, torn })
     }
 
@@ -134,17 +146,12 @@ impl Journal {
         self.mirror = Some(mirror);
     }
 
-    /// What has gone wrong with the mirror so far.
-    pub fn mirror_trouble(&self) -> Option<String> {
-        self.mirror.as_ref().and_then(Mirror::trouble)
-    }
-
     /// Ends the mirror: where it is, or why it is not whole. Nothing if there is none.
     pub fn finish_mirror(&mut self) -> Option<Result<PathBuf, String>> {
         self.mirror.take().map(Mirror::finish)
     }
 
-    fn write_line(&mut self, body: Map<String, Value>, durable: bool) -> Result<Line, AppendError> {
+    fn write_line(&mut self, body: Map<String, Value>, durable: Durable) -> Result<Line, AppendError> {
         let (mut text, _) = chain::write(self.seq, (self.now)(), &self.prev, body);
         let fail = |why: String, line: &str| AppendError { why, line: line.trim_end().to_string() };
         if let Some(why) = &self.broken {
@@ -158,10 +165,15 @@ impl Journal {
             .file
             .seek(SeekFrom::Start(self.end))
             .and_then(|_| self.file.write_all(text.as_bytes()))
-            .and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
+            .and_then(|()| if durable == Durable::Now { self.file.sync_data() } else { Ok(()) });
         if let Err(error) = written {
             self.broken = Some(error.to_string());
             return Err(fail(error.to_string(), &text));
+        }
+        match durable {
+            Durable::Now => self.unsettled = None,
+            Durable::Soon => self.unsettled = Some(text.clone()),
+            Durable::Later => {}
         }
         self.end += text.len() as u64;
         self.seq += 1;
@@ -174,8 +186,16 @@ impl Journal {
 }
 
 impl Storage for Journal {
-    fn append(&mut self, body: Map<String, Value>, durable: bool) -> Result<Line, AppendError> {
+    fn append(&mut self, body: Map<String, Value>, durable: Durable) -> Result<Line, AppendError> {
         self.write_line(body, durable)
+    }
+
+    fn settle(&mut self) -> Result<(), AppendError> {
+        let Some(line) = self.unsettled.take() else { return Ok(()) };
+        self.file.sync_data().map_err(|error| {
+            self.broken = Some(error.to_string());
+            AppendError { why: error.to_string(), line: line.trim_end().to_string() }
+        })
     }
 
     fn append_intent(
@@ -183,7 +203,7 @@ impl Storage for Journal {
         key: IntentKey,
         body: Map<String, Value>,
     ) -> Result<(Line, Permit), AppendError> {
-        let line = self.write_line(body, true)?;
+        let line = self.write_line(body, Durable::Now)?;
         Ok((line, Permit::new(key)))
     }
 }
@@ -247,7 +267,7 @@ mod tests {
         let path = folder.path().join("journal.jsonl");
         let mut journal = Journal::create(&path, || 5).unwrap();
         for line in lines {
-            journal.append(body(line), true).unwrap();
+            journal.append(body(line), Durable::Now).unwrap();
         }
         (folder, path)
     }
@@ -258,7 +278,7 @@ mod tests {
         let mut opened = Journal::open(&path, || 6).unwrap();
         assert_eq!(opened.lines.len(), 2);
         assert_eq!(opened.torn, 0);
-        opened.journal.append(body("c"), true).unwrap();
+        opened.journal.append(body("c"), Durable::Now).unwrap();
         assert_eq!(Journal::open(&path, || 6).unwrap().lines.len(), 3);
     }
 
@@ -299,9 +319,9 @@ mod tests {
         let (_folder, path) = journal_of(&["a"]);
         let mut opened = Journal::open(&path, || 6).unwrap();
         opened.journal.file = File::open(&path).unwrap(); // read-only: the write must fail
-        assert!(opened.journal.append(body("b"), true).is_err());
+        assert!(opened.journal.append(body("b"), Durable::Now).is_err());
         opened.journal.file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-        let error = opened.journal.append(body("b"), true).unwrap_err();
+        let error = opened.journal.append(body("b"), Durable::Now).unwrap_err();
         assert!(error.to_string().contains("an earlier write failed"), "{error}");
     }
 

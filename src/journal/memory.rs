@@ -1,7 +1,7 @@
 //! A journal in memory, for rehearsal and tests of the engine.
 
 use super::chain::{self, GENESIS, Line};
-use super::{AppendError, IntentKey, Permit, Storage};
+use super::{AppendError, Durable, IntentKey, Permit, Storage};
 use serde_json::{Map, Value};
 
 /// Lines in memory, chained like those of a file.
@@ -14,7 +14,7 @@ pub struct MemoryJournal {
 }
 
 impl Storage for MemoryJournal {
-    fn append(&mut self, body: Map<String, Value>, _durable: bool) -> Result<Line, AppendError> {
+    fn append(&mut self, body: Map<String, Value>, _durable: Durable) -> Result<Line, AppendError> {
         let seq = self.lines.len() as u64;
         let prev = self.lines.last().map_or(GENESIS, |line| line.hash.as_str());
         let (text, _) = chain::write(seq, self.now, prev, body);
@@ -24,11 +24,15 @@ impl Storage for MemoryJournal {
         Ok(line)
     }
 
+    fn settle(&mut self) -> Result<(), AppendError> {
+        Ok(())
+    }
+
     fn append_intent(
         &mut self,
         key: IntentKey,
         body: Map<String, Value>,
     ) -> Result<(Line, Permit), AppendError> {
-        Ok((self.append(body, true)?, Permit::new(key)))
+        Ok((self.append(body, Durable::Now)?, Permit::new(key)))
     }
 }

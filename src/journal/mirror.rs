@@ -185,7 +185,7 @@ mod tests {
 
     fn append(journal: &mut Journal, word: &str) {
         let body = serde_json::Map::from_iter([("type".to_string(), serde_json::Value::from(word))]);
-        journal.append(body, true).unwrap();
+        journal.append(body, super::super::Durable::Now).unwrap();
     }
 
     fn same(place: &Place) {

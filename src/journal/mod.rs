@@ -10,14 +10,29 @@ pub mod permit;
 pub use file::{Journal, OpenError, Opened};
 pub use permit::{IntentKey, Permit};
 
+/// When a line has to be on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durable {
+    /// With the next line that has to be, or never: it changes no decision, or a look would find the same again.
+    Later,
+    /// Before anything is changed again, and before anything long is waited for: [`Storage::settle`]. What a call replied proves
+    /// nothing; lost with the machine, its effect is in doubt and looked at. While users wait, the look need not wait for the disk.
+    Soon,
+    /// Before anything else happens.
+    Now,
+}
+
 /// Where lines go. The file is the real one; memory serves rehearsal.
 pub trait Storage {
-    /// Appends one line durably; an error is final, and nothing may be changed in the world after it.
+    /// Appends one line; an error is final, and nothing may be changed in the world after it.
     fn append(
         &mut self,
         body: serde_json::Map<String, serde_json::Value>,
-        durable: bool,
+        durable: Durable,
     ) -> Result<chain::Line, AppendError>;
+
+    /// Makes durable what has to be soon; an error is as final as that of an append.
+    fn settle(&mut self) -> Result<(), AppendError>;
 
     /// Appends an intent durably and gives the permit for exactly this change.
     fn append_intent(

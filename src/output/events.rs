@@ -235,6 +235,17 @@ pub const EVENTS: &[Event] = &[
         ],
     ),
     event(
+        "attested",
+        "A person vouches that a member is fenced or destroyed: a promotion there cannot come about any more, and its silence is not held against a way back.",
+        &[
+            f("cluster", "string", "cluster"),
+            f("region", "string", "region of the member"),
+            f("how", "string", "`fenced` or `destroyed`"),
+            f("by", "string", "who"),
+            f("reason", "string", "how they know"),
+        ],
+    ),
+    event(
         "turned",
         "The run turns.",
         &[

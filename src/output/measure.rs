@@ -83,8 +83,12 @@ impl Measures {
                 if let Some((s, e)) = find(plan, step, effect)
                     && let Some(set) = &plan.steps[s].effects[e].effect.freezes
                 {
-                    let open = self.gaps.get(set).is_some_and(|(span, _)| span.ended.is_none());
-                    if !open {
+                    // Behind its promotion it is a fence, and no gap of its own.
+                    let known = self
+                        .gaps
+                        .get(set)
+                        .is_some_and(|(span, end)| span.ended.is_none() || *end == Some(GapEnd::Moved));
+                    if !known {
                         self.gaps.insert(set.clone(), (Span { began: at, ended: None }, None));
                     }
                 }
@@ -134,6 +138,7 @@ impl Measures {
             | Record::Breached { .. }
             | Record::Signalled { .. }
             | Record::LockLost { .. }
+            | Record::Attested { .. }
             | Record::Turned { .. }
             | Record::Surveyed { .. } => {}
         }

@@ -174,7 +174,10 @@ impl Model {
                 if let Some((s, e)) = find(&plan, step, effect) {
                     if *undo {
                         self.undo_row(s, e, at, &mut changes);
-                    } else if plan.steps[s].effects[e].effect.freezes.is_some() {
+                    } else if let Some(set) = &plan.steps[s].effects[e].effect.freezes
+                        && !self.state.passed_for(&plan, set)
+                    {
+                        // Behind its promotion it is a fence: nobody is to let the old primary write again.
                         changes.push(Change::Freezing(s, e));
                     }
                 }
@@ -239,6 +242,9 @@ impl Model {
                     "finishing what is in flight first; once more cancels it"
                 };
                 changes.push(tell(format!("{signal}: {what}"), true));
+            }
+            Record::Attested { member, how, by, reason } => {
+                changes.push(tell(format!("{by} vouches that {member} is {how}: {reason}"), true));
             }
             Record::LockLost { what, .. } => changes.push(tell(format!("the lock on {what} was lost"), true)),
             Record::Turned { to, step, unknown, why } => {

@@ -55,6 +55,26 @@ fn the_write_gap_runs_from_the_intent_to_freeze_to_the_proof_of_promotion() {
 }
 
 #[test]
+fn a_fence_behind_the_promotion_is_no_gap_of_its_own_and_nobody_is_told_how_to_lift_it() {
+    let mut records = completed();
+    let gap = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record))).measures;
+    let (end, fence) = (
+        records.last().unwrap().0,
+        records
+            .iter()
+            .find(|(_, r)| matches!(r, Record::Intent { step, .. } if step == "freeze"))
+            .unwrap()
+            .1
+            .clone(),
+    );
+    records.push((end + 1_000, fence.clone()));
+    let mut model = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
+    assert_eq!(model.measures.write_gap(), gap.write_gap());
+    let changes = model.record(end + 2_000, &fence);
+    assert!(!changes.iter().any(|change| matches!(change, Change::Freezing(..))));
+}
+
+#[test]
 fn a_refused_freeze_stopped_no_writes() {
     let mut records = until_frozen();
     records.truncate(records.len() - 2);

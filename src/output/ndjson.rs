@@ -211,6 +211,10 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
         Record::LockLost { what, step, effect, .. } => {
             ("lock_lost", json!({ "what": what, "step": step, "effect": effect }))
         }
+        Record::Attested { member, how, by, reason } => (
+            "attested",
+            json!({ "cluster": member.resource, "region": member.region, "how": how, "by": by, "reason": reason }),
+        ),
         Record::Turned { to, step, unknown, why } => {
             ("turned", json!({ "to": to, "step": step, "unknown": unknown, "why": why }))
         }

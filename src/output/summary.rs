@@ -25,7 +25,13 @@ pub fn next_commands(model: &Model, run: &str) -> Vec<(String, &'static str)> {
     let mut commands = Vec::new();
     match ending.verdict {
         Some(Verdict::Paused | Verdict::Unknown) => {
-            commands.push((format!("mrctl resume {run}"), "look again, then go on"));
+            // Going on in spite of a divergence is a decision, and gets a reason.
+            let reason = if state.diverged().is_some() { " --reason …" } else { "" };
+            commands.push((format!("mrctl resume {run}{reason}"), "look again, then go on"));
+            if state.armed(&model.plan) && !state.passed(&model.plan) {
+                let command = format!("mrctl rollback {run} --fenced …");
+                commands.push((command, "vouch for the target, take back"));
+            }
             if undoable {
                 commands.push((format!("mrctl rollback {run}"), "take back what this run changed"));
             }
@@ -182,6 +188,8 @@ fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize,
 /// While a promotion may still happen: what must not be done, and what would settle it.
 fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
     let (from, to) = (&model.plan.from, &model.plan.to);
+    let vouched: Vec<String> =
+        model.plan.clusters.keys().map(|cluster| format!("--fenced {cluster}/{to}")).collect();
     lines.extend(Text::of(Tone::Bad, format!("The promotion in {to} may still happen")).broken(width, ""));
     block(
         lines,
@@ -195,7 +203,8 @@ fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
         format!(
             "- {to} was restarted after the intent, is in recovery, and has no promote signal left: resume sees it, and a rollback becomes possible"
         ),
-        format!("- {to} is fenced or destroyed: say so by name when you resume"),
+        format!("- {to} is fenced or destroyed: vouch for it when you roll back:"),
+        format!("  {} --reason …", vouched.join(" ")),
     ] {
         block(lines, &way, Tone::Plain, width, style);
     }

@@ -106,6 +106,16 @@ macro_rules! step_kinds {
                 }
             }
 
+            /// What a look at the effect before saw, as facts of this effect, if it saw all that a look of its own would.
+            pub fn seen_with(&self, effect: &Effect, last: &Self, seen: &Facts) -> Option<Facts> {
+                if self == last {
+                    return effect.seen_with_previous.then(|| seen.clone());
+                }
+                match self {
+                    $(Self::$variant(kind) => kind.seen_with(last, seen).map(Facts::$variant),)*
+                }
+            }
+
             /// See [`Kind::judge`].
             pub fn judge(
                 &self,

@@ -18,6 +18,7 @@ pub mod reply;
 pub mod signal;
 pub mod sim;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -76,4 +77,6 @@ pub struct World {
     pub notify: Rc<dyn notify::Notify>,
     /// Numbers that conditions ask for.
     pub signals: Rc<dyn signal::Signals>,
+    /// Members that a person says are fenced or destroyed: where one of them is silent, that is not held against a way back.
+    pub fenced: Rc<BTreeSet<Member>>,
 }

@@ -7,7 +7,8 @@ mod handover;
 mod lsn;
 
 pub use facts::{
-    Activity, Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, ServerFacts, Sessions, StandbyFacts,
+    Activity, Altered, Glance, GlanceRole, PrimaryFacts, ReadOnly, Receiver, Role, Sender, ServerFacts,
+    Sessions, StandbyFacts,
 };
 pub use handover::{Commits, Handover, HandoverBy};
 pub use lsn::Lsn;
@@ -47,6 +48,9 @@ pub struct Scope {
 pub trait Postgres {
     /// One look.
     fn look<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<ServerFacts>>;
+
+    /// The few facts that guards ask for once more.
+    fn glance<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<Glance>>;
 
     /// Everything that a planned switch needs of this server, checked without using it.
     /// `candidate` says whether it is the one to be promoted; `table` is the probe table.

@@ -1,6 +1,7 @@
 //! The engine in the simulated world: every process of a run is driven to its end or killed at a chosen point, while applications
 //! write on both sides, and the ground truth is checked after every move.
 
+mod decisions;
 mod faults;
 mod golden;
 mod identity;
@@ -78,9 +79,9 @@ struct Trial {
 }
 
 /// The plan for a runbook of the fixtures in a world, with the identity facts that are seen there.
-fn plan(runbook: &str, world: &World) -> Plan {
+fn plan(runbook: &str, inventory: &str, world: &World) -> Plan {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let (plan, problems, sources) = planned(&folder.join(runbook), &folder.join("production.yaml"));
+    let (plan, problems, sources) = planned(&folder.join(runbook), &folder.join(inventory));
     let mut plan = plan.unwrap_or_else(|| panic!("{}", render::text(&problems, &sources, false, 100)));
     let seen = at_once(survey::preview(&plan, world, &Starts::new()));
     plan.identity = seen.values().flat_map(|preview| preview.identity.iter().cloned()).collect();
@@ -89,13 +90,16 @@ fn plan(runbook: &str, world: &World) -> Plan {
 
 impl Trial {
     fn new(runbook: &str) -> Self {
-        let sim = two_regions();
+        Self::in_world(runbook, "production.yaml", two_regions())
+    }
+
+    fn in_world(runbook: &str, inventory: &str, sim: Sim) -> Self {
         let opens =
             Script { stdout: "opened\nOPS-17\n".into(), sets: Some("open".into()), ..Script::default() };
         sim.exec.script("tickets open", opens);
         sim.exec.script("tickets look", Script { asks: Some("open".into()), ..Script::default() });
         let world = sim.world();
-        let plan = plan(runbook, &world);
+        let plan = plan(runbook, inventory, &world);
         Self {
             state: RunState::new(&plan),
             plan,

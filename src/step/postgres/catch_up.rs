@@ -5,6 +5,7 @@ use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
+use crate::step::{Action, Facts};
 use crate::world::postgres::{Change, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Reply, World, ready};
 use serde::{Deserialize, Serialize};
@@ -113,6 +114,13 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
     )
 }
 
+impl CatchUp {
+    /// What a look saw of both sides, for a kind that looks at the same two in the same way.
+    pub(super) fn both_sides(&self, facts: &PairFacts, pair: &Pair, keep: &[String]) -> Option<PairFacts> {
+        (self.pair == *pair && self.keep == keep).then(|| facts.clone())
+    }
+}
+
 impl Kind for CatchUp {
     type Params = OnlyCluster;
     type Facts = PairFacts;
@@ -152,6 +160,15 @@ impl Kind for CatchUp {
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, PairFacts> {
         Box::pin(self.pair.look(sight.world, &self.keep, sight.run))
+    }
+
+    fn seen_with(&self, last: &Action, seen: &Facts) -> Option<PairFacts> {
+        match (last, seen) {
+            (Action::PostgresFreeze(freeze), Facts::PostgresFreeze(facts)) => {
+                freeze.both_sides(facts, &self.pair, &self.keep)
+            }
+            _ => None,
+        }
     }
 
     fn judge(

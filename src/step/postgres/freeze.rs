@@ -1,6 +1,6 @@
 //! `postgres.freeze`: no new transaction may write on the source, and none from before is left.
 
-use super::{Pair, cluster, forbids_writing, in_recovery, member, thaw, unread};
+use super::{Pair, PairFacts, cluster, forbids_writing, harmless, in_recovery, member, thaw, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
@@ -34,14 +34,29 @@ pub struct Freeze {
 pub struct Facts {
     /// The source.
     pub source: Known<ServerFacts>,
-    /// The others by region: unfreezing needs each of them observed in recovery.
+    /// The member that takes over, looked at together with the source: what is seen when writes have stopped may already show that
+    /// it has everything.
+    #[serde(default = "not_looked_at")]
+    pub target: Known<ServerFacts>,
+    /// The others by region, the target among them: unfreezing needs each of them observed in recovery.
     pub others: Vec<(String, Known<bool>)>,
+}
+
+/// Journals from before the target was looked at.
+fn not_looked_at() -> Known<ServerFacts> {
+    Known::unknown("it was not looked at")
 }
 
 const READ_ONLY: &str = "read_only";
 const SESSIONS: &str = "sessions";
 
 impl Freeze {
+    /// What a look saw of both sides, for a kind that looks at the same two in the same way.
+    pub(super) fn both_sides(&self, facts: &Facts, pair: &Pair, keep: &[String]) -> Option<PairFacts> {
+        let same = self.pair.source == pair.source && self.pair.target == pair.target && self.keep == keep;
+        same.then(|| PairFacts { source: facts.source.clone(), target: facts.target.clone() })
+    }
+
     fn system(prior: &Facts) -> Result<String, Reply> {
         match &prior.source {
             Known::Known(facts) => Ok(facts.system.clone()),
@@ -165,7 +180,9 @@ impl Kind for Freeze {
         let mut read_only = Effect::of(READ_ONLY, Class::Undoable, Pace::new(10_000, 2));
         read_only.freezes = Some(self.pair.cluster.clone());
         // Ended sessions reconnect by themselves; there is nothing to put back, and nothing wrong in finding none.
-        let sessions = Effect::of(SESSIONS, Class::ForwardOnly, Pace::new(10_000, 2)).accept_found();
+        let sessions = Effect::of(SESSIONS, Class::ForwardOnly, Pace::new(10_000, 2))
+            .accept_found()
+            .seen_with_previous();
         vec![read_only, sessions]
     }
 
@@ -176,12 +193,21 @@ impl Kind for Freeze {
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
         Box::pin(async move {
             let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
-            let (source, others) = futures_util::future::join(
-                sight.world.postgres.look(&self.pair.source, &scope),
-                in_recovery(sight.world, &self.pair.others, &self.keep, sight.run),
+            let postgres = &sight.world.postgres;
+            let beside: Vec<Member> =
+                self.pair.others.iter().filter(|member| **member != self.pair.target).cloned().collect();
+            let (source, target, mut others) = futures_util::future::join3(
+                postgres.look(&self.pair.source, &scope),
+                postgres.look(&self.pair.target, &scope),
+                in_recovery(sight.world, &beside, &self.keep, sight.run),
             )
             .await;
-            Facts { source, others }
+            if beside.len() < self.pair.others.len() {
+                let recovery = target.as_ref().map(|target| target.in_recovery());
+                let recovery = harmless(sight.world, &self.pair.target, recovery);
+                others.push((self.pair.target.region.clone(), recovery));
+            }
+            Facts { source, target, others }
         })
     }
 
@@ -318,7 +344,11 @@ mod tests {
     }
 
     fn facts(source: ServerFacts, other: Known<bool>) -> Facts {
-        Facts { source: Known::Known(source), others: vec![("us-east".into(), other)] }
+        Facts {
+            source: Known::Known(source),
+            target: not_looked_at(),
+            others: vec![("us-east".into(), other)],
+        }
     }
 
     fn standing(effect: &str, facts: &Facts, aim: Aim<'_, Facts>) -> Standing {
@@ -334,7 +364,7 @@ mod tests {
         assert_eq!(standing(READ_ONLY, &frozen, Aim::Applied), Standing::Reached);
         let wrong = facts(examples::standby(), standby.clone());
         assert_eq!(standing(READ_ONLY, &wrong, Aim::Applied), Standing::Blocked);
-        let silent = Facts { source: Known::unknown("no answer"), others: vec![] };
+        let silent = Facts { source: Known::unknown("no answer"), target: not_looked_at(), others: vec![] };
         assert_eq!(standing(READ_ONLY, &silent, Aim::Applied), Standing::Unknown);
         let mut prepared = examples::primary();
         examples::primary_of(&mut prepared).prepared = vec!["tm-1".into()];

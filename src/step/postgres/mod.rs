@@ -15,7 +15,7 @@ pub mod verify_writable;
 use super::contract::Judgement;
 use super::scope::{Cluster, Scope};
 use crate::error::{Code, Problem, suggest};
-use crate::world::postgres::ServerFacts;
+use crate::world::postgres::{GlanceRole, ServerFacts};
 use crate::world::{Known, Member, World};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,14 @@ impl Pair {
     }
 }
 
+/// What is seen of a member counts; where nothing is, a person's word that it is fenced or destroyed does.
+pub(super) fn harmless(world: &World, member: &Member, in_recovery: Known<bool>) -> Known<bool> {
+    match in_recovery {
+        Known::Unknown(_) if world.fenced.contains(member) => Known::Known(true),
+        seen => seen,
+    }
+}
+
 /// Whether each of these members is in recovery, looked at together: what every way back to writing on a source depends on.
 pub(super) async fn in_recovery(
     world: &World,
@@ -129,8 +137,10 @@ pub(super) async fn in_recovery(
     let looks = members.iter().map(|member| {
         let scope = &scope;
         async move {
-            let facts = world.postgres.look(member, scope).await;
-            (member.region.clone(), facts.map(|facts| facts.in_recovery()))
+            (member.region.clone(), {
+                let seen = world.postgres.glance(member, scope).await;
+                harmless(world, member, seen.map(|seen| seen.role == GlanceRole::Standby))
+            })
         }
     });
     futures_util::future::join_all(looks).await

@@ -7,7 +7,8 @@ use crate::step::contract::{
     Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
 };
 use crate::step::scope::Scope;
-use crate::world::postgres::{Change, Commits, Handover, HandoverBy, ServerFacts};
+use crate::step::{Action, Facts};
+use crate::world::postgres::{Change, Commits, Glance, GlanceRole, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Reply, World, ready};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ pub struct Promote {
 
 impl Promote {
     /// The source right before: still as the handover says, or never promote.
-    fn judge_source_before(&self, source: &Known<ServerFacts>, handover: &Handover) -> Option<Judgement> {
+    fn judge_source_before(&self, source: Known<Glance>, handover: &Handover) -> Option<Judgement> {
         let source = match source {
             Known::Known(source) => source,
             // A stopped source cannot be read, and its handover says so; that of a lost one says that a person accepted the loss.
@@ -28,14 +29,14 @@ impl Promote {
             Known::Unknown(why) => {
                 return Some(Judgement::unknown(format!(
                     "{}; a planned run never promotes while the source is silent",
-                    unread("the source", &self.pair.source, why)
+                    unread("the source", &self.pair.source, &why)
                 )));
             }
         };
         if source.system != handover.system {
             return Some(Judgement::blocked("the source is another cluster than the handover's"));
         }
-        let Some(primary) = source.primary() else {
+        let GlanceRole::Primary { next_transaction } = source.role else {
             return Some(Judgement::blocked("the source is not a primary any more: the handover is dead"));
         };
         if handover.by != HandoverBy::Soft {
@@ -48,13 +49,13 @@ impl Promote {
                 "the source was restarted since the handover: the handover is dead",
             ));
         }
-        if !source.read_only.on {
+        if !source.read_only {
             return Some(Judgement::blocked("the source is not frozen any more: the handover is dead"));
         }
-        if primary.next_transaction > handover.next_transaction {
+        if next_transaction > handover.next_transaction {
             return Some(Judgement::blocked(format!(
                 "the source took {} transactions after the handover: the handover is dead",
-                primary.next_transaction - handover.next_transaction
+                next_transaction - handover.next_transaction
             )));
         }
         None
@@ -84,11 +85,18 @@ impl Promote {
                 primary.timeline, handover.timeline
             ));
         }
+        if let Some(leak) = leaked_freeze(target) {
+            return Judgement::blocked(format!(
+                "promoted to timeline {}, but read-only: {leak}",
+                primary.timeline
+            ));
+        }
         let source = facts.source.get().and_then(ServerFacts::primary);
         let commits = source.map(|source| handover.commits_since(source));
         let upkeep = match commits {
+            // It is promoted all the same: what that means for the run is the remark's.
             Some(Commits::Writes(ended)) => {
-                return Judgement::blocked(format!(
+                return Judgement::reached(format!(
                     "divergence: {} promoted, and the old primary took {ended} transactions after the handover",
                     self.pair.target
                 ))
@@ -99,12 +107,6 @@ impl Promote {
             }
             Some(Commits::None) | None => String::new(),
         };
-        if let Some(leak) = leaked_freeze(target) {
-            return Judgement::blocked(format!(
-                "promoted to timeline {}, but read-only: {leak}",
-                primary.timeline
-            ));
-        }
         Judgement::reached(format!("primary on timeline {}, writable{upkeep}", primary.timeline))
     }
 }
@@ -173,6 +175,15 @@ impl Kind for Promote {
         })
     }
 
+    fn seen_with(&self, last: &Action, seen: &Facts) -> Option<PairFacts> {
+        match (last, seen) {
+            (Action::PostgresCatchUp(catch_up), Facts::PostgresCatchUp(facts)) => {
+                catch_up.both_sides(facts, &self.pair, &self.keep)
+            }
+            _ => None,
+        }
+    }
+
     fn judge(
         &self,
         _effect: &str,
@@ -207,7 +218,7 @@ impl Kind for Promote {
         if let Some(leak) = leaked_freeze(target) {
             return Judgement::blocked(format!("it would come up read-only: {leak}"));
         }
-        if let Some(trouble) = self.judge_source_before(&facts.source, handover) {
+        if let Some(trouble) = self.judge_source_before(facts.source.as_ref().map(Glance::from), handover) {
             return trouble;
         }
         Judgement::not_reached(format!("a standby with everything up to {}", handover.position))
@@ -222,10 +233,17 @@ impl Kind for Promote {
         _cursor: &'a str,
         world: &'a World,
     ) -> Answer<'a, Reply> {
-        match handover {
-            Some(handover) => world.postgres.promote(permit, &self.pair.target, handover),
-            None => ready(Reply::refused("there is no handover")),
-        }
+        let Some(handover) = handover else { return ready(Reply::refused("there is no handover")) };
+        Box::pin(async move {
+            // The source cannot be asked in the statement; it is asked once more as close to it as can be.
+            let scope =
+                crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
+            let source = world.postgres.glance(&self.pair.source, &scope).await;
+            match self.judge_source_before(source, handover) {
+                Some(trouble) => Reply::refused(trouble.evidence),
+                None => world.postgres.promote(permit, &self.pair.target, handover).await,
+            }
+        })
     }
 
     fn would(&self, _effect: &str, facts: &PairFacts, world: &World) -> Vec<String> {
@@ -355,44 +373,44 @@ mod tests {
         let mut wrote = examples::frozen();
         examples::primary_of(&mut wrote).next_transaction = 902;
         let judged = judge(Known::Known(wrote), promoted(), Some(&handover()));
-        assert_eq!((judged.standing, judged.remark), (Standing::Blocked, Some(Remark::Divergence)));
+        assert_eq!((judged.standing, judged.remark), (Standing::Reached, Some(Remark::Divergence)));
         assert!(judged.evidence.contains("took 2 transactions"), "{}", judged.evidence);
     }
 
     #[test]
     fn autovacuum_on_the_old_primary_is_told_and_is_no_divergence() {
-        use Standing::{Blocked, Reached};
         let before = examples::activity();
         let upkeep = before.upkeep + 1;
         let came = before.elsewhere_sessions + 1;
         let table = [
-            ("autovacuum here", false, Activity { upkeep, ..before }, Reached),
-            ("and a row", false, Activity { upkeep, rows: before.rows + 1, ..before }, Blocked),
-            ("nothing explains it", false, before, Blocked),
-            ("nobody was there", true, before, Reached),
-            ("who has left wrote", true, Activity { rows: before.rows + 1, ..before }, Blocked),
-            ("autoanalyze elsewhere", true, Activity { elsewhere_rows: 8, ..before }, Reached),
-            ("a reader elsewhere", true, Activity { elsewhere_sessions: came, ..before }, Reached),
+            ("autovacuum here", false, Activity { upkeep, ..before }, false),
+            ("and a row", false, Activity { upkeep, rows: before.rows + 1, ..before }, true),
+            ("nothing explains it", false, before, true),
+            ("nobody was there", true, before, false),
+            ("who has left wrote", true, Activity { rows: before.rows + 1, ..before }, true),
+            ("autoanalyze elsewhere", true, Activity { elsewhere_rows: 8, ..before }, false),
+            ("a reader elsewhere", true, Activity { elsewhere_sessions: came, ..before }, false),
             (
                 "a writer elsewhere",
                 true,
                 Activity { elsewhere_rows: 8, elsewhere_sessions: came, ..before },
-                Blocked,
+                true,
             ),
             (
                 "and autovacuum here",
                 false,
                 Activity { elsewhere_rows: 8, elsewhere_sessions: came, upkeep, ..before },
-                Blocked,
+                true,
             ),
-            ("nothing is counted", true, Activity { counted: false, ..before }, Blocked),
+            ("nothing is counted", true, Activity { counted: false, ..before }, true),
         ];
-        for (what, complete, activity, standing) in table {
+        for (what, complete, activity, diverged) in table {
             let mut source = examples::frozen();
             let primary = examples::primary_of(&mut source);
             (primary.next_transaction, primary.activity) = (902, Activity { complete, ..activity });
             let judged = judge(Known::Known(source), promoted(), Some(&handover()));
-            assert_eq!(judged.standing, standing, "{what}: {}", judged.evidence);
+            assert_eq!(judged.standing, Standing::Reached, "{what}: it is promoted all the same");
+            assert_eq!(judged.remark.is_some(), diverged, "{what}: {}", judged.evidence);
         }
     }
 }

@@ -57,7 +57,11 @@ mod tests {
     use crate::world::postgres::ServerFacts;
 
     fn facts(source: ServerFacts, other: Known<bool>) -> Facts {
-        Facts { source: Known::Known(source), others: vec![("us-east".into(), other)] }
+        Facts {
+            source: Known::Known(source),
+            target: Known::unknown("not looked at"),
+            others: vec![("us-east".into(), other)],
+        }
     }
 
     #[test]

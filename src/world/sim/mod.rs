@@ -70,6 +70,7 @@ impl Sim {
             exec: Rc::clone(&self.exec) as _,
             notify: Rc::clone(&self.notify) as _,
             signals: Rc::clone(&self.signals) as _,
+            fenced: Rc::default(),
         }
     }
 

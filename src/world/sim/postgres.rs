@@ -4,7 +4,9 @@
 use super::Faults;
 use super::postgres_server::{alter, promote, read};
 use crate::journal::Permit;
-use crate::world::postgres::{Altered, Change, Finding, Handover, Lsn, Postgres, Scope, Sender, ServerFacts};
+use crate::world::postgres::{
+    Altered, Change, Finding, Glance, Handover, Lsn, Postgres, Scope, Sender, ServerFacts,
+};
 use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -248,6 +250,10 @@ impl Truth {
 impl Postgres for SimPostgres {
     fn look<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<ServerFacts>> {
         ready(self.facts(at, scope))
+    }
+
+    fn glance<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<Glance>> {
+        ready(self.facts(at, scope).map(|facts| Glance::from(&facts)))
     }
 
     fn preflight<'a>(&'a self, at: &'a Member, _: bool, _: &'a str) -> Answer<'a, Known<Vec<Finding>>> {

@@ -1,7 +1,7 @@
 //! A PostgreSQL that never answers, for worlds in which none matters.
 
 use crate::journal::Permit;
-use crate::world::postgres::{Altered, Change, Finding, Handover, Postgres, Scope, ServerFacts};
+use crate::world::postgres::{Altered, Change, Finding, Glance, Handover, Postgres, Scope, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, ready};
 
 const WHY: &str = "no answer in time";
@@ -12,6 +12,10 @@ pub struct SilentPostgres;
 
 impl Postgres for SilentPostgres {
     fn look<'a>(&'a self, _: &'a Member, _: &'a Scope) -> Answer<'a, Known<ServerFacts>> {
+        ready(Known::unknown(WHY))
+    }
+
+    fn glance<'a>(&'a self, _: &'a Member, _: &'a Scope) -> Answer<'a, Known<Glance>> {
         ready(Known::unknown(WHY))
     }
 

@@ -11,6 +11,10 @@ use std::time::Duration;
 
 /// Deadline of a single changing statement. They are all quick: none waits for other sessions or for replication.
 const CALL: Duration = Duration::from_secs(5);
+/// How long a promotion is waited for before its request is reported; what takes longer is for looks to find.
+const PROMOTION: Duration = Duration::from_secs(1);
+/// Time between the questions.
+const PROMOTION_PACE: Duration = Duration::from_millis(3);
 /// Deadline of the question whether the session that holds the lock is alive.
 const PING: Duration = Duration::from_secs(1);
 /// Deadline of the write probe, after which its commit counts as hanging.
@@ -60,7 +64,14 @@ async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Rep
     if let Err(trouble) = session.value(statement, CALL).await {
         return failed(&trouble);
     }
-    match session.value(sql::RELOAD, CALL).await {
+    // Sent together, for a distant server: the session loads what the postmaster told it of between two messages. That it has
+    // is not proof, a look is; but a look that is made too early has to be made again, in the midst of all the other loading.
+    let reloaded = futures_util::future::join3(
+        session.value(sql::RELOAD, CALL),
+        session.value(sql::MOMENT, CALL),
+        session.value(sql::NOTHING, CALL),
+    );
+    match reloaded.await.0 {
         Ok(_) => Reply::acknowledged(note),
         Err(trouble) => {
             Reply::lost(format!("the setting was written, the reload was not confirmed: {trouble}"))
@@ -144,7 +155,10 @@ pub(super) async fn promote(
         Err(trouble) => return Reply::refused(trouble.to_string()),
     };
     let reply = match session.value(&sql::promote(handover), CALL).await {
-        Ok(Some(said)) if said == "sent" => Reply::acknowledged("promotion requested"),
+        Ok(Some(said)) if said == "sent" => {
+            let note = if promoted(&session).await { "promoted" } else { "promotion requested" };
+            Reply::acknowledged(note)
+        }
         Ok(Some(said)) => Reply::refused(said.strip_prefix("no: ").unwrap_or(&said).to_string()),
         Ok(None) => Reply::lost("the server returned nothing"),
         // No right to call it: nothing was sent. Any other error may have come after the signal.
@@ -154,6 +168,22 @@ pub(super) async fn promote(
     };
     connections.changed(at);
     reply
+}
+
+/// Waits for the end of recovery on the session that asked for it, for the rest of this call's slice. It proves nothing, a look
+/// does; but one cheap question at a time leaves the server its processors for the promotion itself, which looks at both sides
+/// do not.
+async fn promoted(session: &Session) -> bool {
+    let ended = async {
+        while !matches!(session.value(sql::IN_RECOVERY, CALL).await, Ok(Some(text)) if text == "false") {
+            if session.closed() {
+                return false;
+            }
+            tokio::time::sleep(PROMOTION_PACE).await;
+        }
+        true
+    };
+    tokio::time::timeout(PROMOTION, ended).await.unwrap_or(false)
 }
 
 pub(super) async fn write_probe(

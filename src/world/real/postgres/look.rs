@@ -4,8 +4,8 @@ use super::session::{Sessions as Connections, Trouble};
 use super::sql;
 use crate::journal::permit::short_run;
 use crate::world::postgres::{
-    Activity, Altered, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender, ServerFacts, Sessions,
-    StandbyFacts,
+    Activity, Altered, Glance, GlanceRole, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender,
+    ServerFacts, Sessions, StandbyFacts,
 };
 use crate::world::{Known, Member};
 use serde::Deserialize;
@@ -245,6 +245,55 @@ fn sender(raw: RawSender) -> Sender {
         flushed: known(raw.flushed),
         sync: raw.sync.unwrap_or_default(),
     }
+}
+
+#[derive(Deserialize)]
+struct RawGlance {
+    system: String,
+    started: String,
+    read_only: bool,
+    recovery: bool,
+    next: Option<String>,
+}
+
+pub(super) async fn glance(connections: &Connections, at: &Member, scope: &Scope) -> Known<Glance> {
+    let name = format!("mrctl/{}/look", short_run(&scope.run));
+    let mut last = String::new();
+    // Twice at most: over a new connection if a kept one died meanwhile.
+    for again in [false, true] {
+        let opened = match again {
+            false => connections.for_look(at, &name).await,
+            true => connections.open(at, &name).await.map(|session| (session, false)),
+        };
+        let (session, used) = match opened {
+            Ok(session) => session,
+            Err(trouble) => return Known::Unknown(trouble.to_string()),
+        };
+        match session.value(sql::GLANCE, connections.timeout(at)).await {
+            Ok(Some(text)) => {
+                connections.give_back(at, session);
+                connections.prepare(at, &scope.run, &sql::look(scope)).await;
+                return read_glance(&text);
+            }
+            Ok(None) => return Known::unknown("the server returned nothing"),
+            Err(trouble @ (Trouble::Broken(_) | Trouble::Late(_))) if used => last = trouble.to_string(),
+            Err(trouble) => return Known::Unknown(trouble.to_string()),
+        }
+    }
+    Known::Unknown(last)
+}
+
+fn read_glance(text: &str) -> Known<Glance> {
+    let raw: RawGlance = match serde_json::from_str(text) {
+        Ok(raw) => raw,
+        Err(error) => return Known::Unknown(format!("the server's answer cannot be read: {error}")),
+    };
+    let role = match (raw.recovery, raw.next.and_then(|next| next.parse().ok())) {
+        (true, _) => GlanceRole::Standby,
+        (false, Some(next_transaction)) => GlanceRole::Primary { next_transaction },
+        (false, None) => return Known::unknown("the role changed while it was read"),
+    };
+    Known::Known(Glance { system: raw.system, started: raw.started, read_only: raw.read_only, role })
 }
 
 pub(super) async fn read_probe(

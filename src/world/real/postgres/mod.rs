@@ -11,7 +11,7 @@ mod sql;
 pub use session::{ClusterSettings, Settings};
 
 use crate::journal::Permit;
-use crate::world::postgres::{Altered, Change, Finding, Handover, Postgres, Scope, ServerFacts};
+use crate::world::postgres::{Altered, Change, Finding, Glance, Handover, Postgres, Scope, ServerFacts};
 use crate::world::real::signal::Sql;
 use crate::world::{Answer, Known, Member, Reply};
 use session::Sessions;
@@ -32,6 +32,10 @@ impl RealPostgres {
 impl Postgres for RealPostgres {
     fn look<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<ServerFacts>> {
         Box::pin(look::look(&self.sessions, at, scope))
+    }
+
+    fn glance<'a>(&'a self, at: &'a Member, scope: &'a Scope) -> Answer<'a, Known<Glance>> {
+        Box::pin(look::glance(&self.sessions, at, scope))
     }
 
     fn preflight<'a>(

@@ -227,11 +227,18 @@ impl Sessions {
         if run.is_empty() || self.generation(at) > 0 {
             return;
         }
+        // One that has prepared another statement would have to do it again in the midst of things. The one that looks and those
+        // that wait for their turn are counted together, so that taking one of them opens no other.
+        let looks = {
+            let mut idle = self.idle.borrow_mut();
+            idle.retain(|member, idle| member != at || idle.session.prepared == look);
+            usize::from(idle.contains_key(at))
+        };
         let missing = {
             let mut spares = self.spares.borrow_mut();
             let spares = spares.entry(at.clone()).or_default();
             spares.retain(Spare::usable);
-            SPARES.saturating_sub(spares.len())
+            (1 + SPARES).saturating_sub(looks + spares.len())
         };
         let name = format!("mrctl/{}/look", short_run(run));
         let open = async || {

@@ -22,8 +22,23 @@ pub fn array(items: &[String]) -> String {
 pub const FREEZE: &str = "ALTER SYSTEM SET default_transaction_read_only = 'on'";
 pub const RELOAD: &str = "SELECT pg_reload_conf()";
 
+/// The few facts of a glance as one JSON document.
+pub const GLANCE: &str = "SELECT json_build_object(\
+    'system', (SELECT system_identifier::text FROM pg_control_system()),\
+    'started', (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text,\
+    'read_only', current_setting('default_transaction_read_only')::boolean,\
+    'recovery', s.recovery,\
+    'next', CASE WHEN NOT s.recovery THEN pg_snapshot_xmax(pg_current_snapshot())::text END)::text \
+    FROM (SELECT pg_is_in_recovery() AS recovery) s";
+
+/// Whether the server is in recovery.
+pub const IN_RECOVERY: &str = "SELECT pg_is_in_recovery()::text";
+
 /// A round trip.
 pub const NOTHING: &str = "SELECT 1";
+
+/// As long as the postmaster usually takes to load the configuration and to tell its children.
+pub const MOMENT: &str = "SELECT pg_sleep(0.002)";
 
 /// Which cluster this is, and whether it is in recovery; read on the connection that changes.
 pub const IDENTITY: &str =
@@ -136,7 +151,7 @@ pub fn statements(change: &Change) -> Vec<String> {
 }
 
 /// One look as one JSON document, without parameters: a session prepares it once. `pg_settings` is a function that lists everything
-/// each time it is named, so it is named once. `flushed` is read before `inserted`, so that new records make it look unflushed,
+/// each time it is named, so it is named once, and so is every table that is read whole. `flushed` is read before `inserted`, so that new records make it look unflushed,
 /// never flushed; who is connected before the statistics, so that whoever is gone by then has reported (arguments are computed in
 /// order).
 pub fn look(scope: &Scope) -> String {
@@ -160,16 +175,11 @@ pub fn look(scope: &Scope) -> String {
         'oldest', CASE WHEN NOT s.recovery THEN pg_snapshot_xmin(pg_current_snapshot())::text END,\
         'connected', (SELECT count(*) FROM a WHERE datid IS NOT NULL AND NOT mine \
             AND backend_type NOT IN ('autovacuum worker', 'walsender')),\
-        'rows', CASE WHEN NOT s.recovery THEN (SELECT coalesce(sum(pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) \
-            + pg_stat_get_tuples_deleted(oid)), 0)::bigint FROM pg_class WHERE relkind IN ('r', 'm') \
-            AND oid NOT IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass)) END,\
-        'elsewhere_rows', (SELECT coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::bigint FROM pg_stat_database \
-            WHERE datid <> 0 AND datname <> current_database()),\
-        'elsewhere_sessions', (SELECT coalesce(sum(sessions), 0)::bigint FROM pg_stat_database \
-            WHERE datid <> 0 AND datname <> current_database()),\
+        'rows', CASE WHEN NOT s.recovery THEN (SELECT rows FROM k) END,\
+        'elsewhere_rows', (SELECT rows FROM d),\
+        'elsewhere_sessions', (SELECT sessions FROM d),\
         'counted', current_setting('track_counts')::boolean,\
-        'upkeep', CASE WHEN NOT s.recovery THEN (SELECT coalesce(sum(pg_stat_get_autovacuum_count(oid) \
-            + pg_stat_get_autoanalyze_count(oid)), 0)::bigint FROM pg_class WHERE relkind IN ('r', 't', 'm')) END,\
+        'upkeep', CASE WHEN NOT s.recovery THEN (SELECT upkeep FROM k) END,\
         'prepared', (SELECT coalesce(json_agg(gid ORDER BY gid), '[]'::json) FROM pg_prepared_xacts),\
         'senders', (SELECT coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'replayed', replay_lsn, \
             'flushed', flush_lsn, 'sync', sync_state) ORDER BY application_name, pid), '[]'::json) FROM pg_stat_replication),\
@@ -208,6 +218,13 @@ pub fn look(scope: &Scope) -> String {
         backend_type = 'client backend' AND usename <> ALL ({keep}) \
         AND NOT (usename = current_user AND application_name LIKE 'mrctl/%') AS client \
         FROM pg_stat_activity WHERE pid <> pg_backend_pid()), \
+        k AS MATERIALIZED (SELECT coalesce(sum(pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) \
+            + pg_stat_get_tuples_deleted(oid)) FILTER (WHERE relkind <> 't' \
+            AND oid NOT IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass)), 0)::bigint AS rows, \
+            coalesce(sum(pg_stat_get_autovacuum_count(oid) + pg_stat_get_autoanalyze_count(oid)), 0)::bigint AS upkeep \
+            FROM pg_class WHERE relkind IN ('r', 't', 'm')), \
+        d AS MATERIALIZED (SELECT coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::bigint AS rows, \
+            coalesce(sum(sessions), 0)::bigint AS sessions FROM pg_stat_database WHERE datid <> 0 AND datname <> current_database()), \
         c AS MATERIALIZED (SELECT name, setting, source, sourcefile FROM pg_settings \
         WHERE name ~ '^(recovery_target.*|recovery_min_apply_delay|default_transaction_read_only)$') SELECT json_build_object"
     ), 1)

@@ -1,0 +1,144 @@
+//! The state of one effect: what was last seen of it, and what became of our intents. Two separate facts.
+
+use super::record::Purpose;
+use crate::plan::PlannedEffect;
+use crate::step::{Class, Facts, Found, Standing};
+
+/// State of one effect: its last standing, and our last intent. Two separate facts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct EffectState {
+    /// The last judged look since the last change of ours.
+    pub seen: Option<Seen>,
+    /// Our last intent to apply it.
+    pub intent: Option<Intent>,
+    /// Our last intent to take it back.
+    pub undo: Option<Intent>,
+    /// How it was taken back.
+    pub undone: Option<Undone>,
+    /// It was there already, and a person adopted it or it is harmless.
+    pub found: bool,
+    /// An attempt before the last one was never proved absent: it may still come about, whatever becomes of the last one.
+    pub unproven: bool,
+    /// Attempts so far over the whole life of the run, of both directions: session names at the target must never repeat.
+    pub attempts: u32,
+}
+
+/// A judged look.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Seen {
+    /// Why it was made.
+    pub purpose: Purpose,
+    /// What it means.
+    pub standing: Standing,
+    /// What a consent to it covers, and what was seen in one line.
+    pub evidence: String,
+    /// The facts, kept while they may become the prior of an intent.
+    pub facts: Facts,
+}
+
+/// An intent of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Intent {
+    /// Counts from 1.
+    pub attempt: u32,
+    /// Facts before it.
+    pub prior: Facts,
+    /// What became of it.
+    pub flight: Flight,
+}
+
+/// What became of an intent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Flight {
+    /// This process holds the permit, and the call has not been answered.
+    InFlight {
+        /// Where the next slice begins.
+        cursor: String,
+    },
+    /// Only a look can tell.
+    InDoubt {
+        /// The process that held it ended (as opposed to: the answer was lost while it ran). Then the same person resumed, and
+        /// an effect that is proved absent is simply tried again.
+        orphaned: bool,
+    },
+    /// The other side said that it did it; a look has not proved it yet.
+    Acknowledged,
+    /// Refused by the guard: proof that this attempt changed nothing.
+    Refused {
+        /// The guard's reason.
+        why: String,
+    },
+    /// A look proved it.
+    Landed,
+}
+
+/// How an effect was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Undone {
+    /// The prior value is there, as seen.
+    Restored,
+    /// Somebody else changed it since; left alone and reported.
+    Foreign,
+    /// It could not be taken back.
+    Failed {
+        /// Whether it could not even be seen.
+        unknown: bool,
+    },
+}
+
+impl EffectState {
+    /// Whether it may have changed something that was not taken back.
+    pub fn stands(&self) -> bool {
+        self.intent.as_ref().is_some_and(|intent| !matches!(intent.flight, Flight::Refused { .. }))
+            && !matches!(self.undone, Some(Undone::Restored | Undone::Foreign))
+    }
+
+    /// Whether it is intended, and neither refused nor proved.
+    pub fn armed(&self) -> bool {
+        self.intent
+            .as_ref()
+            .is_some_and(|intent| !matches!(intent.flight, Flight::Refused { .. } | Flight::Landed))
+    }
+
+    /// Whether it is proved, whoever did it.
+    pub fn passed(&self) -> bool {
+        self.landed() || self.seen.as_ref().is_some_and(|seen| seen.standing == Standing::Reached)
+    }
+
+    /// The last attempt was refused, which proves that it did nothing; of an attempt before it, it proves nothing.
+    pub(super) fn refuse(&mut self, undo: bool, why: String) {
+        let doubt = self.unproven && !undo;
+        let intent = if undo { &mut self.undo } else { &mut self.intent };
+        if let Some(intent) = intent {
+            intent.flight = if doubt { Flight::InDoubt { orphaned: false } } else { Flight::Refused { why } };
+        }
+    }
+
+    /// A refused attempt changed nothing: the effect is as if it had never been intended, except that its number is used.
+    pub(super) fn forget_if_refused(&mut self) {
+        if self.intent.as_ref().is_some_and(|intent| matches!(intent.flight, Flight::Refused { .. })) {
+            self.intent = None;
+            self.seen = None;
+        }
+    }
+
+    /// Whether our intent is proved.
+    pub fn landed(&self) -> bool {
+        self.intent.as_ref().is_some_and(|intent| matches!(intent.flight, Flight::Landed))
+    }
+
+    /// Whether the effect is there as the plan wants it, and may count: proved as ours, adopted, harmless, or only looked at.
+    pub fn done(&self, planned: &PlannedEffect) -> bool {
+        let seen = self.seen.as_ref().is_some_and(|seen| {
+            seen.standing == Standing::Reached && matches!(seen.purpose, Purpose::Before | Purpose::After)
+        });
+        match planned.effect.class {
+            Class::Looks => seen,
+            Class::Undoable | Class::Pivot | Class::ForwardOnly => {
+                self.landed()
+                    || self.found
+                    || (seen && planned.effect.found == Found::Accept && !self.stands())
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! How each record changes the state of a run.
+
+use super::effect_state::{Flight, Intent, Seen, Undone};
+use super::record::{Choice, Purpose, Record, Turn, Verdict};
+use super::state::{AnswerState, Breach, Process, RunState, Stage, StepState, Survey, find};
+use crate::plan::Plan;
+use crate::step::{Class, Proof, Remark, Standing};
+use crate::world::postgres::Handover;
+use crate::world::{Member, Reply};
+
+impl RunState {
+    /// Folds one record.
+    pub fn fold(&mut self, plan: &Plan, record: &Record) {
+        self.fresh = None;
+        match record {
+            Record::Created { run, .. } => self.run.clone_from(run),
+            Record::Opened { terminal, choice, .. } => {
+                self.process = Process::Driving { terminal: *terminal };
+                self.verdict = None;
+                self.doubt_everything(plan);
+                self.choose(plan, *choice);
+            }
+            Record::Required { step, holds, .. } => {
+                if let Some(step) = self.step_mut(plan, step) {
+                    step.required = Some(*holds);
+                }
+            }
+            Record::Looked { step, effect, purpose, standing, evidence, facts, handover, remark } => {
+                if let Some(remark) = remark {
+                    self.remarks.push((format!("{step}/{effect}"), *remark));
+                }
+                let seen = Seen {
+                    purpose: *purpose,
+                    standing: *standing,
+                    evidence: evidence.clone(),
+                    facts: facts.clone(),
+                };
+                self.looked(plan, step, effect, seen, handover.as_ref(), *remark);
+            }
+            Record::Answered { question, yes, how, substance, .. } => {
+                self.answered(plan, question, *yes, how, substance)
+            }
+            Record::Intent { step, effect, attempt, undo, prior } => {
+                let Some((s, e)) = find(plan, step, effect) else { return };
+                let state = &mut self.steps[s].effects[e];
+                let intent = Intent {
+                    attempt: *attempt,
+                    prior: prior.clone(),
+                    flight: Flight::InFlight { cursor: String::new() },
+                };
+                state.attempts = state.attempts.max(*attempt);
+                state.seen = None;
+                if *undo {
+                    state.undo = Some(intent);
+                } else {
+                    state.undone = None;
+                    // The first intent's prior is what undo restores: a second attempt must not record our own value as prior.
+                    let first =
+                        state.intent.take().filter(|old| !matches!(old.flight, Flight::Refused { .. }));
+                    state.unproven |= first.is_some();
+                    let prior = first.map_or_else(|| prior.clone(), |old| old.prior);
+                    state.intent = Some(Intent { prior, ..intent });
+                    self.intents.retain(|pair| *pair != (s, e));
+                    self.intents.push((s, e));
+                }
+            }
+            Record::Replied { step, effect, undo, reply, .. } => {
+                let Some((s, e)) = find(plan, step, effect) else { return };
+                let proof = plan.steps[s].effects[e].effect.proof;
+                let state = &mut self.steps[s].effects[e];
+                if let Reply::Refused { why } = reply {
+                    state.refuse(*undo, why.clone());
+                    return;
+                }
+                let intent = if *undo { &mut state.undo } else { &mut state.intent };
+                if let Some(intent) = intent {
+                    intent.flight = match reply {
+                        Reply::Acknowledged { .. } if proof != Proof::Look => Flight::Landed,
+                        Reply::Acknowledged { .. } => Flight::Acknowledged,
+                        Reply::More { cursor, .. } => Flight::InFlight { cursor: cursor.clone() },
+                        Reply::Refused { why } => Flight::Refused { why: why.clone() },
+                        Reply::Lost { .. } => Flight::InDoubt { orphaned: false },
+                    };
+                }
+            }
+            Record::Retrying { step, try_number } => self.retrying(plan, step, *try_number),
+            Record::Expired { .. } => self.gap_expired = true,
+            Record::Breached { watch, silent, evidence } => self.breaches.push(Breach {
+                watch: watch.clone(),
+                silent: *silent,
+                evidence: evidence.clone(),
+            }),
+            Record::Signalled { signal } => self.asked_to_stop(signal == "SIGINT"),
+            Record::LockLost { what, step, effect, undo } => {
+                self.lock_lost = Some(what.clone());
+                if let Some((s, e)) = find(plan, step, effect) {
+                    let why = format!("the lock on {what} was lost");
+                    self.steps[s].effects[e].refuse(*undo, why);
+                }
+            }
+            Record::Attested { member, how, by, .. } => self.attested(plan, member, how, by),
+            Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
+            Record::Surveyed { world, frozen, unknown, diverged, .. } => {
+                for set in diverged {
+                    self.remarks.push((set.clone(), Remark::Divergence));
+                }
+                self.survey =
+                    Some(Survey { world: world.clone(), frozen: frozen.clone(), unknown: *unknown });
+            }
+            Record::Ended { verdict, .. } => {
+                self.verdict = Some(*verdict);
+                self.process = Process::None;
+            }
+            Record::Abandoned { .. } => {
+                self.verdict = Some(Verdict::Failed);
+                self.process = Process::None;
+            }
+        }
+    }
+
+    fn step_mut(&mut self, plan: &Plan, id: &str) -> Option<&mut StepState> {
+        plan.step_index(id).and_then(|index| self.steps.get_mut(index))
+    }
+
+    fn looked(
+        &mut self,
+        plan: &Plan,
+        step: &str,
+        effect: &str,
+        seen: Seen,
+        handover: Option<&Handover>,
+        remark: Option<Remark>,
+    ) {
+        let Some((s, e)) = find(plan, step, effect) else { return };
+        let planned = &plan.steps[s].effects[e];
+        let state = &mut self.steps[s].effects[e];
+        let standing = seen.standing;
+        match seen.purpose {
+            Purpose::Before | Purpose::After => {
+                if standing == Standing::Reached
+                    && let Some(intent) = &mut state.intent
+                    && !matches!(intent.flight, Flight::Refused { .. })
+                {
+                    intent.flight = Flight::Landed;
+                }
+                if let (Some(set), Some(handover), Standing::Reached) =
+                    (&planned.effect.makes, handover, standing)
+                {
+                    self.handovers.insert(set.clone(), handover.clone());
+                }
+                state.seen = Some(seen);
+                self.fresh = (standing == Standing::Reached).then_some((s, e));
+            }
+            // In doubt, a look that shows the prior value is not enough: half of the change may be written and not yet seen (a
+            // setting that waits for a reload). Undo is compared and harmless, so it is made.
+            Purpose::Undo
+                if standing == Standing::Reached
+                    && remark.is_none()
+                    && state.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. })) =>
+            {
+                state.seen = Some(Seen { standing: Standing::NotReached, ..seen });
+            }
+            Purpose::Undo | Purpose::Undone => {
+                match standing {
+                    Standing::Reached => {
+                        let foreign = remark == Some(Remark::ForeignChange);
+                        state.undone = Some(if foreign { Undone::Foreign } else { Undone::Restored });
+                        if let Some(undo) = &mut state.undo {
+                            undo.flight = Flight::Landed;
+                        }
+                        state.seen = None;
+                    }
+                    Standing::NotReached => {
+                        // Before the undo: there is something to take back. After it: this attempt did not work.
+                        state.seen = Some(seen);
+                    }
+                    Standing::Moving | Standing::Unknown => {
+                        state.undone = Some(Undone::Failed { unknown: true });
+                        state.seen = Some(seen);
+                    }
+                    Standing::Blocked => {
+                        state.undone = Some(Undone::Failed { unknown: false });
+                        state.seen = Some(seen);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A promotion of what is fenced or destroyed cannot come about any more: that disarms it. A promotion that was seen stays.
+    fn attested(&mut self, plan: &Plan, member: &Member, how: &str, by: &str) {
+        self.fenced.insert(member.clone());
+        if member.region != plan.to {
+            return;
+        }
+        for (s, e, planned) in plan.effects() {
+            let pivot = planned.effect.class == Class::Pivot
+                && planned.effect.needs.as_deref() == Some(member.resource.as_str());
+            let effect = &mut self.steps[s].effects[e];
+            if pivot
+                && effect.armed()
+                && let Some(intent) = &mut effect.intent
+            {
+                intent.flight = Flight::Refused { why: format!("{by} attests that {member} is {how}") };
+                (effect.unproven, effect.seen) = (false, None);
+            }
+        }
+    }
+
+    /// What is not there yet is forgotten, so that it is looked at and tried again.
+    fn retrying(&mut self, plan: &Plan, step: &str, try_number: u32) {
+        let Some(index) = plan.step_index(step) else { return };
+        let Some(state) = self.steps.get_mut(index) else { return };
+        state.tries = try_number;
+        state.required = None;
+        for (effect, planned) in state.effects.iter_mut().zip(&plan.steps[index].effects) {
+            effect.forget_if_refused();
+            if effect.landed() {
+                continue;
+            }
+            // Seen as absent with nothing in flight: the proof that a retry needs. What is harmless needs none.
+            let absent = effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
+            // A promotion that was sent, and a setting that was written and not loaded, are not seen and may still come about.
+            let hidden = planned.effect.class == Class::Pivot || planned.effect.freezes.is_some();
+            if (absent && !hidden) || planned.effect.proof == Proof::Again {
+                effect.intent = None;
+            } else if absent
+                && let Some(Intent { flight: flight @ Flight::InDoubt { .. }, .. }) = &mut effect.intent
+            {
+                // Tried again beside what may still come: the first attempt's prior is kept, and so is the doubt.
+                *flight = Flight::InDoubt { orphaned: true };
+            }
+            effect.seen = None;
+        }
+    }
+
+    /// `again`: asking a second time cancels what is in flight. Only Ctrl-C does; a closing terminal may send more than one SIGHUP.
+    fn asked_to_stop(&mut self, again: bool) {
+        if matches!(self.stage, Stage::Paused { .. }) {
+            // The question what to do is open: whoever presses Ctrl-C now wants to leave; a closing terminal wants nothing.
+            let leave = AnswerState { yes: false, substance: "leave".into(), absent: !again };
+            self.answers.insert("paused:stop".into(), leave);
+        }
+        self.signals = if again { self.signals + 1 } else { self.signals.max(1) };
+        if again && self.signals > 1 {
+            self.doubt_flights(false);
+        }
+    }
+
+    fn answered(&mut self, plan: &Plan, question: &str, yes: bool, how: &str, substance: &str) {
+        if how == "gone" {
+            // The terminal was closed while the question was open: that is no answer to it.
+            self.asked_to_stop(false);
+            return;
+        }
+        if let Some(rest) = question.strip_prefix("adopt:") {
+            if let Some((step, effect)) = rest.split_once('/')
+                && let Some((s, e)) = find(plan, step, effect)
+                && yes
+            {
+                self.steps[s].effects[e].found = true;
+            }
+        } else if question.starts_with("paused:") {
+            let choice = match substance {
+                "continue" => Choice::Continue,
+                "roll_back" => Choice::RollBack,
+                _ => Choice::Leave,
+            };
+            if choice != Choice::Leave {
+                self.doubt_everything(plan);
+                self.choose(plan, choice);
+                return;
+            }
+        } else if yes
+            && let Some(index) = plan.steps.iter().position(|s| s.questions.iter().any(|q| q.id == question))
+        {
+            // Facts may have changed while the person was thinking: look again before acting on the answer.
+            for effect in &mut self.steps[index].effects {
+                if effect.intent.is_none() && !effect.found {
+                    effect.seen = None;
+                }
+            }
+        }
+        let answer = AnswerState { yes, substance: substance.to_string(), absent: how == "absent" };
+        self.answers.insert(question.to_string(), answer);
+    }
+
+    fn choose(&mut self, plan: &Plan, choice: Choice) {
+        if choice == Choice::Continue {
+            let diverged = self.remarks.iter().filter(|(_, remark)| *remark == Remark::Divergence);
+            self.acknowledged.extend(diverged.map(|(what, _)| what.clone()));
+        }
+        let rolling =
+            matches!(self.stage, Stage::RollingBack { .. } | Stage::Paused { from_rollback: true, .. });
+        self.stage = match choice {
+            Choice::RollBack if !self.armed(plan) && !self.passed(plan) => {
+                Stage::RollingBack { why: "a person asked for it".into(), step: String::new() }
+            }
+            // Asked to go back where there is no way back: never forward instead.
+            Choice::RollBack => Stage::Paused {
+                why: "a rollback was asked for, and the promotion is armed or passed: there is no way back"
+                    .into(),
+                step: String::new(),
+                unknown: false,
+                from_rollback: false,
+            },
+            _ if rolling => Stage::RollingBack { why: "the rollback goes on".into(), step: String::new() },
+            _ if matches!(self.stage, Stage::Finishing) => Stage::Finishing,
+            _ => Stage::Forward,
+        };
+    }
+
+    fn turn(&mut self, plan: &Plan, to: Turn, step: &str, unknown: bool, why: &str) {
+        let from_rollback = matches!(self.stage, Stage::RollingBack { .. });
+        let (step, why) = (step.to_string(), why.to_string());
+        self.stage = match to {
+            Turn::RollBack => Stage::RollingBack { why, step },
+            Turn::Pause => {
+                self.handovers_die(plan);
+                self.gap_told |= self.gap_expired && self.settled(plan, None);
+                Stage::Paused { why, step, unknown, from_rollback }
+            }
+            Turn::Finish => Stage::Finishing,
+            Turn::Warn => {
+                if let Some(state) = self.step_mut(plan, &step) {
+                    state.warned = true;
+                }
+                return;
+            }
+            Turn::Refuse => Stage::Refusing { why, step },
+        };
+    }
+}

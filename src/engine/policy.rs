@@ -1,0 +1,83 @@
+//! What a step's trouble means for the run: the defaults by phase, and what the step itself says.
+
+use super::decide::{Task, Turning};
+use super::record::Turn;
+use super::state::RunState;
+use crate::plan::{OnFailure, Plan};
+
+/// A step's trouble.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) step: usize,
+    pub(super) unknown: bool,
+    pub(super) why: String,
+    /// Trying again can help: nothing of the failed try is in flight.
+    pub(super) proven: bool,
+}
+
+/// How often a known failure after the pivot is tried again by default.
+const TRIES_AFTER_PIVOT: u32 = 3;
+
+/// Applies the strictest of the steps' policies.
+pub(super) fn strictest(plan: &Plan, state: &RunState, troubles: &[Trouble]) -> Task {
+    let mut tasks: Vec<Task> = troubles.iter().map(|trouble| policy(plan, state, trouble)).collect();
+    // Turns sort by severity: RollBack, Pause, Finish, Refuse, Warn; a retry only when every trouble may be retried.
+    tasks.sort_by_key(|task| match task {
+        Task::Turn(turning) => match turning.to {
+            Turn::Pause => 0,
+            Turn::RollBack => 1,
+            Turn::Refuse => 2,
+            Turn::Finish => 3,
+            Turn::Warn => 5,
+        },
+        _ => 4,
+    });
+    tasks.into_iter().next().unwrap_or(Task::Survey)
+}
+
+/// The table of defaults by phase, and what the step says.
+fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
+    let step = &plan.steps[trouble.step];
+    let progress = &state.steps[trouble.step];
+    let armed = state.armed(plan);
+    let passed = state.passed(plan);
+    let turn = |to: Turn| {
+        Task::Turn(Turning {
+            to,
+            step: step.id.clone(),
+            unknown: trouble.unknown,
+            why: format!("{}: {}", step.id, trouble.why),
+        })
+    };
+    let tries = if step.retries > 0 {
+        step.retries
+    } else if passed && !armed && !trouble.unknown {
+        TRIES_AFTER_PIVOT
+    } else {
+        0
+    };
+    // Only on proof that nothing happened; a no of a person is not tried again.
+    if trouble.proven && progress.tries < tries + 1 && tries > 0 && progress.tries.max(1) <= tries {
+        return Task::Backoff(trouble.step);
+    }
+    if step.best_effort {
+        return turn(Turn::Warn);
+    }
+    let said = if trouble.unknown { step.on_unknown } else { step.on_failure };
+    let back = || {
+        if armed || passed {
+            turn(Turn::Pause)
+        } else if state.changed() {
+            turn(Turn::RollBack)
+        } else {
+            turn(Turn::Refuse)
+        }
+    };
+    match said {
+        OnFailure::Warn if !armed => turn(Turn::Warn),
+        OnFailure::Pause if state.changed() => turn(Turn::Pause),
+        OnFailure::Default | OnFailure::Stop | OnFailure::RollBack | OnFailure::Pause | OnFailure::Warn => {
+            back()
+        }
+    }
+}
