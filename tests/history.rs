@@ -90,8 +90,10 @@ impl Ended {
     }
 }
 
+type Damage = fn(&str) -> Vec<u8>;
+
 /// The ways in which a journal is damaged, by name.
-fn damages() -> Vec<(&'static str, fn(&str) -> Vec<u8>)> {
+fn damages() -> Vec<(&'static str, Damage)> {
     fn lines(text: &str) -> Vec<&str> {
         text.split_inclusive('\n').collect()
     }
@@ -322,6 +324,10 @@ fn an_import_takes_runs_and_nothing_else() {
         let left = std::fs::read_dir(other.path("state/runs")).unwrap().count();
         assert_eq!(left, 0, "something was left by {}", &document[..document.len().min(60)]);
     }
+    // A pipe that nobody writes to would be waited for without end.
+    let pipe = other.path("pipe").display().to_string();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(other.mrctl(&["import", &pipe]).code, 2);
     for expected in ["is here\n", "is here already, the same"] {
         let ended = other.mrctl(&["import", &shown]);
         assert!(ended.code == 0 && ended.err.contains(expected), "{ended:?}");
@@ -345,8 +351,9 @@ fn an_open_run_that_was_exported_goes_on_in_one_place() {
     let refused = here.mrctl(&["resume", RUN]);
     assert!(refused.code == 5 && refused.err.contains("was exported at"), "{refused:?}");
     assert_eq!(there.mrctl(&["import", &export]).code, 0);
-    // It went on there, and comes back.
+    // It went on there, and comes back to where a line was torn.
     std::fs::write(there.journal(), whole.text()).unwrap();
+    std::fs::write(here.journal(), format!("{}{{\"at\":1", here.text())).unwrap();
     let back = there.path("back.json").display().to_string();
     assert_eq!(there.mrctl(&["export", RUN, "--to", &back]).code, 0);
     let behind = there.mrctl(&["import", &export]);

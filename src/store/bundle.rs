@@ -160,32 +160,21 @@ impl Store {
             fs::File::open(&parent).and_then(|parent| parent.sync_all()).map_err(io(&parent))?;
             return Ok(Taken::New);
         }
-        let here = fs::read(folder.join("journal.jsonl")).map_err(io(folder))?;
         if fs::read(folder.join("plan.json")).is_ok_and(|plan| plan != document.plan.as_bytes()) {
             return Err(refused("a run of this identity is here already, with another plan"));
         }
-        let (short, long) = (here.len().min(journal.len()), here.len().max(journal.len()));
-        if here.get(..short) != journal.get(..short) {
-            let line =
-                here.iter().zip(journal).take_while(|(a, b)| a == b).filter(|(a, _)| **a == b'\n').count();
-            return Err(refused(format!(
-                "run {id} is here already, and differs from line {} on: both hosts went on with it; compare them with \
-                 `mrctl audit show`, and go on with neither before you know what is so",
-                line + 1
-            )));
-        }
-        if short == long {
-            return Ok(Taken::Same);
-        }
-        if journal.len() == short {
-            return Ok(Taken::Behind);
+        let here = || fs::read(folder.join("journal.jsonl")).map_err(io(folder));
+        let taken = compare(id, &here()?, journal)?;
+        if taken != Taken::Further {
+            return Ok(taken);
         }
         if damaged {
             return Err(refused("what it has more than the run here is damaged"));
         }
-        // Nobody may be writing to the one that is here.
+        // Nobody may be writing to the one that is here, or have written since.
         let plan = read_plan(&folder.join("plan.json"))?;
         let _locks = self.lock(&plan.resources, holder).map_err(|error| refused(error.to_string()))?;
+        compare(id, &here()?, journal)?;
         write_durably(&folder.join("journal.jsonl"), journal)?;
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))?;
         self.unmark_exported(id);
@@ -216,6 +205,31 @@ impl Store {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The whole lines: a torn last one never counted.
+fn whole(journal: &[u8]) -> &[u8] {
+    let end = journal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    journal.get(..end).unwrap_or_default()
+}
+
+/// How what was brought stands to what is here.
+fn compare(id: &str, here: &[u8], brought: &[u8]) -> Result<Taken, StoreError> {
+    let (here, brought) = (whole(here), whole(brought));
+    if here == brought {
+        Ok(Taken::Same)
+    } else if brought.starts_with(here) {
+        Ok(Taken::Further)
+    } else if here.starts_with(brought) {
+        Ok(Taken::Behind)
+    } else {
+        let same = here.iter().zip(brought).take_while(|(a, b)| a == b);
+        let line = same.filter(|(byte, _)| **byte == b'\n').count() + 1;
+        Err(refused(format!(
+            "run {id} is here already, and differs from line {line} on: both hosts went on with it; compare them with \
+             `mrctl audit show`, and go on with neither before you know what is so"
+        )))
     }
 }
 
