@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mrctl_global_optspecs
-    string join \n inventory= state-dir= output= color= h/help V/version
+    string join \n inventory= state-dir= mirror-dir= output= color= h/help V/version
 end
 
 function __fish_mrctl_needs_command
@@ -26,6 +26,7 @@ end
 
 complete -c mrctl -n "__fish_mrctl_needs_command" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_needs_command" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_needs_command" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_needs_command" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_needs_command" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -61,6 +62,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An 
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -77,6 +79,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l mode -d 'Whether t
 unplanned\t'The source is gone'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -86,6 +89,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l dry-run -d 'Look a
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -97,6 +101,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l approve -d 'An ap
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l plan-digest -d 'Digest of the plan that was approved' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -109,6 +114,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l destroyed -d 'A
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l reason -d 'Why, for the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -118,6 +124,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -s h -l help -d 'P
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l reason -d 'Why: whoever reads the journal will want to know' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -126,6 +133,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -134,6 +142,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -144,6 +153,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_s
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -f -a "verify" -d 'Check that nobody changed the journal after it was written'
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -151,8 +161,10 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l checklist -d 'As the checklist that the operator saw, instead of the timeline'
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l head -d 'A head that was kept elsewhere: shows a cut end, or a journal that was written anew' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -162,6 +174,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subco
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l to -d 'The file to write; must not exist' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -170,6 +183,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -178,6 +192,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -186,6 +201,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -194,6 +210,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -202,6 +219,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -210,6 +228,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -218,6 +237,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -237,6 +257,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_sub
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "receiver" -d 'Run the receiver of notifications'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -248,6 +269,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -258,6 +280,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -268,6 +291,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -278,6 +302,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -293,6 +318,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l long-writers -d 'Writers that hold a transaction of a second open at the database itself' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -303,6 +329,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -313,6 +340,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -323,6 +351,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -332,6 +361,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l config -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -341,6 +371,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l config -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -349,6 +380,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l color -d 'Whether to use colours' -r -f -a "auto\t''
@@ -357,6 +389,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l color -d 'Whether to use colours' -r -f -a "auto\t''

@@ -13,7 +13,7 @@ pub const PLACEHOLDER: &str = "[redacted]";
 
 /// Secrets shorter than this are not looked for: they would eat ordinary words.
 const SHORTEST: usize = 4;
-/// Secrets shorter than this, in bytes, are refused before a run begins ([`Redactor::add_named`]): they occur in ordinary text,
+/// Secrets shorter than this, in bytes, are refused before a run begins ([`Redactor::name`]): they occur in ordinary text,
 /// addresses and numbers by chance, and could not be told from them.
 pub const SHORTEST_KEPT: usize = 8;
 /// Shortest piece of a base64 text or line of a longer secret that is looked for.
@@ -59,9 +59,9 @@ impl Redactor {
         true
     }
 
-    /// Learns a secret with the reference by which a person knows it. False if it is shorter than [`SHORTEST_KEPT`].
-    pub fn add_named(&self, secret: &SecretString, reference: &str) -> bool {
-        self.add(secret);
+    /// Learns by which reference a person knows a secret, for [`Redactor::found_in`]; it is scrubbed only after [`Redactor::add`]. False
+    /// if it is shorter than [`SHORTEST_KEPT`].
+    pub fn name(&self, secret: &SecretString, reference: &str) -> bool {
         let secret = secret.expose_secret();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for form in forms(secret) {
@@ -273,12 +273,12 @@ mod tests {
     #[test]
     fn a_named_secret_is_found_by_its_reference_in_every_spelling() {
         let redactor = Redactor::default();
-        assert!(redactor.add_named(&SecretString::from("us-east/1"), "dns_servers.eu.key"));
+        assert!(redactor.name(&SecretString::from("us-east/1"), "dns_servers.eu.key"));
         for text in ["from us-east/1 to", "x=us-east%2F1", &STANDARD.encode("us-east/1")] {
             assert_eq!(redactor.found_in(text), ["dns_servers.eu.key"], "{text}");
         }
         assert!(redactor.found_in("us-east").is_empty());
-        assert!(!redactor.add_named(&SecretString::from("1234567"), "short"), "seven bytes are too few");
+        assert!(!redactor.name(&SecretString::from("1234567"), "short"), "seven bytes are too few");
     }
 
     #[test]

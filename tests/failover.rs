@@ -1,5 +1,6 @@
 //! The main path, with the program itself, on real servers: a planned failover under load, rehearsed, refused, killed, resumed.
 
+mod kept;
 mod killed;
 
 use killed::killed_after;

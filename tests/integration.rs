@@ -2,6 +2,7 @@
 
 mod failover;
 mod generated;
+mod history;
 mod lab;
 mod language;
 mod postgres;

@@ -99,7 +99,9 @@ impl Signals for Process {
 impl Drive<'_> {
     /// Drives until a verdict.
     pub async fn run(self) -> ExitCode {
-        let Self { setup, plan, world, journal, past, starts, approvals, short, opening } = self;
+        let Self { setup, plan, world, mut journal, past, starts, approvals, short, opening } = self;
+        // Before anything is drawn: its warning is a line of its own.
+        setup.mirror(&mut journal);
         let path = journal.path().to_path_buf();
         let frame = Frame { run: short.clone(), journal: path.display().to_string() };
         let by_hand: Rc<ByHand> = {
@@ -150,7 +152,7 @@ impl Drive<'_> {
             reader,
             setup.redactor.clone(),
         );
-        let mut standing = Vec::new();
+        let (mut standing, mut ended) = (Vec::new(), None);
         let result = match driver {
             Ok(mut driver) => {
                 audit(&mut driver, &path);
@@ -162,10 +164,14 @@ impl Drive<'_> {
                 if result.is_err() {
                     standing = stands(&driver);
                 }
+                ended = Some(driver);
                 result
             }
             Err(error) => Err(error),
         };
+        if let Some(mut driver) = ended {
+            setup.mirrored(&mut driver.journal);
+        }
         match result {
             Ok(verdict) => ExitCode::from(verdict),
             Err(DriveError::Journal(error)) => {

@@ -395,7 +395,10 @@ pub async fn lock(
     if let Some((path, error)) = broken.iter().find(|(path, _)| !store.surely_closed(path)) {
         setup
             .say(&format!("mrctl: locked: a run here cannot be read, and may hold these resources: {error}"));
-        setup.say(&format!("  once you know that it is over, move {} away", path.display()));
+        let short = store.short(&path.file_name().unwrap_or_default().to_string_lossy());
+        setup.say(&format!(
+            "  once you know that it is over, close it as it is: mrctl abandon {short} --reason …"
+        ));
         return Err(ExitCode::Locked);
     }
     for run in runs.iter().filter(|run| run.open() && own != Some(run.id.as_str())) {

@@ -1,16 +1,18 @@
 //! `mrctl runs`, `mrctl audit show|verify`, `mrctl export`, `mrctl import`.
 
-use super::setup::{Format, Setup, host};
+use super::setup::{Format, Setup, host, now, operator};
+use super::verify;
 use crate::engine::Record;
 use crate::exit_code::ExitCode;
-use crate::journal::file::read_lines;
 use crate::output::checklist::Frame;
 use crate::output::show::{checklist, timeline};
 use crate::output::status::{RunNow, RunRow};
-use crate::store::{Run, Store, StoreError};
+use crate::plan::Plan;
+use crate::store::bundle::Taken;
+use crate::store::{Remains, Run, Store, StoreError};
 use clap::{Args, Subcommand};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Reads the journal of a run.
 #[derive(Debug, Args)]
@@ -33,6 +35,9 @@ enum AuditCommand {
     Verify {
         /// The run.
         run: String,
+        /// A head that was kept elsewhere: shows a cut end, or a journal that was written anew.
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
     },
 }
 
@@ -46,10 +51,10 @@ pub struct ExportArgs {
     to: PathBuf,
 }
 
-/// Brings a run here that was exported on another host.
+/// Brings a run here that was exported on another host, or is in a mirror.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The file.
+    /// The file, or the folder of one run in a mirror.
     file: PathBuf,
 }
 
@@ -87,6 +92,25 @@ fn row(run: &Run, short: String) -> RunRow {
     }
 }
 
+/// A run that cannot be read, as far as it can.
+fn damaged_row(remains: &Remains, short: String, closed: bool) -> RunRow {
+    let of = |read: fn(&Plan) -> String| remains.plan.as_ref().map_or_else(|_| "?".into(), read);
+    let abandoned = remains.abandoned.as_ref().filter(|found| found.stands);
+    RunRow {
+        run: short,
+        runbook: of(|plan| plan.runbook.clone()),
+        from: of(|plan| plan.from.clone()),
+        to: of(|plan| plan.to.clone()),
+        drill: of(|plan| plan.drill.to_string()),
+        began: remains.began,
+        ended: abandoned.filter(|found| found.at >= remains.began && remains.began > 0).map(|found| found.at),
+        state: match closed {
+            true => RunNow::Abandoned,
+            false => RunNow::Damaged("may be open".into()),
+        },
+    }
+}
+
 /// `mrctl runs`.
 pub fn runs(setup: &Setup) -> ExitCode {
     let store = match store(setup) {
@@ -113,16 +137,30 @@ pub fn runs(setup: &Setup) -> ExitCode {
             Format::Text => rows.push(row(run, short)),
         }
     }
+    for (path, error) in &broken {
+        let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (short, remains, closed) = (store.short(&id), store.remains(&id), store.surely_closed(path));
+        match setup.format {
+            Format::Json => setup.data(
+                &serde_json::json!({
+                    "run": id, "short": short, "state": if closed { "abandoned" } else { "damaged" }, "open": !closed,
+                    "why": error.to_string(), "journal": path.join("journal.jsonl").display().to_string(),
+                })
+                .to_string(),
+            ),
+            Format::Text => rows.push(damaged_row(&remains, short, closed)),
+        }
+    }
     let style = setup.output.data_style();
     if !rows.is_empty() {
         for line in crate::output::status::runs(&rows, style, setup.output.width) {
             setup.data(&line.paint(style));
         }
     }
-    for (path, error) in &broken {
+    for (path, error) in broken.iter().filter(|(path, _)| !store.surely_closed(path)) {
         setup.say(&format!("warning: {} cannot be read: {error}", path.display()));
     }
-    if runs.is_empty() && setup.format == Format::Text {
+    if runs.is_empty() && broken.is_empty() && setup.format == Format::Text {
         setup.say(&format!("no runs in {}", store.runs_folder().display()));
     }
     ExitCode::Completed
@@ -134,30 +172,14 @@ pub fn audit(setup: &Setup, args: AuditArgs) -> ExitCode {
         Ok(store) => store,
         Err(code) => return code,
     };
-    let (AuditCommand::Show { run: text, .. } | AuditCommand::Verify { run: text }) = &args.command;
+    let (AuditCommand::Show { run: text, .. } | AuditCommand::Verify { run: text, .. }) = &args.command;
     let id = match store.find(text) {
         Ok(id) => id,
         Err(error) => return setup.fail(&error.to_string()),
     };
     match args.command {
-        AuditCommand::Verify { .. } => verify(setup, &store, &id),
+        AuditCommand::Verify { head, .. } => verify::verify(setup, &store, &id, head.as_deref()),
         AuditCommand::Show { checklist: as_checklist, .. } => show(setup, &store, &id, as_checklist),
-    }
-}
-
-fn verify(setup: &Setup, store: &Store, id: &str) -> ExitCode {
-    match store.read(id) {
-        Ok(run) => {
-            let head = run.lines.last().map_or("none", |(line, _)| line.hash.as_str());
-            setup.data(&format!("{} records, unbroken chain, plan digest as recorded", run.lines.len()));
-            setup.data(&format!("head {head}"));
-            setup.data("a cut end cannot be seen from the file alone: compare the head with one that was kept elsewhere");
-            ExitCode::Completed
-        }
-        Err(error) => {
-            setup.say(&format!("mrctl: {error}"));
-            ExitCode::Failed
-        }
     }
 }
 
@@ -201,6 +223,9 @@ fn raw(setup: &Setup, store: &Store, id: &str) -> ExitCode {
     for line in text.lines() {
         setup.data(&crate::error::escape::outside(line, 4_000));
     }
+    if let Some(found) = store.remains(id).abandoned {
+        setup.say(&verify::abandoned(&found));
+    }
     ExitCode::Failed
 }
 
@@ -209,21 +234,13 @@ pub fn export(setup: &Setup, args: ExportArgs) -> ExitCode {
     let result = store(setup).and_then(|store| {
         let fail = |error: StoreError| setup.fail(&error.to_string());
         let id = store.find(&args.run).map_err(fail)?;
-        let run = store.read(&id).map_err(fail)?;
-        let read = |name: &str| {
-            fs::read_to_string(run.folder.join(name)).map_err(|error| setup.fail(&error.to_string()))
-        };
-        let document = serde_json::json!({
-            "mrctl_export": 1, "run": id, "plan": read("plan.json")?, "journal": read("journal.jsonl")?,
-        });
-        let written =
-            fs::OpenOptions::new().write(true).create_new(true).open(&args.to).and_then(|mut file| {
-                use std::io::Write;
-                file.write_all(document.to_string().as_bytes())?;
-                file.sync_all()
-            });
-        written.map_err(|error| setup.fail(&format!("{}: {error}", args.to.display())))?;
-        setup.say(&format!("run {} is in {}", store.short(&id), args.to.display()));
+        store.export(&id, &args.to).map_err(fail)?;
+        let short = store.short(&id);
+        setup.say(&format!("run {short} is in {}", args.to.display()));
+        if store.read(&id).is_ok_and(|run| run.open()) {
+            store.mark_exported(&id, now()).map_err(fail)?;
+            setup.say("  it is open: only one host may go on with it; here that now needs a --reason");
+        }
         Ok(())
     });
     result.err().unwrap_or(ExitCode::Completed)
@@ -231,43 +248,26 @@ pub fn export(setup: &Setup, args: ExportArgs) -> ExitCode {
 
 /// `mrctl import`.
 pub fn import(setup: &Setup, args: ImportArgs) -> ExitCode {
-    match store(setup).and_then(|store| take(setup, &store, &args.file)) {
-        Ok(()) => ExitCode::Completed,
-        Err(code) => code,
-    }
-}
-
-fn take(setup: &Setup, store: &Store, file: &Path) -> Result<(), ExitCode> {
-    let bad = |why: String| setup.fail(&format!("{}: {why}", file.display()));
-    let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
-    let document: serde_json::Value = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
-    let field = |name: &str| document.get(name).and_then(serde_json::Value::as_str).map(String::from);
-    let (Some(id), Some(plan), Some(journal)) = (field("run"), field("plan"), field("journal")) else {
-        return Err(bad("it is not an export of mrctl".into()));
-    };
-    // The name becomes a folder: nothing but an identity may stand there.
-    let id = uuid::Uuid::parse_str(&id)
-        .map_err(|error| bad(format!("its run is no identity: {error}")))?
-        .to_string();
-    let folder = store.runs_folder().join(&id);
-    let io = |error: std::io::Error| setup.fail(&format!("{}: {error}", folder.display()));
-    if folder.exists() {
-        return Err(bad(format!("run {} is here already", store.short(&id))));
-    }
-    let temporary = store.runs_folder().join(format!(".import-{id}"));
-    fs::create_dir_all(&temporary).map_err(io)?;
-    fs::write(temporary.join("plan.json"), plan).map_err(io)?;
-    fs::write(temporary.join("journal.jsonl"), journal).map_err(io)?;
-    let checked = read_lines(&temporary.join("journal.jsonl"));
-    if let Err(error) = checked {
-        let _left = fs::remove_dir_all(&temporary);
-        return Err(bad(error.to_string()));
-    }
-    fs::rename(&temporary, &folder).map_err(io)?;
-    if let Err(error) = store.read(&id) {
-        let _left = fs::remove_dir_all(&folder);
-        return Err(bad(error.to_string()));
-    }
-    setup.say(&format!("run {} is here; no other host may go on with it now", store.short(&id)));
-    Ok(())
+    let result = store(setup).and_then(|store| {
+        let holder =
+            format!("{} on {}, process {}, who imports a run", operator(), host(), std::process::id());
+        let (id, taken) = store.import(&args.file, &holder).map_err(|error| {
+            let why = crate::error::escape::outside(&error.to_string(), 600);
+            setup.fail(&format!("{}: not imported: {why}", args.file.display()))
+        })?;
+        let short = store.short(&id);
+        setup.say(&match taken {
+            Taken::New => format!("run {short} is here"),
+            Taken::Further => format!("run {short} was here, and has what it lacked now"),
+            Taken::Same => format!("run {short} is here already, the same; nothing was changed"),
+            Taken::Behind => {
+                format!("run {short} is here already, and has more than this; nothing was changed")
+            }
+        });
+        if matches!(taken, Taken::New | Taken::Further) && store.read(&id).is_ok_and(|run| run.open()) {
+            setup.say("  it is open: no other host may go on with it now");
+        }
+        Ok(())
+    });
+    result.err().unwrap_or(ExitCode::Completed)
 }

@@ -1,5 +1,6 @@
 //! Commands, one file each; the only place that wires real ports.
 
+pub mod abandon;
 mod beside;
 pub mod describe;
 pub mod drive;
@@ -13,6 +14,7 @@ mod root;
 mod secrets;
 pub mod setup;
 pub mod status;
+mod verify;
 pub mod wire;
 
 pub use root::{Cli, completions, main, man};

@@ -1,14 +1,13 @@
-//! `mrctl resume`, `mrctl rollback`, `mrctl abandon`: what a person decides about an open run.
+//! `mrctl resume` and `mrctl rollback`: what a person decides about an open run.
 
 use super::drive::{Drive, opened};
 use super::failover::lock;
-use super::setup::{Setup, host, now, operator};
+use super::setup::{Setup, now, operator};
 use super::{secrets, wire};
 use crate::engine::record::{Choice, Record};
 use crate::engine::survey;
 use crate::error::{Problems, Severity, Sources};
 use crate::exit_code::ExitCode;
-use crate::journal::{Durable, Storage};
 use crate::output::given::Approvals;
 use crate::store::{Run, Store};
 use crate::world::{Member, World};
@@ -51,35 +50,36 @@ pub struct RollbackArgs {
     reason: String,
 }
 
-/// Closes an open run as it is: looks at everything and records it, changes nothing.
-#[derive(Debug, Args)]
-pub struct AbandonArgs {
-    /// The run; the only open one if not given.
-    run: Option<String>,
-    /// Why: whoever reads the journal will want to know.
-    #[arg(long)]
-    reason: String,
-}
-
-/// Finds the run that is meant.
-fn find(setup: &Setup, store: &Store, text: Option<&str>) -> Result<String, ExitCode> {
+/// Finds the run that is meant. `damaged`: whether one that cannot be read is also meant by saying nothing.
+pub(super) fn find(
+    setup: &Setup,
+    store: &Store,
+    text: Option<&str>,
+    damaged: bool,
+) -> Result<String, ExitCode> {
     if let Some(text) = text {
         return store.find(text).map_err(|error| setup.fail(&error.to_string()));
     }
-    let (runs, _) = store.runs().map_err(|error| setup.fail(&error.to_string()))?;
-    let open: Vec<&Run> = runs.iter().filter(|run| run.open()).collect();
+    let (runs, broken) = store.runs().map_err(|error| setup.fail(&error.to_string()))?;
+    let mut open: Vec<String> = runs.iter().filter(|run| run.open()).map(|run| run.id.clone()).collect();
+    let unread = broken.iter().filter(|(path, _)| !store.surely_closed(path));
+    let unread: Vec<String> = unread
+        .filter_map(|(path, _)| path.file_name().map(|name| name.to_string_lossy().into_owned()))
+        .collect();
+    if damaged {
+        open.extend(unread.iter().cloned());
+    }
+    let short = |ids: &[String]| ids.iter().map(|id| store.short(id)).collect::<Vec<_>>().join(", ");
     match open.as_slice() {
-        [only] => Ok(only.id.clone()),
-        [] => Err(setup.fail("there is no open run")),
-        several => {
-            let names: Vec<String> = several.iter().map(|run| store.short(&run.id)).collect();
-            Err(setup.fail(&format!("several runs are open, name one: {}", names.join(", "))))
-        }
+        [only] => Ok(only.clone()),
+        [] if unread.is_empty() => Err(setup.fail("there is no open run")),
+        [] => Err(setup.fail(&format!("no open run can be read; damaged: {}", short(&unread)))),
+        several => Err(setup.fail(&format!("several runs are open, name one: {}", short(several)))),
     }
 }
 
 /// The ports for the inventory as it is now, and the SHA-256 of its texts.
-async fn world(setup: &Setup) -> Result<(World, String), ExitCode> {
+pub(super) async fn world(setup: &Setup) -> Result<(World, String), ExitCode> {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
@@ -162,17 +162,31 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         Ok(store) => store,
         Err(error) => return setup.fail(&error.to_string()),
     };
-    let id = match find(setup, &store, text) {
+    let id = match find(setup, &store, text, false) {
         Ok(id) => id,
         Err(code) => return code,
     };
+    let short = store.short(&id);
     let before = match store.read(&id) {
         Ok(run) => run,
-        Err(error) => return setup.fail(&error.to_string()),
+        Err(error) => {
+            let code = setup.fail(&error.to_string());
+            setup.say(
+                "  it cannot be gone on with; what was so is told by `mrctl status` and by the journal:",
+            );
+            setup.say(&format!("  mrctl audit show {short}, then mrctl abandon {short} --reason …"));
+            return code;
+        }
     };
-    let short = store.short(&id);
     if let Err(code) = possible(setup, &before, &short, &decision) {
         return code;
+    }
+    if let Some(at) = store.exported(&id).filter(|_| decision.reason.is_empty()) {
+        setup.say(&format!(
+            "mrctl: refused: run {short} was exported at {at}, to go on with it on another host."
+        ));
+        setup.say("  bring it back with `mrctl import`, or say with --reason that it has not gone on there");
+        return ExitCode::Refused;
     }
     let (world, inventory) = match world(setup).await {
         Ok(found) => found,
@@ -199,6 +213,7 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         Ok(opened) => opened,
         Err(error) => return setup.fail(&error.to_string()),
     };
+    store.unmark_exported(&id);
     // Somebody may have gone on with it between the first look and the lock.
     if let Err(code) = possible(setup, &run, &short, &decision) {
         return code;
@@ -263,68 +278,4 @@ pub async fn rollback(setup: &Setup, args: RollbackArgs) -> ExitCode {
     }
     let decision = Decision { choice: Choice::RollBack, reason: &args.reason, attested };
     go_on(setup, args.run.as_deref(), decision, Approvals::default()).await
-}
-
-/// `mrctl abandon`.
-pub async fn abandon(setup: &Setup, args: AbandonArgs) -> ExitCode {
-    let store = match setup.store() {
-        Ok(store) => store,
-        Err(error) => return setup.fail(&error.to_string()),
-    };
-    if args.reason.trim().is_empty() {
-        return setup.usage("abandon needs a reason", "say why with --reason");
-    }
-    let id = match find(setup, &store, args.run.as_deref()) {
-        Ok(id) => id,
-        Err(code) => return code,
-    };
-    let before = match store.read(&id) {
-        Ok(run) => run,
-        Err(error) => return setup.fail(&error.to_string()),
-    };
-    // A process that drives it writes the same file.
-    let holder = format!("{} on {}, process {}, who abandons a run", operator(), host(), std::process::id());
-    let _locks = match store.lock(&before.plan.resources, &holder) {
-        Ok(locks) => locks,
-        Err(error) => {
-            setup.say(&format!("mrctl: locked: {error}"));
-            return ExitCode::Locked;
-        }
-    };
-    let (run, mut journal, _) = match store.open(&id, now) {
-        Ok(opened) => opened,
-        Err(error) => return setup.fail(&error.to_string()),
-    };
-    let short = store.short(&id);
-    if !run.open() {
-        return setup.fail(&format!("run {short} is closed already: {}", run.word()));
-    }
-    let surveyed = match world(setup).await {
-        Ok((world, _)) => survey::survey(&run.plan, &world, &run.state).await,
-        Err(_) => Record::Surveyed {
-            world: "could not be looked at".into(),
-            notes: Vec::new(),
-            frozen: Vec::new(),
-            diverged: Vec::new(),
-            unknown: true,
-        },
-    };
-    let (world, notes) = match &surveyed {
-        Record::Surveyed { world, notes, .. } => (world.clone(), notes.clone()),
-        _ => (String::new(), Vec::new()),
-    };
-    let abandoned = Record::Abandoned { operator: operator(), reason: args.reason, world: world.clone() };
-    for record in [&surveyed, &abandoned] {
-        let mut value = serde_json::to_value(record).unwrap_or_default();
-        setup.redactor.scrub_json(&mut value);
-        let serde_json::Value::Object(body) = value else { continue };
-        if let Err(error) = journal.append(body, Durable::Now) {
-            setup.say(&format!("mrctl: {error}"));
-            return ExitCode::JournalFailed;
-        }
-    }
-    setup.say(&format!("run {short} is closed as it is"));
-    setup.say(&world);
-    notes.iter().for_each(|note| setup.say(&format!("  {note}")));
-    ExitCode::Failed
 }

@@ -1,7 +1,7 @@
 //! The command line: definition and dispatch.
 
 use super::setup::{Format, Setup};
-use super::{describe, failover, history, lab, resume, status, wire};
+use super::{abandon, describe, failover, history, lab, resume, status, wire};
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
 use crate::redact::Redactor;
@@ -53,6 +53,9 @@ struct Global {
     /// Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given.
     #[arg(long, global = true, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
+    /// Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    mirror_dir: Option<PathBuf>,
     /// For people or for programs.
     #[arg(long, global = true, value_enum, default_value = "text")]
     output: Format,
@@ -81,7 +84,7 @@ enum Command {
     /// Take back what an open run changed; only before a promotion.
     Rollback(resume::RollbackArgs),
     /// Close an open run as it is.
-    Abandon(resume::AbandonArgs),
+    Abandon(abandon::AbandonArgs),
     /// List runs.
     Runs,
     /// Read the journal of a run.
@@ -173,7 +176,7 @@ async fn connected(setup: &Setup, command: Command) -> ExitCode {
         Command::Status => status::status(setup).await,
         Command::Resume(args) => resume::resume(setup, args).await,
         Command::Rollback(args) => resume::rollback(setup, args).await,
-        Command::Abandon(args) => resume::abandon(setup, args).await,
+        Command::Abandon(args) => abandon::abandon(setup, args).await,
         Command::Lab(args) => lab(setup, args).await,
         _ => ExitCode::Invalid,
     }
@@ -199,6 +202,7 @@ async fn demonstrate(setup: &Setup, lab: &crate::lab::Lab) -> Result<(), String>
         format: setup.format,
         inventory: Some(lab.inventory().to_path_buf()),
         state: Some(lab.layout().root().join("state")),
+        mirror: None,
         redactor: setup.redactor.clone(),
     };
     own.output.interactive = false;
@@ -236,6 +240,7 @@ fn setup(global: Global) -> Setup {
         format: global.output,
         inventory: global.inventory,
         state: global.state_dir,
+        mirror: wire::mirror_folder(global.mirror_dir),
         redactor: Redactor::default(),
     }
 }

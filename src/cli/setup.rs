@@ -3,6 +3,8 @@
 use super::wire;
 use crate::error::{Code, Problem, Problems, Sources, render};
 use crate::exit_code::ExitCode;
+use crate::journal::Journal;
+use crate::journal::mirror::Mirror;
 use crate::output::Output;
 use crate::redact::Redactor;
 use crate::runbook::discovery::{Loaded, Search, find};
@@ -31,6 +33,8 @@ pub struct Setup {
     pub inventory: Option<PathBuf>,
     /// `--state-dir`.
     pub state: Option<PathBuf>,
+    /// Where runs are copied to, if anywhere.
+    pub mirror: Option<PathBuf>,
     /// Secrets that must not be printed.
     pub redactor: Redactor,
 }
@@ -129,6 +133,27 @@ impl Setup {
         match wire::state_folder(self.state.as_deref()) {
             Some(folder) => Store::at(&folder),
             None => Err(StoreError::NoSuchRun("no state folder: set MRCTL_STATE_DIR or HOME".into())),
+        }
+    }
+
+    /// Begins to copy a run, if a mirror is wanted.
+    pub fn mirror(&self, journal: &mut Journal) {
+        let (Some(root), Some(run)) = (&self.mirror, journal.path().parent()) else { return };
+        let mirror = Mirror::begin(root, run);
+        if let Some(why) = mirror.trouble() {
+            self.say(&format!("warning: there is no mirror in {}: {why}", mirror.folder().display()));
+        }
+        journal.mirror(mirror);
+    }
+
+    /// Ends the copy and says how it went.
+    pub fn mirrored(&self, journal: &mut Journal) {
+        match journal.finish_mirror() {
+            None => {}
+            Some(Ok(folder)) => self.say(&format!("mirror: {}", folder.display())),
+            Some(Err(why)) => {
+                self.say(&format!("mirror: not whole: {why}; the journal here is, and the run did not wait"));
+            }
         }
     }
 

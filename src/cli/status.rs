@@ -134,8 +134,10 @@ impl Seen {
             self.open.push(serde_json::json!({ "run": run.id, "runbook": plan.runbook, "state": word }));
         }
         let unknown = broken.iter().filter(|(path, _)| !store.surely_closed(path));
-        let alarms =
-            unknown.map(|(path, error)| format!("a run cannot be read: {}: {error}", path.display()));
+        let alarms = unknown.map(|(path, error)| {
+            let short = store.short(&path.file_name().unwrap_or_default().to_string_lossy());
+            format!("run {short} cannot be read, and may be open: {error}; close it as it is with `mrctl abandon {short} --reason …`")
+        });
         self.alarms.extend(alarms);
     }
 

@@ -97,8 +97,12 @@ impl Wiring<'_> {
         match self.resolver.resolve(&source).await {
             Ok(secret) => {
                 let (reference, shown) = (path.join("."), source.to_string());
-                let long = self.redactor.add_named(&secret, &format!("{reference} ({shown})"));
+                let long = self.redactor.name(&secret, &format!("{reference} ({shown})"));
                 let refused = secrets::judge(self.redactor, long, &reference, &shown, self.inventory());
+                // Scrubbed from its own refusal, it would show by the gap which word it is.
+                if refused.is_none() || self.weak == Severity::Warning {
+                    self.redactor.add(&secret);
+                }
                 if let Some(problem) = refused {
                     let problem = Problem { severity: self.weak, ..problem };
                     self.problems.push(problem.at(self.loaded.text.span(path)));
@@ -373,4 +377,9 @@ pub fn state_folder(given: Option<&Path>) -> Option<std::path::PathBuf> {
         .or_else(|| variable("MRCTL_STATE_DIR").map(Into::into))
         .or_else(|| variable("XDG_STATE_HOME").map(|home| Path::new(&home).join("mrctl")))
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state/mrctl")))
+}
+
+/// The folder to which runs are copied as they go: as given, else `MRCTL_MIRROR_DIR`; none by default.
+pub fn mirror_folder(given: Option<std::path::PathBuf>) -> Option<std::path::PathBuf> {
+    given.or_else(|| variable("MRCTL_MIRROR_DIR").filter(|folder| !folder.is_empty()).map(Into::into))
 }

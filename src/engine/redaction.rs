@@ -10,6 +10,9 @@ use crate::step::Facts;
 use crate::world::Reply;
 use serde_json::{Map, Value};
 
+/// Longest text from outside in a record. Bytes.
+const LONGEST: usize = 4 << 10;
+
 /// The record as it may be written, as the body of a line.
 ///
 /// # Errors
@@ -28,6 +31,7 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
     let texts = |texts: &mut [&mut String]| {
         for text in texts {
             redactor.scrub_in_place(text);
+            bound(text);
         }
     };
     match record {
@@ -82,6 +86,18 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
         Record::Abandoned { operator, reason, world } => texts(&mut [operator, reason, world]),
     }
     Ok(())
+}
+
+/// Cuts a text that is too long; after it was scrubbed, so that no secret is cut in two and missed.
+fn bound(text: &mut String) {
+    if text.len() > LONGEST {
+        let mut end = LONGEST - '…'.len_utf8();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
 }
 
 /// Scrubs facts. Whether more than reasons for not knowing was changed.
@@ -221,6 +237,16 @@ mod tests {
         let intent =
             Record::Intent { step: "a".into(), effect: "b".into(), attempt: 1, undo: false, prior: facts };
         assert!(!Value::Object(body(&redactor, &intent).unwrap()).to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_after_it_was_scrubbed() {
+        let long = "é".repeat(2040);
+        let why = format!("{long} hunter2-hunter2 {long}");
+        let record = Record::Ended { verdict: crate::engine::Verdict::Failed, why, world: String::new() };
+        let body = body(&knowing("hunter2-hunter2"), &record).unwrap();
+        let why = body["why"].as_str().unwrap();
+        assert!(why.len() <= LONGEST && why.ends_with('…') && !why.contains("hunter"), "{}", why.len());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The journal's file: created whole, preallocated, appended durably, read back before it is believed.
 
 use super::chain::{self, ChainError, GENESIS, Line};
+use super::mirror::Mirror;
 use super::{AppendError, Durable, IntentKey, Permit, Storage};
 use serde_json::{Map, Value};
 use std::fs::{File, OpenOptions};
@@ -25,6 +26,7 @@ pub struct Journal {
     /// The last line that has to be durable soon and is not yet.
     unsettled: Option<String>,
     now: fn() -> i64,
+    mirror: Option<Mirror>,
 }
 
 /// What opening an existing journal found.
@@ -98,6 +100,7 @@ impl Journal {
             broken: None,
             unsettled: None,
             now,
+            mirror: None,
         })
     }
 
@@ -114,8 +117,17 @@ impl Journal {
         reserve(&file).map_err(io)?;
         let prev = lines.last().map_or_else(|| GENESIS.to_string(), |line| line.hash.clone());
         let seq = lines.len() as u64;
-        let journal =
-            Self { file, path: path.into(), end: whole, seq, prev, broken: None, unsettled: None, now };
+        let journal = Self {
+            file,
+            path: path.into(),
+            end: whole,
+            seq,
+            prev,
+            broken: None,
+            unsettled: None,
+            now,
+            mirror: None,
+        };
         Ok(Opened { journal, lines, torn })
     }
 
@@ -127,6 +139,16 @@ impl Journal {
     /// The hash of the last line: what a witness elsewhere would keep.
     pub fn head(&self) -> &str {
         &self.prev
+    }
+
+    /// Also writes every line there, on a best effort.
+    pub fn mirror(&mut self, mirror: Mirror) {
+        self.mirror = Some(mirror);
+    }
+
+    /// Ends the mirror: where it is, or why it is not whole. Nothing if there is none.
+    pub fn finish_mirror(&mut self) -> Option<Result<PathBuf, String>> {
+        self.mirror.take().map(Mirror::finish)
     }
 
     fn write_line(&mut self, body: Map<String, Value>, durable: Durable) -> Result<Line, AppendError> {
@@ -156,6 +178,9 @@ impl Journal {
         self.end += text.len() as u64;
         self.seq += 1;
         self.prev.clone_from(&line.hash);
+        if let Some(mirror) = &mut self.mirror {
+            mirror.line(&text);
+        }
         Ok(line)
     }
 }
@@ -185,24 +210,48 @@ impl Storage for Journal {
 
 /// Reads and checks all lines; returns them with the length of the whole lines and of a torn rest, in bytes.
 pub fn read_lines(path: &Path) -> Result<(Vec<Line>, u64, usize), OpenError> {
+    let (lines, whole, torn, damage) = read_until_damage(path)?;
+    match damage {
+        Some(error) => Err(OpenError::Damaged { path: path.into(), error }),
+        None => Ok((lines, whole, torn)),
+    }
+}
+
+/// The lines up to the first damage, and what that is.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub fn read_intact(path: &Path) -> Result<(Vec<Line>, Option<ChainError>), OpenError> {
+    read_until_damage(path).map(|(lines, _, _, damage)| (lines, damage))
+}
+
+type UntilDamage = (Vec<Line>, u64, usize, Option<ChainError>);
+
+fn read_until_damage(path: &Path) -> Result<UntilDamage, OpenError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .map_err(|error| OpenError::Io { path: path.into(), why: error.to_string() })?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let damaged = |error| OpenError::Damaged { path: path.into(), error };
     let mut lines: Vec<Line> = Vec::new();
+    let mut damage = None;
     for (index, raw) in
         bytes.get(..whole).unwrap_or_default().split_inclusive(|byte| *byte == b'\n').enumerate()
     {
         let number = index + 1;
-        let text = std::str::from_utf8(raw.strip_suffix(b"\n").unwrap_or(raw))
-            .map_err(|error| damaged(ChainError::Form { number, why: error.to_string() }))?;
         let prev = lines.last().map_or(GENESIS, |line| line.hash.as_str());
-        let line = chain::read(number, text, prev, index as u64).map_err(damaged)?;
-        lines.push(line);
+        let line = std::str::from_utf8(raw.strip_suffix(b"\n").unwrap_or(raw))
+            .map_err(|error| ChainError::Form { number, why: error.to_string() })
+            .and_then(|text| chain::read(number, text, prev, index as u64));
+        match line {
+            Ok(line) => lines.push(line),
+            Err(error) => {
+                damage = Some(error);
+                break;
+            }
+        }
     }
-    Ok((lines, whole as u64, bytes.len() - whole))
+    Ok((lines, whole as u64, bytes.len() - whole, damage))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod chain;
 pub mod file;
 pub mod lock;
 pub mod memory;
+pub mod mirror;
 pub mod permit;
 
 pub use file::{Journal, OpenError, Opened};

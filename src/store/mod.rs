@@ -1,11 +1,14 @@
 //! Runs on disk: `runs/<id>/` with `plan.json` and `journal.jsonl`, and the locks of their resources.
 
+pub mod abandoned;
+pub mod bundle;
+
 use crate::engine::Record;
 use crate::engine::driver::read_record;
 use crate::engine::record::Verdict;
 use crate::engine::state::RunState;
 use crate::journal::chain::Line;
-use crate::journal::file::{Journal, OpenError, read_lines};
+use crate::journal::file::{Journal, OpenError, read_intact, read_lines};
 use crate::journal::lock::{FileLock, LockError};
 use crate::plan::{FORMAT, Plan};
 use std::fs;
@@ -38,6 +41,9 @@ pub enum StoreError {
     /// No run, or several, begin with this.
     #[error("{0}")]
     NoSuchRun(String),
+    /// What was brought is not taken, or not given.
+    #[error("{0}")]
+    Refused(String),
     /// The plan beside a journal is not the one that it was made for.
     #[error("the plan of run {run} was changed: its digest is {found}, the journal names {recorded}")]
     Changed {
@@ -53,6 +59,9 @@ pub enum StoreError {
 fn io(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {
     move |error| StoreError::Io { path: path.into(), why: error.to_string() }
 }
+
+/// Most runs that are listed when a few letters mean several.
+const MATCHES: usize = 8;
 
 /// A folder that holds no run that can be read, and why.
 pub type Unreadable = (PathBuf, StoreError);
@@ -76,6 +85,23 @@ pub struct Run {
     pub lines: Vec<(Line, Record)>,
     /// What they fold to.
     pub state: RunState,
+}
+
+/// What can be read of a run that cannot be read as a whole.
+#[derive(Debug)]
+pub struct Remains {
+    /// Identity.
+    pub id: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The plan as it is now, which may not be the one of the journal.
+    pub plan: Result<Plan, StoreError>,
+    /// When it began, milliseconds since the epoch; 0 if even that cannot be read.
+    pub began: i64,
+    /// Records before the damage.
+    pub records: Vec<Record>,
+    /// Whether a person closed it as it is.
+    pub abandoned: Option<abandoned::Found>,
 }
 
 impl Run {
@@ -134,9 +160,13 @@ impl Store {
         let mut ids = Vec::new();
         for entry in fs::read_dir(&parent).map_err(io(&parent))? {
             let entry = entry.map_err(io(&parent))?;
-            // A folder without a journal is a run that never began: nothing was done.
-            if entry.path().join("journal.jsonl").is_file() {
-                ids.push(entry.file_name().to_string_lossy().into_owned());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // A folder without a journal is a run that never began: nothing was done. The log is opened after the journal, so with a
+            // log it is a run whose journal is gone.
+            let begun = ["journal.jsonl", "debug.log"].iter().any(|file| entry.path().join(file).exists());
+            // What an import that was killed left has a name with a dot.
+            if begun && !name.starts_with('.') {
+                ids.push(name);
             }
         }
         // Version 7 identities sort by time.
@@ -152,8 +182,11 @@ impl Store {
     }
 
     /// Whether a run that cannot be read as a whole (another version wrote its plan) has surely ended: its chain is unbroken and its
-    /// last record closes it. Anything else is not known to be closed.
+    /// last record closes it; or a person closed it as it is, and it is still as it was then. Anything else is not known to be closed.
     pub fn surely_closed(&self, folder: &Path) -> bool {
+        if abandoned::read(folder).is_some_and(|found| found.stands) {
+            return true;
+        }
         let Ok((lines, _, torn)) = read_lines(&folder.join("journal.jsonl")) else { return false };
         let word =
             |field: &str| lines.last().and_then(|line| line.body.get(field)).and_then(|value| value.as_str());
@@ -171,7 +204,11 @@ impl Store {
         let parent = self.runs_folder();
         let mut found = Vec::new();
         for entry in fs::read_dir(&parent).map_err(io(&parent))? {
-            let name = entry.map_err(io(&parent))?.file_name().to_string_lossy().into_owned();
+            let entry = entry.map_err(io(&parent))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') || !entry.path().is_dir() {
+                continue;
+            }
             if name == text {
                 return Ok(name);
             }
@@ -179,11 +216,19 @@ impl Store {
                 found.push(name);
             }
         }
+        found.sort_unstable();
         match found.as_slice() {
             [only] => Ok(only.clone()),
-            [] => Err(StoreError::NoSuchRun(format!("there is no run `{text}` in {}", parent.display()))),
+            [] => {
+                let text = crate::error::escape::outside(text, 80);
+                Err(StoreError::NoSuchRun(format!("there is no run `{text}` in {}", parent.display())))
+            }
             several => {
-                Err(StoreError::NoSuchRun(format!("several runs match `{text}`: {}", several.join(", "))))
+                let (shown, more) = several.split_at(several.len().min(MATCHES));
+                let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+                let text = crate::error::escape::outside(text, 80);
+                let shown = shown.join(", ");
+                Err(StoreError::NoSuchRun(format!("several runs match `{text}`: {shown}{more}")))
             }
         }
     }
@@ -207,6 +252,17 @@ impl Store {
         let plan = read_plan(&folder.join("plan.json"))?;
         let (lines, _, _) = read_lines(&folder.join("journal.jsonl"))?;
         self.fold(id, folder, plan, lines)
+    }
+
+    /// What can be read of a run that cannot be read as a whole.
+    pub fn remains(&self, id: &str) -> Remains {
+        let folder = self.runs_folder().join(id);
+        let plan = read_plan(&folder.join("plan.json"));
+        let lines = read_intact(&folder.join("journal.jsonl")).map(|(lines, _)| lines).unwrap_or_default();
+        let records: Vec<Record> = lines.iter().map_while(|line| read_record(line).ok()).collect();
+        let began = lines.first().map_or(0, |line| line.at);
+        let abandoned = abandoned::read(&folder);
+        Remains { id: id.to_string(), folder, plan, began, records, abandoned }
     }
 
     /// Opens a run to go on with it: cuts a torn last line. The bytes that were cut come with it.

@@ -1,0 +1,402 @@
+//! Runs on disk, and what becomes of them in the hands of time, accidents and strangers: abandoned, damaged, verified, exported, imported.
+//! Needs no servers: the runs are the golden journals, or their beginnings.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const RUN: &str = "01900000-0000-7000-8000-00000000beef";
+
+/// A host with a state folder of its own.
+struct Host {
+    folder: tempfile::TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("state/runs")).unwrap();
+        // Nothing of it can be reached, quickly.
+        let inventory = "mrctl: 1\nname: test\nregions: { eu-west: {}, us-east: {} }\n";
+        std::fs::write(folder.path().join("mrctl.yaml"), inventory).unwrap();
+        Self { folder }
+    }
+
+    /// With a golden run, or its first records: then it is open.
+    fn with(story: &str, records: usize) -> Self {
+        let host = Self::new();
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals/0.1.0").join(story);
+        std::fs::create_dir_all(host.run()).unwrap();
+        std::fs::copy(golden.join("plan.json"), host.run().join("plan.json")).unwrap();
+        let text = std::fs::read_to_string(golden.join("journal.jsonl")).unwrap();
+        let lines: String = text.split_inclusive('\n').take(records).collect();
+        std::fs::write(host.journal(), lines).unwrap();
+        host
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self) -> PathBuf {
+        self.path("state/runs").join(RUN)
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.run().join("journal.jsonl")
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(std::fs::read(self.journal()).unwrap()).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(crate::lab::program());
+        command
+            .args(arguments)
+            .arg("--inventory")
+            .arg(self.path("mrctl.yaml"))
+            .arg("--state-dir")
+            .arg(self.path("state"))
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("USER", "ada")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn mrctl(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    fn listed(&self) -> Value {
+        let ended = self.mrctl(&["runs", "--output", "json"]);
+        let line = ended.out.lines().next().unwrap_or_else(|| panic!("{ended:?}"));
+        serde_json::from_str(line).unwrap()
+    }
+}
+
+#[derive(Debug)]
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+type Damage = fn(&str) -> Vec<u8>;
+
+/// The ways in which a journal is damaged, by name.
+fn damages() -> Vec<(&'static str, Damage)> {
+    fn lines(text: &str) -> Vec<&str> {
+        text.split_inclusive('\n').collect()
+    }
+    vec![
+        ("a byte was flipped", |text| {
+            let mut bytes = text.as_bytes().to_vec();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            bytes
+        }),
+        ("a byte is no text", |text| {
+            let mut bytes = text.as_bytes().to_vec();
+            let middle = bytes.len() / 2;
+            bytes[middle] = 0xff;
+            bytes
+        }),
+        ("a line was cut", |text| {
+            let mut lines = lines(text);
+            lines.remove(6);
+            lines.concat().into_bytes()
+        }),
+        ("a line was doubled", |text| {
+            let mut lines = lines(text);
+            lines.insert(6, lines[6]);
+            lines.concat().into_bytes()
+        }),
+        ("two lines were swapped", |text| {
+            let mut lines = lines(text);
+            lines.swap(6, 7);
+            lines.concat().into_bytes()
+        }),
+        ("the beginning was cut", |text| lines(text)[1..].concat().into_bytes()),
+    ]
+}
+
+#[test]
+fn a_run_with_a_damaged_journal_is_abandoned_and_its_evidence_stays() {
+    for (name, damage) in damages() {
+        let host = Host::with("completed", 20);
+        let damaged = damage(&host.text());
+        std::fs::write(host.journal(), &damaged).unwrap();
+
+        let listed = host.listed();
+        assert_eq!((&listed["state"], &listed["open"]), (&"damaged".into(), &true.into()), "{name}");
+        let resumed = host.mrctl(&["resume", RUN]);
+        assert_eq!(resumed.code, 2, "{name}: {resumed:?}");
+        assert!(resumed.err.contains("mrctl abandon beef"), "{name}: {resumed:?}");
+        let status = host.mrctl(&["status"]);
+        assert_eq!(status.code, 10, "{name}: {status:?}");
+        assert!(status.out.contains("mrctl abandon beef"), "{name}: {status:?}");
+        let export = host.path("run.json").display().to_string();
+        assert!(host.mrctl(&["export", RUN, "--to", &export]).err.contains("close it first"), "{name}");
+
+        let abandoned = host.mrctl(&["abandon", "--reason", "looked at by hand"]);
+        assert_eq!(abandoned.code, 1, "{name}: {abandoned:?}");
+        assert_eq!(std::fs::read(host.journal()).unwrap(), damaged, "{name}: the evidence was rewritten");
+        let listed = host.listed();
+        assert_eq!((&listed["state"], &listed["open"]), (&"abandoned".into(), &false.into()), "{name}");
+        let status = host.mrctl(&["status"]);
+        assert!(!status.out.contains("cannot be read"), "{name}: {status:?}");
+        for command in [["audit", "verify", RUN], ["audit", "show", RUN]] {
+            let shown = host.mrctl(&command);
+            let both = format!("{}{}", shown.out, shown.err);
+            assert_eq!(shown.code, 1, "{name}: {shown:?}");
+            assert!(
+                both.contains("looked at by hand; journal and plan are as they were"),
+                "{name}: {shown:?}"
+            );
+        }
+        let again = host.mrctl(&["abandon", RUN, "--reason", "again"]);
+        assert!(again.code == 2 && again.err.contains("closed already"), "{name}: {again:?}");
+
+        // It travels as it is.
+        assert_eq!(host.mrctl(&["export", RUN, "--to", &export]).code, 0, "{name}");
+        let other = Host::new();
+        let imported = other.mrctl(&["import", &export]);
+        assert_eq!(imported.code, 0, "{name}: {imported:?}");
+        assert_eq!(std::fs::read(other.journal()).unwrap(), damaged, "{name}");
+        assert_eq!(other.listed()["state"], "abandoned", "{name}");
+
+        // An abandonment closes what it was written for, and nothing else.
+        let mut more = damaged.clone();
+        more.extend(b"x\n");
+        std::fs::write(host.journal(), more).unwrap();
+        assert_eq!(host.listed()["open"], true, "{name}");
+        let anew = host.mrctl(&["abandon", RUN, "--reason", "looked again"]);
+        assert_eq!(anew.code, 1, "{name}: {anew:?}");
+        assert!(host.run().join("abandoned.json").exists() && host.run().join("abandoned-2.json").exists());
+        assert_eq!(host.listed()["open"], false, "{name}");
+    }
+}
+
+#[test]
+fn an_abandonment_that_was_edited_or_moved_closes_nothing() {
+    let host = Host::with("completed", 20);
+    let mut bytes = host.text().into_bytes();
+    bytes[1000] ^= 1;
+    std::fs::write(host.journal(), bytes).unwrap();
+    assert_eq!(host.mrctl(&["abandon", RUN, "--reason", "over"]).code, 1);
+    let path = host.run().join("abandoned.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("\"reason\":\"over\"", "\"reason\":\"fine\"")).unwrap();
+    assert_eq!(host.listed()["open"], true, "edited");
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(host.listed()["open"], false);
+    let plan = host.run().join("plan.json");
+    std::fs::write(&plan, std::fs::read_to_string(&plan).unwrap().replace("us-east", "us-west")).unwrap();
+    assert_eq!(host.listed()["open"], true, "the plan was changed");
+}
+
+#[test]
+fn a_run_whose_plan_or_journal_is_gone_or_strange_is_abandoned_too() {
+    for (file, content) in
+        [("plan.json", Some("{\"format\": 99}")), ("plan.json", None), ("journal.jsonl", None)]
+    {
+        let host = Host::with("completed", 20);
+        std::fs::write(host.run().join("debug.log"), "begun").unwrap();
+        match content {
+            Some(content) => std::fs::write(host.run().join(file), content).unwrap(),
+            None => std::fs::remove_file(host.run().join(file)).unwrap(),
+        }
+        assert_eq!(host.listed()["open"], true, "{file} {content:?}");
+        let abandoned = host.mrctl(&["abandon", "--reason", "over"]);
+        assert_eq!(abandoned.code, 1, "{file} {content:?}: {abandoned:?}");
+        assert_eq!(host.listed()["open"], false, "{file} {content:?}");
+    }
+}
+
+#[test]
+fn verify_tells_what_it_proves_and_every_change_in_plain_words() {
+    let host = Host::with("completed", 99);
+    let verified = host.mrctl(&["audit", "verify", RUN]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let text = host.text();
+    let records = text.lines().count();
+    for said in [format!("{records} records, unbroken chain"), "proves: ".into(), "does not prove: ".into()] {
+        assert!(verified.out.contains(&said), "{said} is missing in {verified:?}");
+    }
+    let head = verified.out.lines().find_map(|line| line.strip_prefix("head ")).unwrap().to_string();
+    for (name, damage) in damages() {
+        std::fs::write(host.journal(), damage(&text)).unwrap();
+        let seen = host.mrctl(&["audit", "verify", RUN]);
+        assert_eq!(seen.code, 1, "{name}: {seen:?}");
+        let plain = [
+            "does not follow the line before it",
+            "was changed after it was written",
+            "is not a journal line",
+        ];
+        assert!(plain.iter().any(|words| seen.err.contains(words)), "{name}: {seen:?}");
+        assert!(seen.out.contains("records before the damage are as they were written"), "{name}: {seen:?}");
+    }
+    // The one thing that a chain alone cannot show, unless its head was kept.
+    let cut: String = text.split_inclusive('\n').take(records - 3).collect();
+    std::fs::write(host.journal(), &cut).unwrap();
+    assert_eq!(host.mrctl(&["audit", "verify", RUN]).code, 0);
+    let seen = host.mrctl(&["audit", "verify", RUN, "--head", &head]);
+    assert!(seen.code == 1 && seen.err.contains("its end was cut off"), "{seen:?}");
+    let mirror = host.path("mirror");
+    std::fs::create_dir_all(mirror.join(RUN)).unwrap();
+    std::fs::write(mirror.join(RUN).join("journal.jsonl"), &text).unwrap();
+    let seen = host.mrctl(&["audit", "verify", RUN, "--mirror-dir", &mirror.display().to_string()]);
+    assert!(seen.code == 1 && seen.err.contains("has 3 records more"), "{seen:?}");
+    std::fs::write(host.journal(), &text).unwrap();
+    let seen = host.mrctl(&["audit", "verify", RUN, "--head", &head]);
+    assert!(seen.code == 0 && seen.out.contains("the head is the one that was kept"), "{seen:?}");
+    let plan = host.run().join("plan.json");
+    let changed = std::fs::read_to_string(&plan).unwrap().replacen("planned", "unplanned", 1);
+    std::fs::write(&plan, changed).unwrap();
+    let seen = host.mrctl(&["audit", "verify", RUN, "--output", "json"]);
+    assert!(seen.code == 1 && seen.out.contains("the plan of run"), "{seen:?}");
+}
+
+#[test]
+fn nonsense_in_the_place_of_a_run_is_told_and_harmless() {
+    let host = Host::with("completed", 20);
+    let second = host.path("state/runs/01900000-0000-7000-8000-0000000abeef");
+    std::fs::create_dir_all(&second).unwrap();
+    std::fs::create_dir_all(host.path("state/runs/.import-x")).unwrap();
+    std::fs::write(host.path("state/runs/.import-x/journal.jsonl"), "x").unwrap();
+    for id in ["../../etc", "/etc/passwd", "..", ".", "", "nope", "\u{1b}[2J", ".import-x", "01900000/../x"] {
+        for command in [vec!["audit", "show", id], vec!["resume", id], vec!["abandon", id, "--reason", "x"]] {
+            let ended = host.mrctl(&command);
+            assert_eq!(ended.code, 2, "{command:?}: {ended:?}");
+            assert!(ended.err.contains("there is no run") && !ended.err.contains('\u{1b}'), "{ended:?}");
+        }
+    }
+    let ambiguous = host.mrctl(&["audit", "show", "0190"]);
+    assert!(ambiguous.code == 2 && ambiguous.err.contains("several runs match"), "{ambiguous:?}");
+    let reason = host.mrctl(&["abandon", RUN, "--reason", "  "]);
+    assert!(reason.code == 2 && reason.err.contains("needs a reason"), "{reason:?}");
+}
+
+#[test]
+fn an_import_takes_runs_and_nothing_else() {
+    let host = Host::with("completed", 99);
+    let export = host.path("run.json");
+    let shown = export.display().to_string();
+    assert_eq!(host.mrctl(&["export", RUN, "--to", &shown]).code, 0);
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&export).unwrap().permissions().mode() & 0o777, 0o600);
+    let over = host.mrctl(&["export", RUN, "--to", &shown]);
+    assert_eq!(over.code, 2, "written over: {over:?}");
+    let good: Value = serde_json::from_slice(&std::fs::read(&export).unwrap()).unwrap();
+    let with = |field: &str, value: Value| {
+        let mut document = good.clone();
+        document[field] = value;
+        document.to_string()
+    };
+    let cut = good["journal"].as_str().unwrap().split_inclusive('\n').skip(1).collect::<String>();
+    let bad = [
+        with("run", "../../../tmp/evil".into()),
+        with("run", "01900000-0000-7000-8000-00000000dead".into()),
+        with("mrctl_export", 2.into()),
+        with("journal", "{}\n".into()),
+        with("journal", cut.into()),
+        with("plan", "{}".into()),
+        with("abandoned", serde_json::json!({ "../../evil.json": "x" })),
+        "[]".into(),
+        String::new(),
+    ];
+    let other = Host::new();
+    let file = other.path("bad.json");
+    for document in &bad {
+        std::fs::write(&file, document).unwrap();
+        let ended = other.mrctl(&["import", &file.display().to_string()]);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.err.contains("not imported"), "{ended:?}");
+        let left = std::fs::read_dir(other.path("state/runs")).unwrap().count();
+        assert_eq!(left, 0, "something was left by {}", &document[..document.len().min(60)]);
+    }
+    // A pipe that nobody writes to would be waited for without end.
+    let pipe = other.path("pipe").display().to_string();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(other.mrctl(&["import", &pipe]).code, 2);
+    for expected in ["is here\n", "is here already, the same"] {
+        let ended = other.mrctl(&["import", &shown]);
+        assert!(ended.code == 0 && ended.err.contains(expected), "{ended:?}");
+    }
+    assert_eq!(std::fs::metadata(other.journal()).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(other.run()).unwrap().permissions().mode() & 0o777, 0o700);
+    // The folder of a run in a mirror is as good.
+    let third = Host::new();
+    let ended = third.mrctl(&["import", &host.run().display().to_string()]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(third.text(), host.text());
+}
+
+#[test]
+fn an_open_run_that_was_exported_goes_on_in_one_place() {
+    let (here, there) = (Host::with("completed", 20), Host::new());
+    let whole = Host::with("completed", 99);
+    let export = here.path("run.json").display().to_string();
+    let exported = here.mrctl(&["export", RUN, "--to", &export]);
+    assert!(exported.code == 0 && exported.err.contains("only one host may go on"), "{exported:?}");
+    let refused = here.mrctl(&["resume", RUN]);
+    assert!(refused.code == 5 && refused.err.contains("was exported at"), "{refused:?}");
+    assert_eq!(there.mrctl(&["import", &export]).code, 0);
+    // It went on there, and comes back to where a line was torn.
+    std::fs::write(there.journal(), whole.text()).unwrap();
+    std::fs::write(here.journal(), format!("{}{{\"at\":1", here.text())).unwrap();
+    let back = there.path("back.json").display().to_string();
+    assert_eq!(there.mrctl(&["export", RUN, "--to", &back]).code, 0);
+    let behind = there.mrctl(&["import", &export]);
+    assert!(behind.code == 0 && behind.err.contains("has more than this"), "{behind:?}");
+    assert_eq!(there.text(), whole.text());
+    let returned = here.mrctl(&["import", &back]);
+    assert!(returned.code == 0 && returned.err.contains("has what it lacked"), "{returned:?}");
+    assert_eq!(here.text(), whole.text());
+    // Both went on: neither is overwritten, and the line is named.
+    let both = Host::with("completed", 20);
+    assert_eq!(both.mrctl(&["abandon", "--reason", "went on here"]).code, 1);
+    let own = both.text();
+    let differs = both.mrctl(&["import", &back]);
+    assert!(differs.code == 2 && differs.err.contains("differs from line 21 on"), "{differs:?}");
+    assert_eq!(both.text(), own);
+}
+
+#[test]
+fn weak_secrets_are_refused_by_their_reference_before_anything_begins() {
+    let host = Host::new();
+    let inventory = "mrctl: 1\nname: test\nregions: { eu-west: {}, us-east: {} }\ncaches:\n  sessions:\n    redis: { password: { env: \
+                     KEY }, tls: { verify: full } }\n    members: { eu-west: { host: 127.0.0.1, port: 1 }, us-east: { host: 127.0.0.1, \
+                     port: 2 } }\n";
+    std::fs::write(host.path("mrctl.yaml"), inventory).unwrap();
+    let runbook = host.path("runbook.yaml");
+    let text = "mrctl: 1\nname: short\ntitle: Short\nsteps:\n  - id: warm_it_all\n    cache.warm: sessions\n";
+    std::fs::write(&runbook, text).unwrap();
+    let runbook = runbook.display().to_string();
+    let arguments = ["drill", "--dry-run", "--runbook", &runbook, "--from", "eu-west", "--to", "us-east"];
+    for (secret, code) in [
+        ("abc1234", "MR0701"),
+        ("postgres", "MR0702"),
+        ("completed", "MR0702"),
+        ("cache.warm", "MR0702"),
+        ("sessions", "MR0702"),
+        ("warm_it_all", "MR0702"),
+    ] {
+        let ended = Ended::of(host.command(&arguments).env("KEY", secret).output().unwrap());
+        assert_eq!(ended.code, 2, "{secret}: {ended:?}");
+        assert!(ended.err.contains(code), "{secret}: {ended:?}");
+        assert!(ended.err.contains("caches.sessions.redis.password"), "{secret}: {ended:?}");
+        assert!(ended.err.contains("environment variable KEY"), "{secret}: {ended:?}");
+    }
+    let fine = Ended::of(host.command(&arguments).env("KEY", "canary-5up3r-s3cr3t").output().unwrap());
+    assert!(fine.code == 10 && !fine.err.contains("MR07"), "{fine:?}");
+}
