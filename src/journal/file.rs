@@ -326,6 +326,23 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_that_cannot_be_made_durable_is_as_final_as_a_failed_write() {
+        let (_folder, path) = journal_of(&["a"]);
+        let mut journal = Journal::open(&path, || 6).unwrap().journal;
+        journal.append(body("later"), Durable::Later).unwrap();
+        journal.append(body("reply"), Durable::Soon).unwrap();
+        journal.append(body("intent"), Durable::Now).unwrap();
+        assert!(journal.unsettled.is_none(), "on disk with what came after it");
+        journal.append(body("reply"), Durable::Soon).unwrap();
+        journal.file = File::open("/dev/null").unwrap(); // cannot be synced
+        let error = journal.settle().unwrap_err();
+        assert!(error.line.contains("\"reply\""), "{error:?}");
+        assert!(
+            journal.append(body("b"), Durable::Now).unwrap_err().to_string().contains("an earlier write")
+        );
+    }
+
+    #[test]
     fn the_room_is_reserved_and_not_counted_as_content() {
         use std::os::unix::fs::MetadataExt;
         let (_folder, path) = journal_of(&["a"]);
