@@ -2,8 +2,8 @@
 
 use super::beside;
 use super::setup::{Format, Setup, host, now, operator};
+use crate::engine::Person;
 use crate::engine::driver::{DriveError, Driver, Reader, Signals};
-use crate::engine::perform::Person;
 use crate::engine::record::{Choice, Record};
 use crate::engine::state::RunState;
 use crate::exit_code::ExitCode;

@@ -192,6 +192,12 @@ pub fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bo
     if step.skipped.is_some() || progress.warned {
         return true;
     }
+    accomplished(plan, state, index)
+}
+
+/// Whether everything of a step is there.
+pub(super) fn accomplished(plan: &Plan, state: &RunState, index: usize) -> bool {
+    let (Some(step), Some(progress)) = (plan.steps.get(index), state.steps.get(index)) else { return true };
     let there = step.effects.iter().zip(&progress.effects).all(|(planned, effect)| effect.done(planned));
     let required =
         step.require.is_none() || !step.effects.is_empty() || progress.required == Some(Some(true));

@@ -1,9 +1,10 @@
 //! The loop around the core: starts what should be in flight and is not, drops what should not be and is, and turns every
 //! completion into a record that is on disk before it is believed.
 
+use super::ask::{Asked, Person};
 use super::decide::{Task, decide};
 use super::immediate::{Immediate, immediate};
-use super::perform::{Asked, Cx, Person, Progress, perform};
+use super::perform::{Cx, Progress, perform};
 use super::record::{Record, Verdict};
 use super::redaction;
 use super::state::RunState;

@@ -12,6 +12,14 @@ impl RunState {
     /// Folds one record.
     pub fn fold(&mut self, plan: &Plan, record: &Record) {
         self.fresh = None;
+        self.change(plan, record);
+        // Only the way back has steps of its own, and only there are they taken.
+        if plan.ways_back() && !matches!(self.stage, Stage::Forward) {
+            self.taken_back_by_steps(plan);
+        }
+    }
+
+    fn change(&mut self, plan: &Plan, record: &Record) {
         match record {
             Record::Created { run, .. } => self.run.clone_from(run),
             Record::Opened { terminal, choice, .. } => {

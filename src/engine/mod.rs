@@ -1,6 +1,7 @@
 //! The engine: a pure core (`record`, `state`, `decide`), `perform` that turns one task into one record, and the driver.
 
 mod advance;
+mod ask;
 pub mod decide;
 mod doubt;
 pub mod driver;
@@ -21,8 +22,9 @@ pub mod times;
 #[cfg(test)]
 mod tests;
 
+pub use ask::{Answered, Asked, AskedKind, Person};
 pub use decide::{Question, Task, decide};
 pub use driver::{DriveError, Driver};
-pub use perform::{Answered, Asked, Person, Progress};
+pub use perform::Progress;
 pub use record::{Choice, Record, Verdict};
 pub use state::RunState;

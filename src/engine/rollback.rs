@@ -1,10 +1,11 @@
 //! Taking back what this run changed: newest first, only when nothing is in flight, each undo with an intent of its own.
 
-use super::decide::{Task, surveyed};
+use super::advance;
+use super::decide::{Task, accomplished, surveyed};
 use super::record::{Purpose, Verdict};
 use super::state::{EffectState, Flight, RunState, Undone};
 use crate::plan::Plan;
-use crate::step::{Class, Standing};
+use crate::step::{Class, Proof, Standing};
 use std::collections::BTreeSet;
 
 /// How often an undo is tried.
@@ -71,10 +72,21 @@ pub(super) fn next_undo(
     for (s, e) in state.intents.iter().rev().copied() {
         let planned = &plan.steps[s].effects[e];
         let effect = &state.steps[s].effects[e];
-        if planned.effect.class != Class::Undoable || !effect.stands() || !wanted(s, e) {
+        // What takes others back is itself the way back.
+        if plan.steps[s].takes_back.is_some() || !effect.stands() || !wanted(s, e) {
             continue;
         }
-        match undo_one(s, e, effect) {
+        let ways: Vec<usize> = ways_back(plan, s).collect();
+        if planned.effect.class == Class::Pivot
+            || (planned.effect.class != Class::Undoable && ways.is_empty())
+        {
+            continue;
+        }
+        let task = match ways.as_slice() {
+            [] => undo_one(s, e, effect),
+            ways => settle(s, e, effect, planned.effect.proof).unwrap_or_else(|| by_steps(plan, state, ways)),
+        };
+        match task {
             Ok(task) => {
                 // An older change is not taken back over the head of one that could not be.
                 if failed.is_empty() {
@@ -87,6 +99,60 @@ pub(super) fn next_undo(
         }
     }
     if failed.is_empty() { Ok(None) } else { Err(failed.join("; ")) }
+}
+
+/// The steps under a step's `rollback`, in their order.
+fn ways_back(plan: &Plan, s: usize) -> impl Iterator<Item = usize> {
+    let id = &plan.steps[s].id;
+    plan.steps
+        .iter()
+        .enumerate()
+        .filter(move |(_, way)| way.takes_back.as_ref() == Some(id))
+        .map(|(way, _)| way)
+}
+
+/// What may still come about is looked at before steps of its own take it back: else it would come about behind them.
+fn settle(s: usize, e: usize, effect: &EffectState, proof: Proof) -> Option<Result<Task, String>> {
+    let flight = effect.intent.as_ref().map(|intent| &intent.flight)?;
+    if proof != Proof::Look || !matches!(flight, Flight::InDoubt { .. } | Flight::Acknowledged) {
+        return None;
+    }
+    match &effect.seen {
+        Some(seen) if seen.purpose == Purpose::After => match seen.standing {
+            Standing::Reached | Standing::NotReached | Standing::Blocked => None,
+            Standing::Moving | Standing::Unknown => Some(Err(seen.evidence.clone())),
+        },
+        _ => Some(Ok(Task::Look(s, e, Purpose::After))),
+    }
+}
+
+/// Takes a step back by steps of its own: each as on the way forward, with its look, its intent and its proof.
+fn by_steps(plan: &Plan, state: &RunState, ways: &[usize]) -> Result<Task, String> {
+    let open = ways.iter().find(|way| !accomplished(plan, state, **way));
+    let Some(way) = open else { return Err("it was taken back, and stands again".into()) };
+    let id = &plan.steps[*way].id;
+    match advance::step(plan, state, *way) {
+        Ok(wanted) => wanted.into_iter().next().ok_or_else(|| format!("{id} wants nothing")),
+        Err(trouble) => Err(format!("{id}: {}", trouble.why)),
+    }
+}
+
+impl RunState {
+    /// A step whose way back is done to its last step is taken back.
+    pub(super) fn taken_back_by_steps(&mut self, plan: &Plan) {
+        for (s, step) in plan.steps.iter().enumerate().filter(|(_, step)| step.takes_back.is_none()) {
+            let mut ways = ways_back(plan, s).peekable();
+            if ways.peek().is_none() || !ways.all(|way| accomplished(plan, self, way)) {
+                continue;
+            }
+            for e in 0..step.effects.len() {
+                let effect = &mut self.steps[s].effects[e];
+                if effect.stands() && effect.intent.is_some() {
+                    effect.undone = Some(Undone::Restored);
+                }
+            }
+        }
+    }
 }
 
 fn undo_one(s: usize, e: usize, effect: &EffectState) -> Result<Task, String> {

@@ -249,6 +249,7 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     // A change that cannot be taken back (a warmed cache) does not make a rollback possible.
     let undoable = plan
         .effects()
+        .filter(|(s, _, _)| plan.steps[*s].takes_back.is_none())
         .any(|(s, e, planned)| planned.effect.class == Class::Undoable && state.steps[s].effects[e].stands());
     let undo = if any_passed {
         "not possible"

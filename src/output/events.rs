@@ -287,6 +287,11 @@ pub const EVENTS: &[Event] = &[
                 "when writes were stopped, if this run has not let them go on",
             ),
             f(
+                "data_lost",
+                "string or null",
+                "what promotions lost of what was committed: `nothing`, `accepted` (by a person), `unknown`; null if nothing was promoted",
+            ),
+            f(
                 "service_restored_ms",
                 "integer or null",
                 "from the beginning to the step that marks `service_restored`",

@@ -1,7 +1,7 @@
 //! Approvals that were given beforehand, for runs without a person at a terminal.
 
-use crate::engine::perform::{Answered, Asked, AskedKind, Person};
 use crate::engine::record::Choice;
+use crate::engine::{Answered, Asked, AskedKind, Person};
 use crate::plan::{AskKind, Plan};
 use crate::step::Class;
 use crate::world::{Answer, ready};

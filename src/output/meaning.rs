@@ -1,6 +1,6 @@
 //! What a typed line means as an answer to a question.
 
-use crate::engine::perform::AskedKind;
+use crate::engine::AskedKind;
 use crate::engine::record::Choice;
 use crate::plan::AskKind;
 

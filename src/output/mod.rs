@@ -37,9 +37,9 @@ pub use sink::Sink;
 pub use streams::{Output, Style};
 
 use crate::engine::driver::Reader;
-use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
+use crate::engine::{Asked, Progress};
 use crate::journal::chain::Line;
 use std::rc::Rc;
 

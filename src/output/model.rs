@@ -6,7 +6,7 @@ mod undo;
 
 use super::measure::Measures;
 pub use super::rows::{Change, Ending, Phase, Row, UndoRow};
-use crate::engine::perform::Progress;
+use crate::engine::Progress;
 use crate::engine::record::{Purpose, Record, Turn};
 use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::plan::Plan;

@@ -1,7 +1,7 @@
 use super::measure::GapEnd;
 use super::model::{Change, Model, Phase};
 use super::sample::*;
-use crate::engine::perform::Progress;
+use crate::engine::Progress;
 use crate::engine::record::{Choice, Purpose, Record, Turn};
 use crate::step::Standing;
 use std::sync::Arc;

@@ -8,9 +8,9 @@ use super::summary;
 use super::terminal::Now;
 use super::waiting;
 use crate::engine::driver::Reader;
-use crate::engine::perform::{Asked, Progress};
 use crate::engine::record::Record;
 use crate::engine::state::{RunState, find};
+use crate::engine::{Asked, Progress};
 use crate::error::escape::is_unsafe;
 use crate::journal::chain::Line;
 use crate::plan::Plan;
@@ -237,6 +237,7 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                     "elapsed_ms": model.measures.run.map_or(0, |run| run.length(at)),
                     "write_gap_ms": gap.filter(|gap| gap.ended.is_some()).map(|gap| gap.length(at)),
                     "frozen_since": gap.filter(|gap| gap.ended.is_none()).map(|gap| Moment(gap.began).rfc3339()),
+                    "data_lost": summary::lost(model).map(summary::Lost::word),
                     "service_restored_ms": recovery.map(|span| span.length(at)),
                     "standing": standing.collect::<Vec<_>>(), "next": next.collect::<Vec<_>>(),
                 }),

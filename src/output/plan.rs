@@ -116,7 +116,8 @@ fn one(
     lines.push(head.spelled(style).cut(width, style));
     let say = |text: &str, tone: Tone, lines: &mut Vec<Text>| under(lines, INDENT, text, tone, style, width);
     if let Some(why) = &step.skipped {
-        say(&format!("{} · skipped: {why}", step.id), Tone::Dim, lines);
+        let skipped = if step.takes_back.is_some() { "" } else { "skipped: " };
+        say(&format!("{} · {skipped}{why}", step.id), Tone::Dim, lines);
         return;
     }
     say(&format!("{} · {}", step.id, step.kind), Tone::Dim, lines);

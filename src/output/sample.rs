@@ -42,6 +42,7 @@ pub fn step(id: &str, section: usize, title: &str, effects: Vec<PlannedEffect>) 
         kind: "checklist".into(),
         parallel: None,
         skipped: None,
+        takes_back: None,
         require: None,
         questions: Vec::new(),
         effects,

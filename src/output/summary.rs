@@ -11,6 +11,7 @@ use crate::engine::state::Flight;
 use crate::exit_code::ExitCode;
 use crate::journal::AppendError;
 use crate::step::{Class, Facts, Remark};
+use crate::world::postgres::HandoverBy;
 
 /// Gives the commands that take an effect back by hand: step and effect index, and the facts before it.
 pub type ByHand = dyn Fn(usize, usize, &Facts) -> Vec<String>;
@@ -62,7 +63,8 @@ pub fn standing(model: &Model) -> Vec<(usize, usize, String)> {
         .intents
         .iter()
         .filter(|(s, e)| {
-            matches!(model.plan.steps[*s].effects[*e].effect.class, Class::Undoable | Class::Pivot)
+            model.plan.steps[*s].takes_back.is_none()
+                && matches!(model.plan.steps[*s].effects[*e].effect.class, Class::Undoable | Class::Pivot)
                 && model.state.steps[*s].effects[*e].stands()
         })
         .map(|(s, e)| (*s, *e, in_words(*s, *e)))
@@ -239,9 +241,61 @@ fn measures(model: &Model, style: Style) -> Vec<Text> {
     {
         rows.push(("recovery", against(recovery.length(model.at), Some(allowed))));
     }
+    if let Some(lost) = lost(model) {
+        let tone = if lost == Lost::Nothing { Tone::Strong } else { Tone::Bad };
+        let allowed = objectives.rpo_ms.filter(|_| lost == Lost::Nothing);
+        let allowed = allowed.map_or_else(String::new, |ms| format!(", {} allowed", allowance(ms)));
+        rows.push(("data lost", Text::of(tone, lost.words()).plain(allowed)));
+    }
     rows.into_iter()
         .map(|(label, text)| Text::of(Tone::Dim, format!("  {label} ")).with(text).spelled(style))
         .collect()
+}
+
+/// What the promotions of a run have lost of what the old primaries had told anyone was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lost {
+    /// Nothing: each target had proved that it has everything.
+    Nothing,
+    /// What a person accepted to lose.
+    Accepted,
+    /// Not known: an old primary took commits after the handover, or there was none.
+    Unknown,
+}
+
+impl Lost {
+    /// As events name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Accepted => "accepted",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Accepted => "what was accepted as lost",
+            Self::Unknown => "unknown: the old primary may have what the new one lacks",
+        }
+    }
+}
+
+/// The worst of the data sets that were promoted; none if none was.
+pub fn lost(model: &Model) -> Option<Lost> {
+    let (plan, state) = (&*model.plan, &model.state);
+    let diverged = state.remarks.iter().any(|(_, remark)| *remark == Remark::Divergence);
+    let promoted = plan.clusters.keys().filter(|set| state.passed_for(plan, set));
+    let each = promoted.map(|set| match state.handovers.get(set).map(|handover| handover.by) {
+        _ if diverged => Lost::Unknown,
+        // Only frozen by a setting: what it took since is known only if everything was seen at the end.
+        Some(HandoverBy::Soft) if state.survey.as_ref().is_none_or(|survey| survey.unknown) => Lost::Unknown,
+        Some(HandoverBy::Soft | HandoverBy::Shutdown) => Lost::Nothing,
+        Some(HandoverBy::LossAccepted) => Lost::Accepted,
+        None => Lost::Unknown,
+    });
+    each.max()
 }
 
 fn against(ms: i64, allowed: Option<u64>) -> Text {

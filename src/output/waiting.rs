@@ -1,7 +1,7 @@
 //! A question that waits for a person, for readers that are no terminal: what can be typed, and what would answer it beforehand.
 
 use super::given::pivots;
-use crate::engine::perform::{Asked, AskedKind};
+use crate::engine::{Asked, AskedKind};
 use crate::plan::{AskKind, Plan};
 
 /// What is asked, as a word for programs.

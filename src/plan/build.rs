@@ -6,12 +6,12 @@ use super::model::{
 };
 use super::names::Names;
 use super::writers;
-use crate::error::{Code, Problem, Problems, Span, suggest};
+use crate::error::{Code, Problem, Problems, suggest};
 use crate::language::interpolate::{interpolate, interpolate_text};
 use crate::runbook::discovery::Loaded;
 use crate::runbook::model::{self, Runbook};
 use crate::step::condition::Condition;
-use crate::step::contract::{KindInfo, Part, Place};
+use crate::step::contract::{Found, KindInfo, Part, Place};
 use crate::step::scope::{Directory, Scope};
 use crate::step::table;
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,6 +181,9 @@ impl Builder<'_> {
                     steps.extend(self.step(step, index, together, problems));
                 }
             }
+            for step in section.items.iter().flat_map(model::Item::steps) {
+                steps.extend(self.ways_back(step, index, problems));
+            }
             if let Some(confirm) = &section.confirm {
                 let title = sections.last().cloned().unwrap_or_default();
                 if let Some(step) = steps[first..].iter_mut().find(|step| step.skipped.is_none()) {
@@ -194,7 +197,8 @@ impl Builder<'_> {
         let watches = runbook.watch.iter().filter_map(|watch| self.watch(watch, &steps, problems)).collect();
         let mut resources = BTreeSet::new();
         let mut kinds = BTreeMap::new();
-        for step in steps.iter().filter(|step| step.skipped.is_none()) {
+        let taken_part = |step: &&Step| step.skipped.is_none() || step.takes_back.is_some();
+        for step in steps.iter().filter(taken_part) {
             if let Some(info) = table::info(&step.kind) {
                 kinds.insert(step.kind.clone(), info.version);
             }
@@ -341,6 +345,27 @@ impl Builder<'_> {
         }
     }
 
+    /// The steps that take another one back, in their order. On the way forward they are skipped; a way back asks nobody, and
+    /// finding its end reached already is as good.
+    fn ways_back(&self, step: &model::Step, section: usize, problems: &mut Problems) -> Vec<Step> {
+        let model::Rollback::Steps(steps) = &step.policy.rollback else { return Vec::new() };
+        let mut ways = Vec::new();
+        for way in steps {
+            let Some(mut way) = self.step(way, section, None, problems) else { continue };
+            // One that is not part of this run (`only`, `when`) takes nothing back.
+            if way.skipped.is_some() {
+                continue;
+            }
+            way.skipped = Some(format!("only to take {} back", step.id.value));
+            way.takes_back = Some(step.id.value.clone());
+            for planned in &mut way.effects {
+                planned.effect.found = Found::Accept;
+            }
+            ways.push(way);
+        }
+        ways
+    }
+
     fn step(
         &self,
         step: &model::Step,
@@ -362,10 +387,6 @@ impl Builder<'_> {
                 table::resolve(info, &body, std::slice::from_ref(region), &self.scope(region), problems);
             let prefix = if regions.len() > 1 { format!("{region}/") } else { String::new() };
             actions.extend(found.into_iter().map(|(name, action)| (format!("{name}{prefix}"), action)));
-        }
-        if let model::Rollback::Steps(steps) = &policy.rollback {
-            let span = steps.first().map_or(step.span, |step| step.span);
-            problems.push(unsupported(span));
         }
         let mut effects = Vec::new();
         let mut questions = Vec::new();
@@ -418,6 +439,7 @@ impl Builder<'_> {
             kind: step.kind.value.clone(),
             parallel,
             skipped,
+            takes_back: None,
             require: policy
                 .require
                 .as_ref()
@@ -438,12 +460,6 @@ impl Builder<'_> {
             marks: policy.marks.as_ref().map(|marks| marks.value.clone()),
         })
     }
-}
-
-fn unsupported(span: Span) -> Problem {
-    Problem::error(Code::BadValue, "a rollback by steps of its own is not supported yet")
-        .at(span)
-        .help("use `rollback: auto`, or `rollback: none` with `because`")
 }
 
 /// Consent to a pivot is taken once, by typing the target's name, at the last confirmation before the first freeze; it is added

@@ -136,6 +136,9 @@ pub struct Step {
     pub parallel: Option<u32>,
     /// Why it is not part of this run (`only`, `when`), if it is not.
     pub skipped: Option<String>,
+    /// The step that it takes back, if it stands under that one's `rollback`. Then it is skipped on the way forward.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<String>,
     /// Must hold before the step looks.
     pub require: Option<Condition>,
     /// Questions to people, in order: confirmations first, then the step's own.
@@ -244,6 +247,11 @@ impl Plan {
         // serde_json sorts object keys, so equal plans give equal text.
         let text = serde_json::to_value(self).map(|value| value.to_string()).unwrap_or_default();
         hex::encode(Sha256::digest(text.as_bytes()))
+    }
+
+    /// Whether any step has steps of its own that take it back.
+    pub fn ways_back(&self) -> bool {
+        self.steps.iter().any(|step| step.takes_back.is_some())
     }
 
     /// Index of a step by identity.

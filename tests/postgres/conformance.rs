@@ -6,7 +6,7 @@ use crate::support::pg::{Pair, until};
 use crate::support::port::{facts, handover};
 use crate::support::world::{RUN, permit, postgres, source, target, world};
 use mrctl::step::{Aim, Kind as _, Sight, Standing};
-use mrctl::world::postgres::{Altered, Handover, HandoverBy, Role, Scope, ServerFacts};
+use mrctl::world::postgres::{Altered, Glance, GlanceRole, Handover, HandoverBy, Role, Scope, ServerFacts};
 use mrctl::world::sim::Sim;
 use mrctl::world::{Known, Member, Reply, World};
 use tokio_postgres::Client;
@@ -120,8 +120,16 @@ fn scope() -> Scope {
     Scope { keep: vec!["monitoring".into(), "postgres".into()], run: RUN.into() }
 }
 
+/// What a look sees, and a glance sees the same.
 async fn look(world: &World, at: &Member) -> Known<ServerFacts> {
-    world.postgres.look(at, &scope()).await
+    let seen = world.postgres.look(at, &scope()).await;
+    let glance = world.postgres.glance(at, &scope()).await;
+    let known = |glance: &Known<Glance>| {
+        glance.clone().map(|g| (g.system, g.started, g.read_only, matches!(g.role, GlanceRole::Standby)))
+    };
+    let whole = seen.as_ref().map(Glance::from);
+    assert_eq!(known(&glance).get(), known(&whole).get());
+    seen
 }
 
 /// Whether everything that the source has is on disk, and where it is on its way to the target, has arrived.

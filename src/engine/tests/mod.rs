@@ -6,10 +6,12 @@ mod faults;
 mod golden;
 mod identity;
 mod kill;
+mod ways_back;
 
+use super::ask::{Answered, Asked, AskedKind, Person};
 use super::decide::{Task, decide};
 use super::immediate::{Immediate, immediate};
-use super::perform::{Answered, Asked, AskedKind, Cx, Person, perform};
+use super::perform::{Cx, perform};
 use super::record::{Choice, Record, Verdict};
 use super::state::RunState;
 use super::survey;

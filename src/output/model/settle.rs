@@ -76,7 +76,15 @@ impl Model {
         let step = &self.plan.steps[s];
         let state = &self.state.steps[s];
         if step.skipped.is_some() {
-            return Phase::Skipped;
+            // A step that takes another one back is skipped until it is needed.
+            let begun =
+                step.takes_back.is_some() && state.effects.iter().any(|effect| effect.intent.is_some());
+            let there = step.effects.iter().zip(&state.effects).all(|(planned, effect)| effect.done(planned));
+            return match (begun, there) {
+                (false, _) => Phase::Skipped,
+                (true, true) => Phase::Done,
+                (true, false) => Phase::Running,
+            };
         }
         if state.warned {
             return Phase::Warned;

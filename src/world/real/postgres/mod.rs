@@ -2,6 +2,8 @@
 //! asks what conditions want to know.
 
 mod change;
+mod connection;
+mod findings;
 mod look;
 mod number;
 mod preflight;

@@ -1,0 +1,149 @@
+//! Questions to people: how each is put, with facts read now, and what an answer covers.
+
+use super::advance::substance;
+use super::decide::Question;
+use super::perform::Cx;
+use super::record::{Choice, Record};
+use super::state::{RunState, Stage};
+use super::survey;
+use crate::plan::{Ask, AskKind, Plan};
+use crate::world::Answer;
+use std::time::Duration;
+
+/// A question as it is put to a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Identity; an approval given beforehand names it.
+    pub id: String,
+    /// The step that asks; empty for the run itself.
+    pub step: String,
+    /// Role that should answer.
+    pub role: String,
+    /// The text.
+    pub text: String,
+    /// Facts read now, a line each.
+    pub facts: Vec<String>,
+    /// What kind of answer it takes.
+    pub kind: AskedKind,
+}
+
+/// What kind of answer a question takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AskedKind {
+    /// As planned.
+    Planned(AskKind),
+    /// Adopt what was found, or stop.
+    Adopt,
+    /// Go on, roll back (if possible), or leave.
+    Paused {
+        /// Whether a rollback is possible.
+        can_roll_back: bool,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// Whether it is a yes.
+    pub yes: bool,
+    /// Who.
+    pub by: String,
+    /// How: `terminal`, `approve`, `yes`, `absent`, or `gone`: the terminal was closed while it was open.
+    pub how: String,
+    /// For a pause: what was chosen.
+    pub choice: Choice,
+}
+
+/// Whoever answers questions: a terminal, approvals given beforehand, a script of a rehearsal.
+pub trait Person {
+    /// Asks. Dropping the future withdraws the question.
+    fn ask<'a>(&'a self, asked: &'a Asked) -> Answer<'a, Answered>;
+}
+
+pub(super) async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> Record {
+    let (mut asked, within, covers) = asked(cx.plan, question, state);
+    if let AskedKind::Planned(AskKind::Typed(_)) = &asked.kind {
+        // Where there is no way back, what is shown is every member as it is now, and not only what the step looked at.
+        asked.facts = survey::before_the_pivot(cx.plan, cx.world, &state.run).await;
+    }
+    let answer = cx.person.ask(&asked);
+    let answered = if within.is_zero() {
+        answer.await
+    } else {
+        let expiry = cx.world.clock.sleep(within);
+        match futures_util::future::select(answer, expiry).await {
+            futures_util::future::Either::Left((answered, _)) => answered,
+            futures_util::future::Either::Right(_) => {
+                Answered { yes: false, by: String::new(), how: "absent".into(), choice: Choice::Leave }
+            }
+        }
+    };
+    let substance = match question {
+        Question::Paused => match answered.choice {
+            Choice::Continue => "continue",
+            Choice::RollBack => "roll_back",
+            Choice::Leave | Choice::Abandon => "leave",
+        }
+        .to_string(),
+        Question::Planned(..) | Question::Adopt(..) => covers,
+    };
+    Record::Answered { question: asked.id, yes: answered.yes, by: answered.by, how: answered.how, substance }
+}
+
+/// A question as it is put, how long it waits, and what a yes covers.
+fn asked(plan: &Plan, question: &Question, state: &RunState) -> (Asked, Duration, String) {
+    let facts_of = |s: usize| {
+        state.steps[s]
+            .effects
+            .iter()
+            .filter_map(|effect| effect.seen.as_ref())
+            .map(|seen| seen.evidence.clone())
+            .collect()
+    };
+    match question {
+        Question::Planned(s, q) => {
+            let step = &plan.steps[*s];
+            let Ask { id, kind, role, text, within_ms } = step.questions[*q].clone();
+            let asked = Asked {
+                id,
+                step: step.id.clone(),
+                role,
+                text,
+                facts: facts_of(*s),
+                kind: AskedKind::Planned(kind),
+            };
+            (asked, Duration::from_millis(within_ms), substance(plan, state, *s))
+        }
+        Question::Adopt(s, e) => {
+            let step = &plan.steps[*s];
+            let asked = Asked {
+                id: format!("adopt:{}/{}", step.id, step.effects[*e].name),
+                step: step.id.clone(),
+                role: String::new(),
+                text: format!(
+                    "{} is already so, and not by this run. Go on with it as it is? It will not be undone.",
+                    step.title
+                ),
+                facts: facts_of(*s),
+                kind: AskedKind::Adopt,
+            };
+            (asked, Duration::ZERO, String::new())
+        }
+        Question::Paused => {
+            let can_roll_back = !state.armed(plan) && !state.passed(plan) && state.changed();
+            let why = match &state.stage {
+                Stage::Paused { why, .. } => why.clone(),
+                _ => String::new(),
+            };
+            let asked = Asked {
+                id: format!("paused:{}", state.answers.len()),
+                step: String::new(),
+                role: String::new(),
+                text: format!("Paused: {why}. Go on, roll back, or leave it?"),
+                facts: Vec::new(),
+                kind: AskedKind::Paused { can_roll_back },
+            };
+            (asked, Duration::ZERO, String::new())
+        }
+    }
+}
