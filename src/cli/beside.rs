@@ -90,3 +90,32 @@ impl Reader for Samples {
 
     fn waiting(&self, _asked: &Asked) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_moves_reaches_no_reader_with_a_secret() {
+        struct Heard(RefCell<String>);
+
+        impl Reader for Heard {
+            fn record(&self, _line: &Line, _record: &Record, _state: &RunState) {}
+
+            fn progress(&self, progress: &Progress) {
+                self.0.borrow_mut().push_str(&progress.evidence);
+            }
+
+            fn waiting(&self, _asked: &Asked) {}
+        }
+
+        let redactor = Redactor::default();
+        redactor.add(&"p@ss/w0rd".to_string().into());
+        let heard = Rc::new(Heard(RefCell::default()));
+        let readers = Rc::clone(&heard) as Rc<dyn Reader>;
+        let evidence = "postgres://u:p%40ss%2Fw0rd@h refused p@ss/w0rd".to_string();
+        let progress = Progress { step: "freeze".into(), effect: "read_only".into(), evidence };
+        Clean { readers, redactor }.progress(&progress);
+        assert_eq!(*heard.0.borrow(), "postgres://u:[redacted]@h refused [redacted]");
+    }
+}

@@ -113,3 +113,24 @@ async fn a_journal_that_cannot_be_written_stops_the_run_and_tells_what_stands() 
     assert!(site.writable(Region::EuWest).await);
     site.lab.down().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_run_blocks_until_it_is_abandoned_and_the_world_is_looked_at_first() {
+    let site = Site::up().await;
+    let runbook = site.runbook(super::RUNBOOK);
+    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert!(super::killed_after(&site, &arguments, 5), "the run ended before its fifth record");
+    let journal = site.journals().pop().unwrap();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&journal, &bytes).unwrap();
+    let blocked = site.mrctl(&arguments);
+    assert!(blocked.code == 8 && blocked.stderr.contains("mrctl abandon"), "{blocked}");
+    let abandoned = site.mrctl(&["abandon", "--reason", "the disk was bad"]);
+    assert!(abandoned.code == 1 && abandoned.stderr.contains("writes: eu-west"), "{abandoned}");
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes);
+    let ended = site.mrctl(&arguments);
+    assert_eq!(ended.code, 0, "{ended}");
+    site.lab.down().await.unwrap();
+}
