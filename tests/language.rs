@@ -3,6 +3,7 @@
 mod hostile;
 mod mistakes;
 mod pages;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

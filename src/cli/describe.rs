@@ -1,15 +1,15 @@
 //! `mrctl kinds`, `mrctl explain`, `mrctl schema`, `mrctl check`, `mrctl init`: what mrctl knows without connecting.
 
+use super::directions;
 use super::setup::{Format, Setup};
 use super::wire;
 use crate::error::{Code, Problem, Problems, Severity, Sources, render, suggest};
 use crate::exit_code::ExitCode;
-use crate::plan::{Drill, Mode, Request, build, runbook_schema};
-use crate::runbook::open_runbook;
+use crate::plan::runbook_schema;
+use crate::runbook::read_runbook;
 use crate::step::contract::{KindInfo, Main, Place};
 use crate::step::table::KINDS;
 use clap::{Args, ValueEnum};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Checks runbooks and inventory without connecting to anything, and reports all problems at once.
@@ -24,46 +24,19 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let first = args.files.first().map(PathBuf::as_path);
     let inventory = setup.load_inventory(first, &mut sources, &mut problems);
+    let mut left_out = Vec::new();
     for file in &args.files {
-        let Some(runbook) = open_runbook(file, inventory.as_ref(), &wire::KINDS, &mut sources, &mut problems)
-        else {
-            continue;
-        };
-        let Some(loaded) = &inventory else { continue };
-        // Every direction is planned: what is wrong in only one of them shows now, and not on the night.
-        let regions: Vec<&String> = loaded.inventory.regions.keys().collect();
-        let parameters: BTreeMap<String, String> = runbook
-            .parameters
-            .iter()
-            .filter(|(_, parameter)| parameter.is_required())
-            .filter_map(|(name, parameter)| Some((name.clone(), parameter.choices.first()?.value.clone())))
-            .collect();
-        let unknown =
-            runbook.parameters.iter().any(|(name, p)| p.is_required() && !parameters.contains_key(name));
-        if unknown {
-            continue;
-        }
-        for from in &regions {
-            for to in regions.iter().filter(|to| *to != from) {
-                let request = Request {
-                    runbook: &runbook,
-                    runbook_sha256: String::new(),
-                    inventory: loaded,
-                    inventory_sha256: String::new(),
-                    from,
-                    to,
-                    mode: Mode::Planned,
-                    drill: Drill::Real,
-                    parameters: &parameters,
-                };
-                build(&request, &mut problems);
-            }
-        }
+        let read = read_runbook(file, inventory.as_ref(), &wire::KINDS, &mut sources, &mut problems);
+        let (Some(draft), Some(loaded)) = (read, &inventory) else { continue };
+        left_out.extend(directions::plan_each(&draft.runbook, loaded, &mut problems));
     }
     match setup.format {
         Format::Json => setup.data(&render::json(&problems, &sources).to_string()),
         Format::Text => {
-            setup.problems(&problems, &sources);
+            setup.problems_in_full(&problems, &sources);
+            left_out.sort();
+            left_out.dedup();
+            left_out.iter().for_each(|note: &String| setup.say(note));
             // Only those that are kept: beyond a bound they are counted and no longer listed.
             let warnings = problems.iter().filter(|problem| problem.severity == Severity::Warning).count();
             let count = |number: usize, what: &str| match number {

@@ -3,6 +3,7 @@
 pub mod abandon;
 mod beside;
 pub mod describe;
+mod directions;
 pub mod drive;
 pub mod failover;
 pub mod history;

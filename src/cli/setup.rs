@@ -65,8 +65,18 @@ impl Setup {
         let _closed = self.output.data(line);
     }
 
-    /// Prints problems where they belong for the format.
+    /// Prints problems where they belong for the format. Mere warnings get a line each: `mrctl check` shows them whole.
     pub fn problems(&self, problems: &Problems, sources: &Sources) {
+        match self.format {
+            Format::Text if !problems.has_errors() => {
+                render::lines(problems, sources).iter().for_each(|line| self.say(line));
+            }
+            Format::Text | Format::Json => self.problems_in_full(problems, sources),
+        }
+    }
+
+    /// Prints problems with the text that each is about.
+    pub fn problems_in_full(&self, problems: &Problems, sources: &Sources) {
         if problems.is_empty() {
             return;
         }

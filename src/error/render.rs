@@ -172,6 +172,27 @@ impl Cut {
     }
 }
 
+/// A line each, without the text that is marked: for what has to be known and is not what one is busy with. Escaped as in [`text`].
+#[must_use]
+pub fn lines(problems: &Problems, sources: &Sources) -> Vec<String> {
+    let line = |problem: &Problem| {
+        let place = problem.span.and_then(|span| Some((span, sources.line_column(span)?)));
+        let place = place.map_or_else(String::new, |(span, place)| {
+            format!(" {}:{}:{}", outside(sources.path(span.file), WORDS), place.line, place.column)
+        });
+        let word = match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        format!("{word}[{}]{place}: {}", problem.code, outside(&problem.message, WORDS))
+    };
+    let mut lines: Vec<String> = problems.iter().map(line).collect();
+    if problems.omitted() > 0 {
+        lines.push(format!("and {} more", problems.omitted()));
+    }
+    lines
+}
+
 /// As a list for programs: `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column`, `help`, `explain`,
 /// `related`. Lines and columns count from 1, columns in characters; they are null where there is no place.
 #[must_use]

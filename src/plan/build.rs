@@ -1,17 +1,20 @@
 //! From runbook, inventory and parameters to the frozen plan.
 
+use super::consent::consent;
 use super::directory::InventoryDirectory;
 use super::model::{
     Ask, AskKind, Drill, FORMAT, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step, Watch,
 };
 use super::names::Names;
+use super::values::values;
 use super::writers;
-use crate::error::{Code, Problem, Problems, suggest};
+use crate::error::{Code, Problem, Problems};
+use crate::language::expression::Unit;
 use crate::language::interpolate::{interpolate, interpolate_text};
 use crate::runbook::discovery::Loaded;
 use crate::runbook::model::{self, Runbook};
 use crate::step::condition::Condition;
-use crate::step::contract::{Found, KindInfo, Part, Place};
+use crate::step::contract::{Found, KindInfo, Place};
 use crate::step::scope::{Directory, Scope};
 use crate::step::table;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +53,7 @@ pub fn build(request: &Request<'_>, problems: &mut Problems) -> Option<Plan> {
     let builder = Builder {
         request,
         values: &values,
+        types: request.runbook.parameters.iter().map(|(name, p)| (name.clone(), p.kind.unit())).collect(),
         directory: InventoryDirectory(&request.inventory.inventory),
         outputs: outputs(request.runbook),
     };
@@ -57,52 +61,11 @@ pub fn build(request: &Request<'_>, problems: &mut Problems) -> Option<Plan> {
     (problems.errors() == before).then_some(plan)
 }
 
-/// Parameters with their defaults, `mode` and `drill`.
-fn values(request: &Request<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
-    let declared = &request.runbook.parameters;
-    let mut values = BTreeMap::new();
-    for (name, value) in request.parameters {
-        match declared.get(name) {
-            None => {
-                let problem =
-                    Problem::error(Code::UnknownChoice, format!("the runbook has no parameter `{name}`"));
-                problems.push(match suggest::closest(name, declared.keys().map(String::as_str)) {
-                    Some(close) => problem.help(format!("did you mean `{close}`?")),
-                    None => problem,
-                });
-            }
-            Some(parameter) => {
-                if let Err(why) = parameter.fit(value) {
-                    let problem = Problem::error(Code::BadValue, format!("parameter `{name}`: {why}"));
-                    problems.push(problem.related(parameter.span, "declared here"));
-                }
-                values.insert(name.clone(), value.clone());
-            }
-        }
-    }
-    for (name, parameter) in declared {
-        if values.contains_key(name) {
-            continue;
-        }
-        match &parameter.default {
-            Some(default) => {
-                values.insert(name.clone(), default.value.clone());
-            }
-            None => problems.push(
-                Problem::error(Code::MissingKey, format!("parameter `{name}` needs a value"))
-                    .at(parameter.span)
-                    .help(format!("give it with --set {name}=…")),
-            ),
-        }
-    }
-    values.insert("mode".into(), request.mode.to_string());
-    values.insert("drill".into(), request.drill.to_string());
-    values
-}
-
 struct Builder<'a> {
     request: &'a Request<'a>,
     values: &'a BTreeMap<String, String>,
+    /// What the values of parameters are in conditions.
+    types: BTreeMap<String, Unit>,
     directory: InventoryDirectory<'a>,
     /// What steps save, as `step.name`.
     outputs: BTreeSet<String>,
@@ -138,6 +101,7 @@ impl Builder<'_> {
             planned: self.request.mode == Mode::Planned,
             span: None,
             values: self.values,
+            types: &self.types,
             directory: &self.directory,
         }
     }
@@ -334,7 +298,8 @@ impl Builder<'_> {
             Some(Where::Both) => vec![from, to],
             Some(Where::Others) => others(),
             Some(Where::All) => all(),
-            Some(Where::Region(region)) => vec![region.clone()],
+            // One that is not there is reported by a rule.
+            Some(Where::Region(named)) => all().into_iter().filter(|region| region == named).collect(),
             None => match info.place {
                 Place::From => vec![from],
                 Place::To | Place::Nowhere => vec![to],
@@ -459,40 +424,5 @@ impl Builder<'_> {
             },
             marks: policy.marks.as_ref().map(|marks| marks.value.clone()),
         })
-    }
-}
-
-/// Consent to a pivot is taken once, by typing the target's name, at the last confirmation before the first freeze; it is added
-/// there if the runbook has none.
-fn consent(steps: &mut [Step], to: &str) {
-    let part = |step: &Step| table::info(&step.kind).map(|info| info.part);
-    let runs = |step: &&mut Step| step.skipped.is_none();
-    let pivots = steps.iter().any(|step| step.skipped.is_none() && part(step) == Some(Part::Pivot));
-    if !pivots {
-        return;
-    }
-    let first = steps
-        .iter()
-        .position(|step| step.skipped.is_none() && part(step) == Some(Part::Freeze))
-        .or_else(|| steps.iter().position(|step| step.skipped.is_none() && part(step) == Some(Part::Pivot)));
-    let Some(first) = first else { return };
-    let last = steps[..=first]
-        .iter_mut()
-        .filter(runs)
-        .flat_map(|step| &mut step.questions)
-        .rfind(|ask| ask.kind != AskKind::Item);
-    match last {
-        Some(ask) => ask.kind = AskKind::Typed(to.to_string()),
-        None => {
-            let step = &mut steps[first];
-            let ask = Ask {
-                id: format!("{}/consent", step.id),
-                kind: AskKind::Typed(to.to_string()),
-                role: String::new(),
-                text: format!("{}: after the promotion there is no way back. Go?", step.title),
-                within_ms: 0,
-            };
-            step.questions.insert(0, ask);
-        }
     }
 }

@@ -50,7 +50,8 @@ pub fn runbook_schema() -> serde_json::Value {
                 let info = info(name)?;
                 let short = match info.main {
                     Main::Resource(..) => Short::Names,
-                    Main::Field("items") | Main::None => Short::None,
+                    Main::None => Short::None,
+                    Main::Field(field @ "items") => Short::List(field),
                     Main::Field(_) => Short::Text,
                 };
                 Some(KindSchema { name: name.into(), summary: info.summary.into(), schema, short })

@@ -1,12 +1,14 @@
 //! From text to a frozen plan: resolve, expand, digest, render.
 
 mod build;
+mod consent;
 mod directory;
 mod kinds;
 mod model;
 mod names;
 #[cfg(test)]
 pub mod testing;
+mod values;
 mod writers;
 
 pub use build::{Request, build};

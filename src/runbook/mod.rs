@@ -45,7 +45,19 @@ pub fn open_runbook(
     problems: &mut Problems,
 ) -> Option<Runbook> {
     let before = problems.errors();
+    let draft = read_runbook(path, inventory, kinds, sources, problems)?;
+    (problems.errors() == before).then_some(draft.runbook)
+}
+
+/// Reads and checks a runbook, and gives what could be read of it also when there are errors: for looking on for more.
+pub fn read_runbook(
+    path: &Path,
+    inventory: Option<&Loaded>,
+    kinds: &dyn KindFacts,
+    sources: &mut Sources,
+    problems: &mut Problems,
+) -> Option<Draft> {
     let draft = parse::read(path, kinds, sources, problems)?;
     check::runbook(&check::Context { draft: &draft, kinds, inventory }, problems);
-    (problems.errors() == before).then_some(draft.runbook)
+    Some(draft)
 }

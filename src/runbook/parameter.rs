@@ -2,6 +2,7 @@
 
 use crate::error::Span;
 use crate::language::Spanned;
+use crate::language::expression::Unit;
 use crate::language::units::{Period, Share};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,15 @@ pub enum ParameterType {
 }
 
 impl ParameterType {
+    /// What its values are in a condition. Never guessed from a value: `007` of a text is a text.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Boolean => Unit::Boolean,
+            Self::Integer => Unit::Number,
+            Self::Text | Self::Choice | Self::Share | Self::Period => Unit::Text,
+        }
+    }
+
     /// As written in a runbook.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -30,6 +30,8 @@ pub enum Short {
     None,
     /// A plain value.
     Text,
+    /// The list of this field.
+    List(&'static str),
     /// One name or a list of names.
     Names,
 }
@@ -147,6 +149,11 @@ fn step(generator: &mut SchemaGenerator, kinds: &[KindSchema]) -> Value {
             Short::Text => {
                 vec![json!({ "type": ["string", "number", "boolean"] }), kind.schema.clone().to_value()]
             }
+            Short::List(field) => {
+                let whole = kind.schema.clone().to_value();
+                let list = definition(generator, &whole).pointer(&format!("/properties/{field}")).cloned();
+                list.into_iter().chain([whole]).collect()
+            }
             Short::Names => vec![
                 name.clone(),
                 json!({ "type": "array", "minItems": 1, "items": name }),
@@ -164,6 +171,12 @@ fn step(generator: &mut SchemaGenerator, kinds: &[KindSchema]) -> Value {
         "oneOf": one_of,
         "additionalProperties": false,
     })
+}
+
+/// What a schema refers to, or the schema itself.
+fn definition(generator: &SchemaGenerator, schema: &Value) -> Value {
+    let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    name.and_then(|name| generator.definitions().get(name)).unwrap_or(schema).clone()
 }
 
 /// The schema of inventories and of the files that they include.

@@ -53,11 +53,8 @@ impl Environment for Visible<'_> {
     }
 
     fn name(&self, name: &str) -> Option<Unit> {
-        match self.names.get(name)?.as_str() {
-            "true" | "false" => Some(Unit::Boolean),
-            text if text.parse::<f64>().is_ok() => Some(Unit::Number),
-            _ => Some(Unit::Text),
-        }
+        self.names.get(name)?;
+        Some(self.scope.types.get(name).copied().unwrap_or(Unit::Text))
     }
 
     fn names(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What a kind may ask of the plan while it resolves: regions and plain views of the inventory's resources.
 
 use crate::error::Span;
+use crate::language::expression::Unit;
 use crate::world::dns::Shares;
 use crate::world::exec::Command;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub struct Scope<'a> {
     pub span: Option<Span>,
     /// Names known when the plan is made, besides the regions: parameters, `mode`, `drill`.
     pub values: &'a BTreeMap<String, String>,
+    /// What the values of parameters are in a condition; every other name is a text.
+    pub types: &'a BTreeMap<String, Unit>,
     /// The inventory.
     pub directory: &'a dyn Directory,
 }

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use server::{account, folder, run};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use template::{append, template};
 
@@ -18,9 +19,21 @@ pub const CANARY: &str = "canary-5up3r-s3cr3t";
 /// Longest wait for anything; a busy machine is slow, not broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A free port; another process could take it first, which the start then reports.
+/// A free port. Below those from which Linux gives ports to outgoing connections, and beside those of labs; each process of tests
+/// begins to look somewhere else, so that two that look at the same time do not find the same.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static LOOKED: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 10_000;
+    const MANY: u32 = 10_000;
+    let begin = std::process::id().wrapping_mul(61);
+    loop {
+        let looked = LOOKED.fetch_add(1, Ordering::Relaxed);
+        assert!(looked < MANY, "no free port");
+        let port = u16::try_from(FIRST + begin.wrapping_add(looked) % MANY).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Polls until the condition gives something; says what it waited for if it never does.

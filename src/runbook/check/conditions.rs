@@ -7,7 +7,6 @@ use crate::error::{Code, Problem, Problems};
 use crate::language::expression::{Environment, Unit};
 use crate::runbook::inventory::{Inventory, Unit as SignalUnit};
 use crate::runbook::model::Condition;
-use crate::runbook::parameter::ParameterType;
 
 /// What `mode` can be.
 const MODES: [&str; 2] = ["planned", "unplanned"];
@@ -37,14 +36,7 @@ impl Environment for Visible<'_> {
             return Some(Unit::Text);
         }
         let parameter = self.context.draft.runbook.parameters.get(name)?;
-        // The same as the plan makes of their values.
-        Some(match parameter.kind {
-            ParameterType::Boolean => Unit::Boolean,
-            ParameterType::Integer => Unit::Number,
-            ParameterType::Text | ParameterType::Choice | ParameterType::Share | ParameterType::Period => {
-                Unit::Text
-            }
-        })
+        Some(parameter.kind.unit())
     }
 
     fn choices(&self, name: &str) -> Vec<String> {
