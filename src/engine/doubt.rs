@@ -24,18 +24,20 @@ impl RunState {
         self.handovers_die(plan);
         self.answers.retain(|id, _| !id.starts_with("adopt:") && !id.starts_with("paused:"));
         let covered = self.stopped_over(plan);
-        let settled: Vec<bool> = plan
+        // A step may name several data sets, of which some are promoted and others are not.
+        let settled: Vec<Vec<bool>> = plan
             .steps
             .iter()
-            .map(|step| self.settled(plan, step.effects.iter().find_map(data_set)))
+            .map(|step| step.effects.iter().map(|e| self.settled(plan, data_set(e))).collect())
             .collect();
-        let to_come = !self.settled(plan, None) || self.pivots_to_come(plan);
+        let all = self.settled(plan, None);
+        let to_come = !all || self.pivots_to_come(plan);
         for (s, (step, planned)) in self.steps.iter_mut().zip(&plan.steps).enumerate() {
-            let settled = settled[s];
             let pivots = planned.effects.iter().any(|effect| effect.effect.class == Class::Pivot);
             let mut open = false;
             for (e, (effect, planned)) in step.effects.iter_mut().zip(&planned.effects).enumerate() {
                 let landed = effect.landed();
+                let settled = settled[s][e];
                 if landed
                     && !settled
                     && !covered.contains(&(s, e))
@@ -70,6 +72,7 @@ impl RunState {
                 step.tries = 0;
                 step.required = None;
             }
+            let settled = if settled[s].is_empty() { all } else { settled[s].iter().all(|settled| *settled) };
             if !settled && (pivots || open) {
                 for question in &planned.questions {
                     if question.kind != AskKind::Item {

@@ -159,3 +159,20 @@ fn the_handover_of_a_second_data_set_dies_with_a_pause_and_that_of_the_first_is_
     );
     assert!(!later.iter().any(|r| intends(r, "promote")), "promoted twice");
 }
+
+#[test]
+fn two_data_sets_killed_after_any_record_both_arrive_and_neither_is_promoted_twice() {
+    let mut whole = two_sets();
+    assert_eq!(whole.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", whole.story());
+    for record in 1..whole.records.len() {
+        let mut trial = two_sets();
+        assert_eq!(trial.process(Choice::Continue, Kill::Record(record)), None);
+        let ended = trial.process(Choice::Continue, Kill::Never);
+        assert_eq!(ended, Some(Verdict::Completed), "killed after {record}\n{}", trial.story());
+        for cluster in ["orders", "billing"] {
+            assert_eq!(trial.sim.postgres.writable(cluster), ["us-east"], "killed after {record}");
+            let timeline = trial.sim.postgres.with(cluster, "us-east", |server| server.timeline);
+            assert_eq!(timeline, Some(2), "killed after {record}: {cluster} was promoted twice");
+        }
+    }
+}
