@@ -1,5 +1,6 @@
 //! What is true of real servers, and that the real port sees it so.
 
+mod cascade;
 mod conformance;
 mod freeze;
 mod lag;

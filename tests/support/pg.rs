@@ -122,6 +122,26 @@ impl Pair {
         pair
     }
 
+    /// A standby of the standby, streaming.
+    pub async fn cascade(&self) -> Server {
+        let data = self.path.join("cascade");
+        run(Command::new("cp").arg("-a").arg(template().path.join("standby")).arg(&data));
+        let upstream = format!(
+            "primary_conninfo = 'host=127.0.0.1 port={} user=postgres application_name=cascade'\n",
+            self.standby.port
+        );
+        append(&data.join("postgresql.conf"), &upstream);
+        std::fs::write(data.join("postgresql.auto.conf"), "").unwrap();
+        let cascade = Server::start(&data, free_port(), "");
+        cascade.answers().await;
+        until("the cascade streams", || async {
+            let streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+            (self.standby.sql(streaming).await == "1").then_some(())
+        })
+        .await;
+        cascade
+    }
+
     /// Waits until the standby has replayed everything that is flushed now.
     pub async fn caught_up(&self) {
         let flushed = self.primary.sql("SELECT pg_current_wal_flush_lsn()").await;

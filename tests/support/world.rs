@@ -59,10 +59,13 @@ pub fn postgres(pair: &Pair) -> RealPostgres {
 
 /// The real port for a pair, reached as said.
 pub fn reach(pair: &Pair, how: Reach) -> RealPostgres {
-    let members = BTreeMap::from([
-        ("eu-west".to_string(), (how.host.to_string(), pair.primary.port)),
-        ("us-east".to_string(), (how.host.to_string(), pair.standby.port)),
-    ]);
+    members(how, &[("eu-west", pair.primary.port), ("us-east", pair.standby.port)])
+}
+
+/// The real port for servers by region.
+pub fn members(how: Reach, ports: &[(&str, u16)]) -> RealPostgres {
+    let member = |(region, port): &(&str, u16)| ((*region).to_string(), (how.host.to_string(), *port));
+    let members = ports.iter().map(member).collect();
     let cluster = ClusterSettings {
         database: "postgres".into(),
         user: how.user.into(),
