@@ -120,16 +120,18 @@ fn scope() -> Scope {
     Scope { keep: vec!["monitoring".into(), "postgres".into()], run: RUN.into() }
 }
 
-/// What a look sees, and a glance sees the same.
+/// What a look sees; a glance sees the same, once nothing changes between the two.
 async fn look(world: &World, at: &Member) -> Known<ServerFacts> {
-    let seen = world.postgres.look(at, &scope()).await;
-    let glance = world.postgres.glance(at, &scope()).await;
     let known = |glance: &Known<Glance>| {
         glance.clone().map(|g| (g.system, g.started, g.read_only, matches!(g.role, GlanceRole::Standby)))
     };
-    let whole = seen.as_ref().map(Glance::from);
-    assert_eq!(known(&glance).get(), known(&whole).get());
-    seen
+    until("a glance sees what a look sees", || async {
+        let seen = world.postgres.look(at, &scope()).await;
+        let glance = world.postgres.glance(at, &scope()).await;
+        let whole = seen.as_ref().map(Glance::from);
+        (known(&glance).get() == known(&whole).get()).then_some(seen)
+    })
+    .await
 }
 
 /// Whether everything that the source has is on disk, and where it is on its way to the target, has arrived.
