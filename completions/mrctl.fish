@@ -24,7 +24,7 @@ function __fish_mrctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c mrctl -n "__fish_mrctl_needs_command" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_needs_command" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_needs_command" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_needs_command" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_needs_command" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -60,7 +60,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mode -d 'Whethe
 unplanned\t'The source is gone'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -77,7 +77,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l to -d 'Region to m
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l set -d 'A parameter of the runbook' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l mode -d 'Whether the source is expected to answer' -r -f -a "planned\t'The source answers; nothing is lost'
 unplanned\t'The source is gone'"
-complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -87,7 +87,7 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l dry-run -d 'Look at every step read-only and say what it would change'
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -99,7 +99,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand status" -s h -l help -d 'Pri
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l reason -d 'Why, for the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l approve -d 'An approval given beforehand: role:NAME or step:ID' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l plan-digest -d 'Digest of the plan that was approved' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -112,7 +112,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -s h -l help -d 'Pri
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l destroyed -d 'A member that you vouch for as destroyed' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l reason -d 'Why, for the journal' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -122,7 +122,7 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l reason -d 'Why: whoever reads the journal will want to know' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -131,7 +131,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l color -d 'Whethe
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -140,7 +140,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -l color -d 'Whether t
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand runs" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -151,7 +151,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -f -a "show" -d 'What happened, line by line; works for a damaged journal up to the damage'
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and not __fish_seen_subcommand_from show verify" -f -a "verify" -d 'Check that nobody changed the journal after it was written'
-complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -162,7 +162,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -l checklist -d 'As the checklist that the operator saw, instead of the timeline'
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l head -d 'A head that was kept elsewhere: shows a cut end, or a journal that was written anew' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -172,7 +172,7 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l to -d 'The file to write; must not exist' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -181,7 +181,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand export" -l color -d 'Whether
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -190,7 +190,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand import" -l color -d 'Whether
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -199,7 +199,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand check" -l color -d 'Whether 
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -208,7 +208,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -l color -d 'Whether 
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand kinds" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -217,7 +217,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -l color -d 'Whethe
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -226,7 +226,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -l color -d 'Whether
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -235,7 +235,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l color -d 'Whether t
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -255,7 +255,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_sub
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "rejoin" -d 'Bring the old primary back as a standby of the new one'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "app" -d 'Run the application of a region'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "receiver" -d 'Run the receiver of notifications'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -267,7 +267,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -278,7 +278,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -289,7 +289,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -300,7 +300,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from demo" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -316,7 +316,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l seconds -d 'How long to write' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l clients -d 'Clients that write through DNS and the application' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l long-writers -d 'Writers that hold a transaction of a second open at the database itself' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -327,7 +327,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -338,7 +338,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from break" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -349,7 +349,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -359,7 +359,7 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l config -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -369,7 +369,7 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l config -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -378,7 +378,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
@@ -387,7 +387,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -l color -d 'Wh
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l inventory -d 'The inventory; found upward from the runbook or the working directory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand man" -l output -d 'For people or for programs' -r -f -a "text\t'For people'

@@ -96,7 +96,6 @@ enum LabCommand {
         region: Option<Region>,
     },
     /// Bring the old primary back as a standby of the new one.
-    #[command(hide = true)]
     Rejoin {
         #[command(flatten)]
         place: Place,

@@ -47,7 +47,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 struct Global {
-    /// The inventory; found upward from the runbook or the working directory if not given.
+    /// The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory.
     #[arg(long, global = true, value_name = "FILE")]
     inventory: Option<PathBuf>,
     /// Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given.
