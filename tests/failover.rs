@@ -5,7 +5,7 @@ mod killed;
 
 use killed::killed_after;
 
-use crate::lab::{Folder, lab};
+use crate::lab::{Folder, lab, until};
 use mrctl::lab::{Fault, Lab, Load, LoadOptions, Region, Role};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,25 @@ impl Site {
     async fn writable(&self, region: Region) -> bool {
         let Ok(session) = self.lab.connect(region, Role::App).await else { return false };
         session.simple_query("CREATE TEMP TABLE probe_of_the_test (n int)").await.is_ok()
+    }
+}
+
+impl Site {
+    /// Whether us-east has replayed everything that eu-west wrote, the last of it some seconds ago.
+    async fn is_quiet(&self) -> bool {
+        let (Ok(source), Ok(target)) = (
+            self.lab.connect(Region::EuWest, Role::Superuser).await,
+            self.lab.connect(Region::UsEast, Role::Superuser).await,
+        ) else {
+            return false;
+        };
+        let Ok(flushed) = source.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await else {
+            return false;
+        };
+        let quiet = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn \
+             AND clock_timestamp() - pg_last_xact_replay_timestamp() > interval '2 s'";
+        let row = target.query_one(quiet, &[&flushed.get::<_, String>(0)]).await;
+        row.is_ok_and(|row| row.get::<_, Option<bool>>(0) == Some(true))
     }
 }
 
@@ -282,6 +301,15 @@ async fn a_replica_that_cannot_catch_up_ends_in_a_rollback_with_writes_restored(
     load.wait_for(30, Duration::from_secs(30)).await.unwrap();
     assert!(load.stop().await.unwrap().lost.is_empty());
     site.lab.heal(Fault::Receiver).await.unwrap();
+    // Nobody writes now, so the target lacks nothing; and nothing would reach it.
+    for hangs in [Fault::Receiver, Fault::Startup] {
+        until("the standby has everything, and nothing happens", async || site.is_quiet().await).await;
+        site.lab.inflict(hangs).await.unwrap();
+        let ended = site.mrctl(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(ended.code, 3, "{hangs:?}: {ended}");
+        assert!(site.writable(Region::EuWest).await, "{hangs:?}: frozen after a rollback");
+        site.lab.heal(hangs).await.unwrap();
+    }
     site.lab.down().await.unwrap();
 }
 

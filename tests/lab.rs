@@ -70,7 +70,7 @@ fn running(lab: &Lab) -> Vec<Process> {
     state.processes.into_values().filter(Process::alive).flat_map(|process| process.tree()).collect()
 }
 
-async fn until(what: &str, look: impl AsyncFn() -> bool) {
+pub async fn until(what: &str, look: impl AsyncFn() -> bool) {
     let start = Instant::now();
     while !look().await {
         assert!(start.elapsed() < Duration::from_secs(20), "gave up waiting until {what}");

@@ -6,7 +6,7 @@ use super::record::{Purpose, Record};
 use super::state::RunState;
 use crate::journal::IntentKey;
 use crate::plan::Plan;
-use crate::step::{Aim, Class, Found, Standing};
+use crate::step::{Class, Found, Standing};
 use std::collections::BTreeSet;
 
 /// A record that can be written at once.
@@ -74,7 +74,7 @@ fn just_seen(plan: &Plan, state: &RunState, s: usize, e: usize) -> Option<Record
     let seen = &state.steps[last_s].effects[last_e].seen.as_ref()?.facts;
     let facts = planned.action.seen_with(&planned.effect, &last.action, seen)?;
     let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
-    let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Applied, handover);
+    let judged = planned.action.judge_found(&planned.effect.id, &facts, handover);
     let settled = match judged.standing {
         Standing::Reached => planned.effect.found == Found::Accept,
         // What makes a handover is often only a moment away: looked at again, it may need no change of ours.

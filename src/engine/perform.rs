@@ -110,6 +110,12 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
     };
     let orphaned =
         effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { orphaned: true }));
+    // Before our change, and after one of which nobody knows whether it was made, what is seen may be old.
+    let unproved = match purpose {
+        Purpose::Before => true,
+        Purpose::After => effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. })),
+        Purpose::Undo | Purpose::Undone => false,
+    };
     let changes = planned.effect.class != Class::Looks;
     let pace = planned.effect.pace;
     let within = match purpose {
@@ -125,7 +131,10 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
     loop {
         let facts = planned.action.observe(&planned.effect.id, sight(cx, state)).await;
         let aim = prior.as_ref().map_or(Aim::Applied, Aim::Restored);
-        let judged = planned.action.judge(&planned.effect.id, &facts, aim, handover);
+        let judged = match unproved {
+            true => planned.action.judge_found(&planned.effect.id, &facts, handover),
+            false => planned.action.judge(&planned.effect.id, &facts, aim, handover),
+        };
         let now = cx.world.clock.now();
         if judged.evidence != told {
             told.clone_from(&judged.evidence);

@@ -176,6 +176,13 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
         handover: Option<&Handover>,
     ) -> Judgement;
 
+    /// Why facts that show the effect are not enough while it is not known that we made it: what shows it may be old. The engine then
+    /// makes the effect all the same, and what is seen behind it counts.
+    fn stale(&self, effect: &str, facts: &Self::Facts) -> Option<String> {
+        let _ = (effect, facts);
+        None
+    }
+
     /// One bounded, guarded slice of the change. `prior` are the facts of the last look before the intent; `cursor` is empty, or
     /// what the last `Reply::More` gave.
     fn apply<'a>(

@@ -1,6 +1,6 @@
 //! The one table of kinds. A new kind is one file, one `mod` line and one line here.
 
-use super::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Question, Sight};
+use super::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Question, Sight, Standing};
 use super::scope::Scope;
 use crate::error::Problems;
 use crate::journal::Permit;
@@ -132,6 +132,19 @@ macro_rules! step_kinds {
                         kind.judge(effect, facts, Aim::Restored(prior), handover)
                     })*
                     _ => Judgement::unknown("the facts are of another kind"),
+                }
+            }
+
+            /// What facts mean that may show what was there already: see [`Kind::stale`].
+            pub fn judge_found(&self, effect: &str, facts: &Facts, handover: Option<&Handover>) -> Judgement {
+                let judged = self.judge(effect, facts, Aim::Applied, handover);
+                let stale = match (self, facts) {
+                    $((Self::$variant(kind), Facts::$variant(facts)) => kind.stale(effect, facts),)*
+                    _ => None,
+                };
+                match stale {
+                    Some(why) if judged.standing == Standing::Reached => Judgement::not_reached(why),
+                    _ => judged,
                 }
             }
 

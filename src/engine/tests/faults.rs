@@ -2,7 +2,7 @@
 //! writes, nothing that was told of is lost, nothing stays frozen without being reported, and what is closed is true.
 
 use super::{Kill, Trial};
-use crate::engine::record::{Choice, Verdict};
+use crate::engine::record::{Choice, Purpose, Record, Verdict};
 use crate::world::sim::Fault;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -125,4 +125,23 @@ fn a_silent_side_is_never_taken_for_a_dead_one() {
             }
         }
     }
+}
+
+/// On an idle database everything that was written is there even if nothing more would arrive: the mark must find it.
+#[test]
+fn a_target_that_nothing_reaches_any_more_is_not_promoted_however_quiet_the_source_is() {
+    let frozen = {
+        let mut trial = Trial::new("trial.yaml");
+        trial.process(Choice::Continue, Kill::Never);
+        let proved = |record: &Record| matches!(record, Record::Looked { effect, purpose: Purpose::After, .. } if effect == "read_only");
+        trial.records.iter().position(proved).unwrap() + 1
+    };
+    let mut trial = Trial::new("trial.yaml");
+    let hangs = |trial: &Trial| {
+        trial.sim.postgres.with("orders", "us-east", |server| (server.stuck, server.quiet) = (true, true));
+    };
+    trial.event = Some((frozen, Box::new(hangs)));
+    let verdict = trial.process(Choice::Continue, Kill::Never).unwrap();
+    assert_eq!(verdict, Verdict::RolledBack, "{}", trial.story());
+    assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"], "{}", trial.story());
 }

@@ -79,11 +79,11 @@ fn records_are_written_as_the_newest_release_wrote_them() {
     for (name, trial) in stories() {
         let path = folder().join(NOW).join(name).join("journal.jsonl");
         let there = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            trial.text(),
-            there,
-            "{}: bless it only if the format has not been released",
-            path.display()
-        );
+        let now = trial.text();
+        for (line, (now, there)) in now.lines().zip(there.lines()).enumerate() {
+            let (path, line) = (path.display(), line + 1);
+            assert_eq!(now, there, "{path}:{line}: bless it only if the format has not been released");
+        }
+        assert_eq!(now.lines().count(), there.lines().count(), "{}", path.display());
     }
 }

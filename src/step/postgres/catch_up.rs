@@ -114,6 +114,26 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
     )
 }
 
+/// How long ago the last replayed commit may have been made for the proof to need no mark. Milliseconds.
+const RECENT_MS: u64 = 1000;
+
+/// On an idle source a standby has everything even if nothing would reach it any more: a receiver that hangs says `streaming` until
+/// its timeout, and a replay that hangs says nothing at all (measured: both pass, and the promotion then waits for them while nobody can
+/// write). Only what was replayed shows that they live. Both clocks are in it; one that is wrong costs a mark.
+fn not_alive(facts: &PairFacts) -> Option<String> {
+    let standby = facts.target.get()?.standby()?;
+    match &standby.replayed_ms_ago {
+        Known::Known(ago) if *ago <= RECENT_MS => None,
+        Known::Known(ago) => Some(format!(
+            "0 bytes behind, and nothing was replayed for {} s: a mark shows whether replay lives",
+            ago.div_ceil(1000)
+        )),
+        Known::Unknown(why) => {
+            Some(format!("0 bytes behind, and {why}: a mark shows whether replay lives"))
+        }
+    }
+}
+
 impl CatchUp {
     /// What a look saw of both sides, for a kind that looks at the same two in the same way.
     pub(super) fn both_sides(&self, facts: &PairFacts, pair: &Pair, keep: &[String]) -> Option<PairFacts> {
@@ -148,7 +168,7 @@ impl Kind for CatchUp {
     }
 
     fn effects(&self) -> Vec<Effect> {
-        // Caught up without our mark is as good: the look alone is the whole proof.
+        // Caught up without our mark is as good, if what was replayed was just written: see `not_alive`.
         let mut mark = Effect::of("mark", Class::ForwardOnly, Pace::new(30_000, 2)).accept_found();
         mark.makes = Some(self.pair.cluster.clone());
         vec![mark]
@@ -182,6 +202,10 @@ impl Kind for CatchUp {
             Aim::Applied => judge_pair(&self.pair, facts),
             Aim::Restored(_) => Judgement::reached("a mark in the log needs no undo"),
         }
+    }
+
+    fn stale(&self, _effect: &str, facts: &PairFacts) -> Option<String> {
+        not_alive(facts)
     }
 
     fn apply<'a>(

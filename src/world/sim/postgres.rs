@@ -38,6 +38,7 @@ impl Truth {
             if !standby.recovery
                 || !standby.up
                 || standby.paused
+                || standby.stuck
                 || !upstream.up
                 || upstream.timeline != standby.timeline
             {
@@ -45,8 +46,9 @@ impl Truth {
             }
             let have = upstream.log.len().saturating_sub(standby.behind).max(standby.log.len());
             standby.log = upstream.log[..have.min(upstream.log.len())].to_vec();
-            standby.position =
-                upstream.position.saturating_sub(RECORD * standby.behind as u64).max(standby.position);
+            let to = upstream.position.saturating_sub(RECORD * standby.behind as u64).max(standby.position);
+            standby.quiet &= to == standby.position;
+            standby.position = to;
         }
     }
 
@@ -104,6 +106,8 @@ impl SimPostgres {
                 follows: (index > 0).then(|| regions[0].to_string()),
                 behind: 0,
                 paused: false,
+                stuck: false,
+                quiet: true,
                 recovery_targets: vec![],
                 slow: false,
                 promoting: false,

@@ -71,6 +71,10 @@ pub struct Server {
     pub behind: usize,
     /// Whether replay is paused.
     pub paused: bool,
+    /// Whether its receiver or its replay hangs: it says that it streams, and nothing arrives.
+    pub stuck: bool,
+    /// Whether the last commit that it replayed is long ago.
+    pub quiet: bool,
     /// Recovery targets.
     pub recovery_targets: Vec<String>,
     /// Whether a promotion takes effect only when `SimPostgres::finish_promotion` says so.
@@ -103,7 +107,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             replayed: Known::Known(Lsn(server.position)),
             timeline: Known::Known(server.timeline),
             // A second for every write that is missing.
-            replayed_ms_ago: Known::Known(server.behind as u64 * 1000),
+            replayed_ms_ago: Known::Known(if server.quiet { 60_000 } else { server.behind as u64 * 1000 }),
             replay: if server.paused { "paused" } else { "not paused" }.into(),
             receiver: if upstream_runs {
                 Known::Known(receiver)
