@@ -238,6 +238,21 @@ async fn a_dry_run_changes_nothing_and_says_what_it_would_change() {
     ] {
         assert!(ended.stdout.contains(expected), "{expected} is missing in {ended}");
     }
+    // Nobody measures the users of a region that has none: that speaks against nothing, and is told.
+    let drain = "mrctl: 1\nname: drain\ntitle: Drain\nsteps:\n  - id: shift\n    dns.shift: www\n  - id: calm\n    wait: error_rate(to) < 1%\n";
+    let drain = site.runbook(drain).display().to_string();
+    let dry = site.mrctl(&["drill", "--dry-run", "--runbook", &drain, "--to", "us-east"]);
+    assert!(
+        dry.code == 0
+            && dry
+                .stdout
+                .contains("cannot be told before its turn comes:\n  calm: error_rate(us-east) (unknown: "),
+        "{dry}"
+    );
+    let first = "mrctl: 1\nname: drain\ntitle: Drain\nsteps:\n  - id: calm\n    wait: error_rate(to) < 1%\n  - id: shift\n    dns.shift: www\n";
+    let first = site.runbook(first).display().to_string();
+    let dry = site.mrctl(&["drill", "--dry-run", "--runbook", &first, "--to", "us-east"]);
+    assert!(dry.code == 10 && dry.stdout.contains("not ready:\n  calm: "), "{dry}");
     let after = site.mrctl(&["status", "--output", "json"]).stdout;
     let roles = |text: &str| {
         let status: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -351,10 +366,14 @@ async fn a_run_that_is_open_holds_its_resources() {
     assert_eq!(second.code, 8, "{second}");
     let status = site.mrctl(&["status"]);
     assert_eq!(status.code, 10, "{status}");
-    assert!(status.stdout.contains("open run"), "{status}");
+    assert!(status.stdout.contains("interrupted; go on with `mrctl resume"), "{status}");
     assert!(site.mrctl(&["runs"]).stdout.contains("open: its process died"));
     let abandoned = site.mrctl(&["abandon", "--reason", "the test is over"]);
     assert_eq!(abandoned.code, 1, "{abandoned}");
+    // What it changed stays, and is named with what takes it back.
+    for said in ["undo: by hand only", "Still in place", "freeze/read_only", "by hand: ALTER SYSTEM RESET"] {
+        assert!(abandoned.stderr.contains(said), "{said}: {abandoned}");
+    }
     assert_eq!(site.mrctl(&["runs"]).stdout.matches("abandoned").count(), 1);
     site.lab.down().await.unwrap();
 }

@@ -1,7 +1,8 @@
 //! Generated files are committed, and are what the program generates now. `MRCTL_BLESS=1` writes them anew.
 
 use clap_complete::Shell;
-use mrctl::cli::describe::{SchemaOf, kind_text, schema_text};
+use mrctl::cli::describe::{SchemaOf, schema_text};
+use mrctl::cli::kinds::kind_text;
 use mrctl::cli::{completions, man};
 use mrctl::error::Code;
 use mrctl::exit_code::ExitCode;

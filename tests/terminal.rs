@@ -258,6 +258,10 @@ async fn events_say_when_a_question_waits_at_the_terminal() {
     });
     let waiting = waiting.await;
     assert_eq!(waiting["text"], "The incident channel is open");
+    let status = desk.command(&["status"]).output().unwrap();
+    let driven = format!("running, process {} drives it", terminal.process());
+    let told = String::from_utf8(status.stdout).unwrap();
+    assert!(told.contains(&driven) && !told.contains("mrctl resume"), "{told}");
     assert_eq!(waiting["answers"], serde_json::json!(["y", "n"]));
     assert_eq!(waiting["beforehand"][0], "--approve role:commander");
     terminal.type_line("n");

@@ -8,12 +8,16 @@ use crate::exit_code::ExitCode;
 use crate::journal::lock::{FileLock, LockError};
 use crate::journal::mirror::Mirror;
 use crate::journal::{Durable, Storage};
+use crate::output::show;
 use crate::plan::Plan;
+use crate::step::Facts;
 use crate::store::abandoned::{self, Abandonment, file_sha256};
 use crate::store::{Store, StoreError};
+use crate::world::World;
 use clap::Args;
 
-/// Closes an open run as it is: looks at everything and records it, changes nothing.
+/// Closes an open run as it is: looks at everything, records it, and names what stays in place. Changes nothing, so that a temporary
+/// change stays too.
 #[derive(Debug, Args)]
 pub struct AbandonArgs {
     /// The run; the only open one if not given.
@@ -54,17 +58,38 @@ fn locked(setup: &Setup, store: &Store, plan: &Plan) -> Result<Vec<FileLock>, Ex
     })
 }
 
-/// The last look: the world line and what an ending must mention.
-async fn look(setup: &Setup, plan: &Plan, state: &RunState) -> Record {
-    match super::resume::world(setup).await {
-        Ok((world, _)) => survey::survey(plan, &world, state).await,
-        Err(_) => Record::Surveyed {
+/// The last look: the world line and what an ending must mention; and the world, if it could be looked at.
+async fn look(setup: &Setup, plan: &Plan, state: &RunState) -> (Record, Option<World>) {
+    let Ok((world, _)) = super::resume::world(setup).await else {
+        let nothing = Record::Surveyed {
             world: "could not be looked at".into(),
             notes: Vec::new(),
             frozen: Vec::new(),
             diverged: Vec::new(),
             unknown: true,
-        },
+            promoted: Vec::new(),
+        };
+        return (nothing, None);
+    };
+    let mut surveyed = survey::survey(plan, &world, state).await;
+    // Nobody takes anything back in a run that is closed.
+    if let Record::Surveyed { world, .. } = &mut surveyed {
+        *world = world.replace("undo: possible", "undo: by hand only");
+    }
+    (surveyed, Some(world))
+}
+
+/// Says what stays as the run left it.
+fn left(setup: &Setup, plan: &Plan, records: impl Iterator<Item = (i64, Record)>, world: Option<&World>) {
+    let (planned, ports) = (plan.clone(), world.cloned());
+    let by_hand = move |s: usize, e: usize, facts: &Facts| {
+        let planned = &planned.steps[s].effects[e];
+        ports.as_ref().map_or_else(Vec::new, |world| planned.action.by_hand(&planned.effect.id, facts, world))
+    };
+    let records: Vec<_> = records.collect();
+    let records = records.iter().map(|(at, record)| (*at, record));
+    for line in show::left(plan, records, &by_hand, setup.output.style, setup.output.width) {
+        setup.say(&setup.redactor.scrub(&line));
     }
 }
 
@@ -83,7 +108,7 @@ async fn whole(setup: &Setup, store: &Store, id: &str, plan: &Plan, reason: Stri
         return Err(setup.fail(&format!("run {short} is closed already: {}", run.word())));
     }
     setup.mirror(&mut journal);
-    let surveyed = look(setup, &run.plan, &run.state).await;
+    let (surveyed, ports) = look(setup, &run.plan, &run.state).await;
     let (world, notes) = told(&surveyed);
     let abandoned = Record::Abandoned { operator: operator(), reason, world: world.clone() };
     for record in [&surveyed, &abandoned] {
@@ -97,6 +122,7 @@ async fn whole(setup: &Setup, store: &Store, id: &str, plan: &Plan, reason: Stri
     setup.say(&format!("run {short} is closed as it is"));
     setup.say(&world);
     notes.iter().for_each(|note| setup.say(&format!("  {note}")));
+    left(setup, &run.plan, run.records().map(|(at, record)| (at, record.clone())), ports.as_ref());
     Ok(())
 }
 
@@ -125,9 +151,12 @@ async fn damaged(
         // Which resources it holds cannot be told, so no lock can be asked whether somebody drives it.
         Err(_) => Vec::new(),
     };
-    let (world, notes) = match &remains.plan {
-        Ok(plan) => told(&look(setup, plan, &RunState::of(plan, &remains.records)).await),
-        Err(why) => (format!("could not be looked at: {why}"), Vec::new()),
+    let ((world, notes), ports) = match &remains.plan {
+        Ok(plan) => {
+            let (surveyed, ports) = look(setup, plan, &RunState::of(plan, &remains.records)).await;
+            (told(&surveyed), ports)
+        }
+        Err(why) => ((format!("could not be looked at: {why}"), Vec::new()), None),
     };
     let clean = |text: String| setup.redactor.scrub(&text).into_owned();
     let sha256 =
@@ -156,5 +185,9 @@ async fn damaged(
     setup.say(&format!("  recorded in {}", path.display()));
     setup.say(&says.world);
     says.notes.iter().for_each(|note| setup.say(&format!("  {note}")));
+    if let Ok(plan) = &remains.plan {
+        let records = remains.records.iter().map(|record| (remains.began, record.clone()));
+        left(setup, plan, records, ports.as_ref());
+    }
     Ok(())
 }

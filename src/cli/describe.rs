@@ -1,14 +1,12 @@
-//! `mrctl kinds`, `mrctl explain`, `mrctl schema`, `mrctl check`, `mrctl init`: what mrctl knows without connecting.
+//! `mrctl explain`, `mrctl schema`, `mrctl check`, `mrctl init`: what mrctl knows without connecting.
 
 use super::directions;
 use super::setup::{Format, Setup};
 use super::wire;
-use crate::error::{Code, Problem, Problems, Severity, Sources, render, suggest};
+use crate::error::{Code, Problem, Problems, Severity, Sources, render};
 use crate::exit_code::ExitCode;
 use crate::plan::runbook_schema;
 use crate::runbook::read_runbook;
-use crate::step::contract::{KindInfo, Main, Place};
-use crate::step::table::KINDS;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -44,8 +42,13 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
                 1 => format!("1 {what}"),
                 more => format!("{more} {what}s"),
             };
+            let inventory = inventory.as_ref().and_then(|loaded| loaded.files.first());
+            let inventory = inventory.map_or_else(
+                || "no inventory".into(),
+                |file| format!("the inventory {}", sources.path(*file)),
+            );
             setup.say(&format!(
-                "{} and the inventory: {}, {}",
+                "{} and {inventory}: {}, {}",
                 count(args.files.len(), "runbook"),
                 count(problems.errors(), "error"),
                 count(warnings, "warning")
@@ -85,76 +88,6 @@ pub fn schema_text(of: SchemaOf) -> String {
 pub fn schema(setup: &Setup, args: &SchemaArgs) -> ExitCode {
     setup.data(&schema_text(args.of));
     ExitCode::Completed
-}
-
-/// Lists kinds of steps, or tells everything of one: what it does, what it may touch, rights, undo.
-#[derive(Debug, Args)]
-pub struct KindsArgs {
-    /// The kind.
-    kind: Option<String>,
-}
-
-/// `mrctl kinds`.
-pub fn kinds(setup: &Setup, args: &KindsArgs) -> ExitCode {
-    let Some(name) = &args.kind else {
-        for kind in KINDS {
-            match setup.format {
-                Format::Json => setup.data(&json(kind).to_string()),
-                Format::Text => setup.data(&format!("{:<26}{}", kind.name, kind.summary)),
-            }
-        }
-        return ExitCode::Completed;
-    };
-    let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
-        let close = suggest::closest(name, KINDS.iter().map(|kind| kind.name));
-        let help =
-            close.map_or_else(|| "see `mrctl kinds`".to_string(), |close| format!("did you mean `{close}`?"));
-        return setup.usage(format!("there is no kind `{name}`"), help);
-    };
-    match setup.format {
-        Format::Json => setup.data(&json(kind).to_string()),
-        Format::Text => kind_text(kind).lines().for_each(|line| setup.data(line)),
-    }
-    ExitCode::Completed
-}
-
-fn json(kind: &KindInfo) -> serde_json::Value {
-    serde_json::json!({
-        "name": kind.name, "summary": kind.summary, "changes": kind.changes, "touches": kind.touches, "undo": kind.undo,
-        "grants": kind.grants, "version": kind.version,
-    })
-}
-
-/// A kind's page, in Markdown that also reads well in a terminal.
-pub fn kind_text(kind: &KindInfo) -> String {
-    let place = match kind.place {
-        Place::From => "the region that is left",
-        Place::To => "the target region",
-        Place::Both => "both regions",
-        Place::Others => "every region but source and target",
-        Place::All => "every region",
-        Place::Nowhere => "between the regions, or nowhere in particular",
-    };
-    let short = match kind.main {
-        Main::None => "none".to_string(),
-        Main::Field(field) => format!("`{}: VALUE` fills `{field}`", kind.name),
-        Main::Resource(field, resource) => {
-            format!("`{}: NAME` fills `{field}`; a list or a group of `{resource}` works too", kind.name)
-        }
-    };
-    let grants = if kind.grants.is_empty() {
-        "none".to_string()
-    } else {
-        kind.grants.iter().map(|grant| format!("\n    {grant};")).collect()
-    };
-    format!(
-        "## {}\n\n{}\n\n- Changes: {}\n- Touches: {}\n- Undo: {}\n- Acts in: {place}\n- Short form: {short}\n- Rights: {grants}\n",
-        kind.name,
-        kind.summary,
-        if kind.changes { "yes" } else { "no, it only looks" },
-        kind.touches,
-        kind.undo,
-    )
 }
 
 /// Explains an error code.

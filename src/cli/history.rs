@@ -62,9 +62,9 @@ fn store(setup: &Setup) -> Result<Store, ExitCode> {
     setup.store().map_err(|error| setup.fail(&error.to_string()))
 }
 
-/// A run as a row. Whether a process drives it can be told on its own host only.
-fn row(run: &Run, short: String) -> RunRow {
-    let process = run.lines.iter().rev().find_map(|(_, record)| match record {
+/// The process on this host that drives a run at this moment.
+pub(super) fn driven(run: &Run) -> Option<u32> {
+    let opened = run.lines.iter().rev().find_map(|(_, record)| match record {
         Record::Opened { host, pid, .. } => Some((host.clone(), *pid)),
         _ => None,
     });
@@ -73,12 +73,16 @@ fn row(run: &Run, short: String) -> RunRow {
             !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
         })
     };
+    opened.filter(|(on, pid)| run.state.verdict.is_none() && *on == host() && alive(*pid)).map(|(_, pid)| pid)
+}
+
+/// A run as a row. Whether a process drives it can be told on its own host only.
+fn row(run: &Run, short: String) -> RunRow {
     let abandoned = run.lines.iter().any(|(_, record)| matches!(record, Record::Abandoned { .. }));
-    let state = match (run.state.verdict, process) {
+    let state = match run.state.verdict {
         _ if abandoned => RunNow::Abandoned,
-        (Some(verdict), _) => RunNow::Ended(verdict),
-        (None, Some((on, pid))) if on == host() && alive(pid) => RunNow::Driven(format!("process {pid}")),
-        (None, _) => RunNow::Died,
+        Some(verdict) => RunNow::Ended(verdict),
+        None => driven(run).map_or(RunNow::Died, |pid| RunNow::Driven(format!("process {pid}"))),
     };
     RunRow {
         run: short,

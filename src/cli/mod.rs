@@ -5,10 +5,13 @@ mod beside;
 pub mod describe;
 mod directions;
 pub mod drive;
-pub mod failover;
+mod dry_run;
+mod failover;
 pub mod history;
-pub mod lab;
-
+pub mod kinds;
+mod lab;
+mod lock;
+mod prepare;
 mod readiness;
 pub mod resume;
 mod root;

@@ -1,7 +1,8 @@
 //! Whether each runbook beside the inventory could be executed now: what a dry run of it would say, in one word.
 
 use super::wire;
-use crate::engine::survey::{self, ClusterNow, obstacles};
+use crate::engine::preview::{self, Obstacles, obstacles};
+use crate::engine::survey::ClusterNow;
 use crate::error::{Problems, Sources};
 use crate::plan::{Drill, Mode, Request, build};
 use crate::runbook::{Loaded, Runbook, open_runbook};
@@ -17,7 +18,7 @@ pub struct Readiness {
     pub direction: String,
     /// `ready`, `not_ready`, `invalid` or `unknown`.
     pub word: &'static str,
-    /// Why it is not ready.
+    /// Why it is not ready, or what cannot be told yet.
     pub reasons: Vec<String>,
 }
 
@@ -52,7 +53,17 @@ pub fn direction(
             return Err(format!("not every member could be seen: {}", unseen.join(", ")));
         }
         [] => return Err("no primary was seen: give --from and --to".into()),
-        _ => return Err("there are primaries in several regions: give --from and --to".into()),
+        _ => {
+            let several: Vec<_> = clusters
+                .iter()
+                .filter(|(_, now)| !now.primaries().is_empty())
+                .map(|(name, now)| format!("{name}: {}", now.primaries_in_words()))
+                .collect();
+            return Err(format!(
+                "there are primaries in several regions ({}): make the old one a standby again, or ask with --from and --to",
+                several.join("; ")
+            ));
+        }
     };
     let regions = &loaded.inventory.regions;
     let others: Vec<&String> = regions.keys().filter(|region| **region != from).collect();
@@ -121,10 +132,16 @@ async fn judge(
         parameters: &BTreeMap::new(),
     };
     let plan = build(&request, problems).ok_or("invalid")?;
-    let starts = survey::starts(&plan, world).await;
-    let seen = survey::preview(&plan, world, &starts).await;
-    let obstacles = obstacles(&plan, &seen);
-    Ok((if obstacles.is_empty() { "ready" } else { "not_ready" }, obstacles))
+    let starts = preview::starts(&plan, world).await;
+    let seen = preview::preview(&plan, world, &starts).await;
+    let Obstacles { now, later } = obstacles(&plan, &seen);
+    match now.is_empty() {
+        true => {
+            let later = later.iter().map(|one| format!("cannot be told before its turn comes: {one}"));
+            Ok(("ready", later.collect()))
+        }
+        false => Ok(("not_ready", now)),
+    }
 }
 
 /// The first errors, without their places: `mrctl check` tells all of them.

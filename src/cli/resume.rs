@@ -1,11 +1,11 @@
 //! `mrctl resume` and `mrctl rollback`: what a person decides about an open run.
 
 use super::drive::{Drive, opened};
-use super::failover::lock;
+use super::lock::lock;
 use super::setup::{Setup, now, operator};
 use super::{secrets, wire};
+use crate::engine::preview;
 use crate::engine::record::{Choice, Record};
-use crate::engine::survey;
 use crate::error::{Problems, Severity, Sources};
 use crate::exit_code::ExitCode;
 use crate::output::given::Approvals;
@@ -219,7 +219,7 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         return code;
     }
     let starts = run.lines.iter().find_map(|(_, record)| match record {
-        Record::Created { starts, .. } => Some(survey::starts_from_words(starts)),
+        Record::Created { starts, .. } => Some(preview::starts_from_words(starts)),
         _ => None,
     });
     // Vouched for before the process begins: what it decides depends on it.

@@ -1,7 +1,7 @@
 //! The command line: definition and dispatch.
 
 use super::setup::{Format, Setup};
-use super::{abandon, describe, failover, history, lab, resume, status, wire};
+use super::{abandon, describe, dry_run, failover, history, kinds, lab, resume, status, wire};
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
 use crate::redact::Redactor;
@@ -76,7 +76,7 @@ enum Command {
     /// Execute a runbook: move an application from one region to another.
     Failover(failover::FailoverArgs),
     /// Practise a runbook; with --dry-run look at everything and change nothing.
-    Drill(failover::DrillArgs),
+    Drill(dry_run::DrillArgs),
     /// Tell what is true now: regions, resources, open runs.
     Status,
     /// Go on with an open run.
@@ -96,7 +96,7 @@ enum Command {
     /// Check runbooks and inventory without connecting.
     Check(describe::CheckArgs),
     /// List kinds of steps, or tell everything of one.
-    Kinds(describe::KindsArgs),
+    Kinds(kinds::KindsArgs),
     /// Explain an error code.
     Explain(describe::ExplainArgs),
     /// Print a JSON Schema, for editors.
@@ -138,7 +138,7 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
     match command {
         // These need no runtime: they answer at once.
         Command::Check(args) => describe::check(setup, args),
-        Command::Kinds(args) => describe::kinds(setup, &args),
+        Command::Kinds(args) => kinds::kinds(setup, &args),
         Command::Explain(args) => describe::explain(setup, &args),
         Command::Schema(args) => describe::schema(setup, &args),
         Command::Init(args) => describe::init(setup, &args, INIT),
@@ -172,7 +172,7 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
 async fn connected(setup: &Setup, command: Command) -> ExitCode {
     match command {
         Command::Failover(args) => failover::failover(setup, args).await,
-        Command::Drill(args) => failover::drill(setup, args).await,
+        Command::Drill(args) => dry_run::drill(setup, args).await,
         Command::Status => status::status(setup).await,
         Command::Resume(args) => resume::resume(setup, args).await,
         Command::Rollback(args) => resume::rollback(setup, args).await,

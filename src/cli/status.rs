@@ -1,5 +1,6 @@
 //! `mrctl status`: what is true now, from the systems alone, what is open here, and whether each runbook would work.
 
+use super::history;
 use super::readiness::{self, Readiness};
 use super::setup::{Format, Setup};
 use super::wire;
@@ -123,14 +124,16 @@ impl Seen {
                 }
             };
         for run in runs.iter().filter(|run| run.open()) {
-            let (short, plan, word) = (store.short(&run.id), &run.plan, run.word());
-            self.open_lines.push(format!(
-                "open run {short}: {} {} → {}, {}; go on with `mrctl resume {short}`",
-                plan.runbook,
-                plan.from,
-                plan.to,
-                word.replace('_', " ")
-            ));
+            let (short, plan) = (store.short(&run.id), &run.plan);
+            let (word, now) = match history::driven(run) {
+                Some(process) => ("running", format!("running, process {process} drives it")),
+                None => {
+                    let word = run.word();
+                    (word, format!("{}; go on with `mrctl resume {short}`", word.replace('_', " ")))
+                }
+            };
+            let what = format!("{} {} → {}", plan.runbook, plan.from, plan.to);
+            self.open_lines.push(format!("open run {short}: {what}, {now}"));
             self.open.push(serde_json::json!({ "run": run.id, "runbook": plan.runbook, "state": word }));
         }
         let unknown = broken.iter().filter(|(path, _)| !store.surely_closed(path));

@@ -6,7 +6,7 @@ use super::policy::Trouble;
 use super::record::Purpose;
 use super::state::{EffectState, Flight, RunState};
 use crate::plan::{Ask, AskKind, Plan, Step};
-use crate::step::{Class, Found, Proof, Standing};
+use crate::step::{Class, Effect, Found, Proof, Standing};
 use std::collections::BTreeSet;
 
 /// What a step wants, or its trouble.
@@ -33,7 +33,7 @@ pub(super) fn step(plan: &Plan, state: &RunState, index: usize) -> Result<BTreeS
             continue;
         }
         return match &effect.intent {
-            Some(intent) => intended(index, e, effect, &intent.flight, planned.effect.proof),
+            Some(intent) => intended(index, e, effect, &intent.flight, &planned.effect),
             None => fresh(plan, state, index, e),
         }
         .map_err(|(unknown, proven, why)| trouble(unknown, proven, why));
@@ -144,7 +144,13 @@ pub fn substance(plan: &Plan, state: &RunState, s: usize) -> String {
 }
 
 /// An effect with an intent of ours that is not proved yet.
-fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, proof: Proof) -> Wanted {
+fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, planned: &Effect) -> Wanted {
+    let proof = planned.proof;
+    // What a look says of a pivot that was asked for reads like success: a standby that has everything.
+    let seen_as = |evidence: &String| match planned.class {
+        Class::Pivot => format!("asked for, and not seen; it may still come about. What is seen: {evidence}"),
+        Class::Looks | Class::Undoable | Class::ForwardOnly => evidence.clone(),
+    };
     match flight {
         Flight::InFlight { cursor } => Ok(one(Task::Apply(s, e, false, cursor.clone()))),
         Flight::InDoubt { orphaned: true } if proof == Proof::Again => Ok(one(Task::Intend(s, e, false))),
@@ -164,9 +170,9 @@ fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, proof: Pr
             Some(seen) => match seen.standing {
                 Standing::Reached => Ok(one(Task::Look(s, e, Purpose::After))),
                 // Seen as absent with nothing in flight: that is the proof which a retry needs.
-                Standing::NotReached => Err((false, true, seen.evidence.clone())),
-                Standing::Blocked => Err((false, false, seen.evidence.clone())),
-                Standing::Moving | Standing::Unknown => Err((true, false, seen.evidence.clone())),
+                Standing::NotReached => Err((false, true, seen_as(&seen.evidence))),
+                Standing::Blocked => Err((false, false, seen_as(&seen.evidence))),
+                Standing::Moving | Standing::Unknown => Err((true, false, seen_as(&seen.evidence))),
             },
         },
         Flight::Refused { why } => match &effect.seen {

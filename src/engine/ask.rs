@@ -139,7 +139,13 @@ fn asked(plan: &Plan, question: &Question, state: &RunState) -> (Asked, Duration
                 id: format!("paused:{}", state.answers.len()),
                 step: String::new(),
                 role: String::new(),
-                text: format!("Paused: {why}. Go on, roll back, or leave it?"),
+                text: match can_roll_back {
+                    true => format!("Paused: {why}. Go on, roll back, or leave it?"),
+                    false if state.armed(plan) => format!(
+                        "Paused: {why}. The promotion may still happen, so there is no way back now. Go on, or leave it?"
+                    ),
+                    false => format!("Paused: {why}. Go on, or leave it?"),
+                },
                 facts: Vec::new(),
                 kind: AskedKind::Paused { can_roll_back },
             };

@@ -108,12 +108,12 @@ impl RunState {
             }
             Record::Attested { member, how, by, .. } => self.attested(plan, member, how, by),
             Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
-            Record::Surveyed { world, frozen, unknown, diverged, .. } => {
+            Record::Surveyed { world, frozen, unknown, diverged, promoted, notes: _ } => {
                 for set in diverged {
                     self.remarks.push((set.clone(), Remark::Divergence));
                 }
-                self.survey =
-                    Some(Survey { world: world.clone(), frozen: frozen.clone(), unknown: *unknown });
+                let (world, frozen, promoted) = (world.clone(), frozen.clone(), promoted.clone());
+                self.survey = Some(Survey { world, frozen, unknown: *unknown, promoted });
             }
             Record::Ended { verdict, .. } => {
                 self.verdict = Some(*verdict);

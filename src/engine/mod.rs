@@ -12,6 +12,7 @@ pub mod immediate;
 mod locks;
 pub mod perform;
 mod policy;
+pub mod preview;
 pub mod record;
 pub mod redaction;
 mod rollback;

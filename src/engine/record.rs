@@ -267,6 +267,9 @@ pub enum Record {
         diverged: Vec<String>,
         /// Whether anything could not be seen.
         unknown: bool,
+        /// Data sets whose promotion is not proved yet, and whose target is a primary by now.
+        #[serde(default)]
+        promoted: Vec<String>,
     },
     /// How it ended.
     Ended {

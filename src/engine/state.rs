@@ -129,6 +129,8 @@ pub struct Survey {
     pub frozen: Vec<String>,
     /// Whether anything could not be seen.
     pub unknown: bool,
+    /// Data sets whose promotion is not proved yet, and whose target is a primary by now.
+    pub promoted: Vec<String>,
 }
 
 /// State of one step.

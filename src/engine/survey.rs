@@ -3,12 +3,10 @@
 use super::record::Record;
 use super::state::RunState;
 use crate::plan::Plan;
-use crate::step::condition::Starts;
+use crate::step::Class;
 use crate::step::contract::Part;
-use crate::step::{Aim, Class, Found, Sight, Standing};
 use crate::world::dns::{RecordName, Shares};
 use crate::world::postgres::{Commits, HandoverBy, Scope, ServerFacts};
-use crate::world::signal::SignalCall;
 use crate::world::{Known, Member, World};
 use std::collections::BTreeMap;
 
@@ -27,6 +25,16 @@ impl ClusterNow {
             .filter(|(_, facts)| facts.is(|facts| !facts.in_recovery()))
             .map(|(region, _)| region.as_str())
             .collect()
+    }
+
+    /// Primaries with what tells them apart: "eu-west (frozen) and us-east".
+    pub fn primaries_in_words(&self) -> String {
+        let writable = self.writable();
+        let word = |region: &&str| match writable.contains(region) {
+            true => region.to_string(),
+            false => format!("{region} (frozen)"),
+        };
+        self.primaries().iter().map(word).collect::<Vec<_>>().join(" and ")
     }
 
     /// Regions from which new transactions can write: primaries that are not frozen.
@@ -161,7 +169,7 @@ fn server_in_words(facts: &Known<ServerFacts>, stopped: bool) -> String {
 pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let mut parts = Vec::new();
     let mut notes = Vec::new();
-    let (mut frozen, mut diverged, mut unknown) = (Vec::new(), Vec::new(), false);
+    let (mut frozen, mut diverged, mut promoted, mut unknown) = (Vec::new(), Vec::new(), Vec::new(), false);
     let any_passed = state.passed(plan);
     for (name, regions) in &plan.clusters {
         let now = cluster(world, name, regions, &state.run).await;
@@ -178,6 +186,10 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
             several => several.join(" and "),
         };
         unknown |= writable.is_empty() && !unseen.is_empty();
+        if state.settled(plan, Some(name)) && !passed && now.primaries().contains(&plan.to.as_str()) {
+            notes.push(format!("{name} in {} is a primary by now: resume sees it, and goes on", plan.to));
+            promoted.push(name.clone());
+        }
         parts.push(format!("{}: {writes}", label("writes")));
         let old = if passed { &plan.from } else { &plan.to };
         if let Some(facts) = now.members.get(old) {
@@ -261,97 +273,5 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         "nothing to undo"
     };
     parts.push(format!("undo: {undo}"));
-    Record::Surveyed { world: parts.join(" · "), notes, frozen, diverged, unknown }
-}
-
-/// What one look at an effect saw, outside of a run.
-#[derive(Clone, Debug)]
-pub struct Preview {
-    /// What the facts mean.
-    pub judged: crate::step::Judgement,
-    /// What would change, and the exact statements.
-    pub would: Vec<String>,
-    /// Identity facts.
-    pub identity: Vec<(String, String)>,
-}
-
-/// Looks at every effect of a plan once, read-only. What runs side by side is looked at side by side; all of it is bounded by the
-/// ports' own deadlines.
-pub async fn preview(plan: &Plan, world: &World, starts: &Starts) -> BTreeMap<(usize, usize), Preview> {
-    let sight = Sight { world, run: "", starts };
-    let effects = plan.effects().filter(|(s, _, _)| plan.steps[*s].skipped.is_none());
-    let looks = effects.map(|(s, e, planned)| async move {
-        let id = planned.effect.id.as_str();
-        let facts = planned.action.observe(id, sight).await;
-        let preview = Preview {
-            judged: planned.action.judge(id, &facts, Aim::Applied, None),
-            would: planned.action.would(id, &facts, world),
-            identity: planned.action.identity(id, &facts),
-        };
-        ((s, e), preview)
-    });
-    futures_util::future::join_all(looks).await.into_iter().collect()
-}
-
-/// Why the button would not work now; empty when it would. From the first freeze on, a step may depend on the ones before it, so
-/// only what cannot be seen at all counts there.
-pub fn obstacles(plan: &Plan, seen: &BTreeMap<(usize, usize), Preview>) -> Vec<String> {
-    let freeze =
-        plan.effects().find(|(_, _, planned)| planned.effect.freezes.is_some()).map(|(s, e, _)| (s, e));
-    let mut obstacles = Vec::new();
-    for ((s, e), preview) in seen {
-        let step = &plan.steps[*s];
-        let changes = step.effects[*e].effect.class != Class::Looks;
-        let later = freeze.is_some_and(|freeze| (*s, *e) > freeze);
-        let stands = match preview.judged.standing {
-            Standing::Unknown => true,
-            Standing::Blocked => !later,
-            Standing::NotReached | Standing::Moving => !changes && !later,
-            Standing::Reached => changes && !later && step.effects[*e].effect.found == Found::Ask,
-        };
-        if stands && !step.best_effort {
-            obstacles.push(format!("{}: {}", step.id, preview.judged.evidence));
-        }
-    }
-    obstacles
-}
-
-/// The values that `at_start(…)` refers to.
-pub async fn starts(plan: &Plan, world: &World) -> Starts {
-    let conditions = plan
-        .steps
-        .iter()
-        .flat_map(|step| {
-            step.require.iter().chain(step.effects.iter().filter_map(|planned| planned.action.condition()))
-        })
-        .chain(plan.watches.iter().map(|watch| &watch.ok));
-    let calls: std::collections::BTreeSet<_> = conditions.flat_map(|condition| condition.starts()).collect();
-    let mut starts = Starts::new();
-    for call in calls {
-        let sample = world.signals.sample(&call).await;
-        starts.insert(call, sample);
-    }
-    starts
-}
-
-/// `at_start` values as the journal keeps them, and back.
-pub fn starts_in_words(starts: &Starts) -> BTreeMap<String, String> {
-    let word = |sample: &Known<f64>| match sample {
-        Known::Known(value) => format!("{value}"),
-        Known::Unknown(why) => format!("unknown: {why}"),
-    };
-    starts.iter().map(|(call, sample)| (format!("{} {}", call.name, call.of), word(sample))).collect()
-}
-
-/// See [`starts_in_words`].
-pub fn starts_from_words(words: &BTreeMap<String, String>) -> Starts {
-    let read = |(key, word): (&String, &String)| {
-        let (name, of) = key.split_once(' ').unwrap_or((key, ""));
-        let sample = match word.parse::<f64>() {
-            Ok(value) => Known::Known(value),
-            Err(_) => Known::unknown(word.strip_prefix("unknown: ").unwrap_or(word)),
-        };
-        (SignalCall { name: name.to_string(), of: of.to_string() }, sample)
-    };
-    words.iter().map(read).collect()
+    Record::Surveyed { world: parts.join(" · "), notes, frozen, diverged, unknown, promoted }
 }

@@ -264,6 +264,11 @@ pub const EVENTS: &[Event] = &[
             f("frozen", "array of strings", "data sets from which writes are frozen"),
             f("diverged", "array of strings", "data sets that took commits on both sides"),
             f("unknown", "boolean", "whether anything could not be seen"),
+            f(
+                "promoted",
+                "array of strings",
+                "data sets whose promotion is not proved yet, and whose target is a primary by now",
+            ),
         ],
     ),
     event(

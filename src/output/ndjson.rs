@@ -218,9 +218,12 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
         Record::Turned { to, step, unknown, why } => {
             ("turned", json!({ "to": to, "step": step, "unknown": unknown, "why": why }))
         }
-        Record::Surveyed { world, notes, frozen, diverged, unknown } => (
+        Record::Surveyed { world, notes, frozen, diverged, unknown, promoted } => (
             "surveyed",
-            json!({ "world": world, "notes": notes, "frozen": frozen, "diverged": diverged, "unknown": unknown }),
+            json!({
+                "world": world, "notes": notes, "frozen": frozen, "diverged": diverged, "unknown": unknown,
+                "promoted": promoted,
+            }),
         ),
         Record::Ended { verdict, why, world } => {
             let gap = model.measures.write_gap();

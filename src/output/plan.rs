@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Seen {
     /// What it means.
     pub standing: Standing,
+    /// Whether it comes behind a change that it may depend on.
+    pub later: bool,
     /// In one line.
     pub evidence: String,
     /// What would change, and the exact statements.
@@ -141,7 +143,7 @@ fn one(
         let (text, tone) = effect(planned, step.effects.len() > 1);
         say(&text, tone, lines);
         if let Some(seen) = seen.get(&(s, e)) {
-            let (word, tone) = standing(seen.standing, planned.effect.class);
+            let (word, tone) = standing(seen, planned.effect.class);
             say(&format!("now {word}: {}", seen.evidence), tone, lines);
             for line in &seen.would {
                 // Statements are copied: never cut, never wrapped.
@@ -180,8 +182,10 @@ fn effect(planned: &PlannedEffect, several: bool) -> (String, Tone) {
     (text, tone)
 }
 
-fn standing(standing: Standing, class: Class) -> (&'static str, Tone) {
-    match standing {
+fn standing(seen: &Seen, class: Class) -> (&'static str, Tone) {
+    match seen.standing {
+        Standing::Blocked | Standing::Moving if seen.later => ("not yet", Tone::Plain),
+        Standing::NotReached if seen.later && class == Class::Looks => ("not yet", Tone::Plain),
         Standing::Reached if class == Class::Looks => ("so", Tone::Good),
         Standing::Reached => ("so already", Tone::Warn),
         Standing::NotReached if class == Class::Looks => ("not so", Tone::Warn),
@@ -298,6 +302,7 @@ mod tests {
                 (3, 0),
                 Seen {
                     standing: Standing::NotReached,
+                    later: false,
                     evidence: "eu-west takes writes".into(),
                     would: vec!["ALTER SYSTEM SET default_transaction_read_only = on".into()],
                 },
@@ -306,6 +311,7 @@ mod tests {
                 (5, 0),
                 Seen {
                     standing: Standing::Unknown,
+                    later: false,
                     evidence: "us-east does not answer".into(),
                     would: vec![],
                 },

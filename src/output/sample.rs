@@ -196,6 +196,7 @@ pub fn surveyed(world: &str, notes: &[&str]) -> Record {
         frozen: vec![],
         diverged: vec![],
         unknown: false,
+        promoted: vec![],
     }
 }
 

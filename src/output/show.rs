@@ -5,7 +5,7 @@ use super::model::Model;
 use super::plain;
 use super::scribe::Scribe;
 use super::streams::Style;
-use super::summary::ByHand;
+use super::summary::{self, ByHand};
 use crate::engine::record::Record;
 use crate::plan::Plan;
 use std::sync::Arc;
@@ -28,6 +28,23 @@ pub fn checklist<'r>(
         }
     }
     lines
+}
+
+/// What a run leaves in place, with the commands that take it back by hand.
+pub fn left<'r>(
+    plan: &Plan,
+    records: impl IntoIterator<Item = (i64, &'r Record)>,
+    by_hand: &ByHand,
+    style: Style,
+    width: usize,
+) -> Vec<String> {
+    let mut model = Model::new(Arc::new(plan.clone()));
+    for (at, record) in records {
+        model.record(at, record);
+    }
+    let mut lines = Vec::new();
+    summary::remains(&model, by_hand, &mut lines, width, style);
+    lines.iter().map(|text| text.paint(style)).collect()
 }
 
 /// Every change with its time.

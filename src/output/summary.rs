@@ -160,7 +160,7 @@ pub fn journal_failed(error: &AppendError, frame: &Frame, style: Style, width: u
 }
 
 /// Changes that stand, with the commands that take them back by hand.
-fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize, style: Style) {
+pub(super) fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize, style: Style) {
     let standing = standing(model);
     if standing.is_empty() {
         return;
@@ -190,6 +190,12 @@ fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize,
 /// While a promotion may still happen: what must not be done, and what would settle it.
 fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
     let (from, to) = (&model.plan.from, &model.plan.to);
+    let promoted = model.state.survey.as_ref().is_some_and(|survey| !survey.promoted.is_empty());
+    if promoted && model.plan.clusters.len() == 1 {
+        let text = format!("The promotion in {to} has come about: do not let {from} take writes");
+        lines.extend(Text::of(Tone::Bad, text).broken(width, ""));
+        return;
+    }
     let vouched: Vec<String> =
         model.plan.clusters.keys().map(|cluster| format!("--fenced {cluster}/{to}")).collect();
     lines.extend(Text::of(Tone::Bad, format!("The promotion in {to} may still happen")).broken(width, ""));

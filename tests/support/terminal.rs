@@ -113,6 +113,11 @@ impl Terminal {
         self.seen.raw.lock().unwrap().len()
     }
 
+    /// The program's process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory that the program has had, in KiB (proc_pid_status(5), `VmHWM`).
     pub fn peak_memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

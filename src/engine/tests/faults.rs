@@ -145,3 +145,25 @@ fn a_target_that_nothing_reaches_any_more_is_not_promoted_however_quiet_the_sour
     assert_eq!(verdict, Verdict::RolledBack, "{}", trial.story());
     assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"], "{}", trial.story());
 }
+
+/// The last look may see what the step has given up waiting for: then nobody is told that it may still happen.
+#[test]
+fn a_promotion_that_comes_about_right_before_the_last_look_is_told_as_seen() {
+    let slow = || {
+        let trial = Trial::new("trial.yaml");
+        trial.sim.postgres.with("orders", "us-east", |server| server.slow = true);
+        trial
+    };
+    let mut probe = slow();
+    assert_eq!(probe.process(Choice::Continue, Kill::Never), Some(Verdict::Paused), "{}", probe.story());
+    assert!(probe.state.survey.as_ref().unwrap().promoted.is_empty(), "{}", probe.story());
+    let paused = probe.records.iter().position(|record| matches!(record, Record::Turned { .. })).unwrap() + 1;
+    let Record::Turned { why, .. } = &probe.records[paused - 1] else { panic!("no turn") };
+    assert!(why.contains("asked for, and not seen; it may still come about"), "{why}");
+    let mut trial = slow();
+    let comes = |trial: &Trial| trial.sim.postgres.finish_promotion("orders", "us-east");
+    trial.event = Some((paused, Box::new(comes)));
+    trial.process(Choice::Continue, Kill::Never);
+    assert_eq!(trial.state.survey.as_ref().unwrap().promoted, ["orders"], "{}", trial.story());
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+}

@@ -12,9 +12,9 @@ use super::ask::{Answered, Asked, AskedKind, Person};
 use super::decide::{Task, decide};
 use super::immediate::{Immediate, immediate};
 use super::perform::{Cx, perform};
+use super::preview;
 use super::record::{Choice, Record, Verdict};
 use super::state::RunState;
-use super::survey;
 use super::times::Times;
 use crate::error::render;
 use crate::journal::memory::MemoryJournal;
@@ -85,7 +85,7 @@ fn plan(runbook: &str, inventory: &str, world: &World) -> Plan {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let (plan, problems, sources) = planned(&folder.join(runbook), &folder.join(inventory));
     let mut plan = plan.unwrap_or_else(|| panic!("{}", render::text(&problems, &sources, false, 100)));
-    let seen = at_once(survey::preview(&plan, world, &Starts::new()));
+    let seen = at_once(preview::preview(&plan, world, &Starts::new()));
     plan.identity = seen.values().flat_map(|preview| preview.identity.iter().cloned()).collect();
     plan
 }

@@ -124,7 +124,7 @@ fn leaf(shown: String, read: Result<(Value, String), String>, leaves: &mut Leave
         }
         Err(why) => {
             let why = outside(&why, 120);
-            let evidence = format!("{shown} is unknown ({why})");
+            let evidence = format!("{shown} (unknown: {why})");
             leaves.push((shown, Err(why)));
             Shown(Value::Unknown, evidence)
         }

@@ -117,7 +117,7 @@ fn unknown_propagates_and_never_passes() {
     ] {
         assert_eq!(evaluate(text).truth, truth, "{text}");
     }
-    assert_eq!(evaluate("error_rate(from) < 2%").evidence, "error_rate(from) is unknown (no data) < 2%");
+    assert_eq!(evaluate("error_rate(from) < 2%").evidence, "error_rate(from) (unknown: no data) < 2%");
 }
 
 #[test]

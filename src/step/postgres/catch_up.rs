@@ -128,9 +128,7 @@ fn not_alive(facts: &PairFacts) -> Option<String> {
             "0 bytes behind, and nothing was replayed for {} s: a mark shows whether replay lives",
             ago.div_ceil(1000)
         )),
-        Known::Unknown(why) => {
-            Some(format!("0 bytes behind, and {why}: a mark shows whether replay lives"))
-        }
+        Known::Unknown(why) => Some(format!("0 bytes behind, and {why}: a mark shows whether replay lives")),
     }
 }
 

@@ -1,0 +1,89 @@
+//! `mrctl drill --dry-run`, and `mrctl failover --dry-run`: looks at everything, changes nothing.
+
+use super::prepare::{PlanArgs, Prepared, prepare};
+use super::setup::{Format, Setup};
+use crate::engine::preview::obstacles;
+use crate::exit_code::ExitCode;
+use crate::output::plan::{Seen, Sightings, render};
+use crate::plan::Drill;
+use clap::Args;
+
+/// Practises a runbook.
+#[derive(Debug, Args)]
+pub struct DrillArgs {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Look at every step read-only and say what it would change.
+    #[arg(long, required = true)]
+    dry_run: bool,
+}
+
+/// Prints what a dry run saw.
+pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
+    let plan = &prepared.plan;
+    let obstacles = obstacles(plan, &prepared.seen);
+    let ready = obstacles.now.is_empty();
+    let digest = plan.digest();
+    match setup.format {
+        Format::Json => {
+            let steps: Vec<_> = prepared
+                .seen
+                .iter()
+                .map(|((s, e), preview)| {
+                    let step = &plan.steps[*s];
+                    serde_json::json!({
+                        "step": step.id, "effect": step.effects[*e].name, "standing": preview.judged.standing,
+                        "evidence": preview.judged.evidence, "would": preview.would,
+                    })
+                })
+                .collect();
+            let document = serde_json::json!({
+                "schema": 1, "event": "dry_run", "verdict": if ready { "completed" } else { "not_ready" },
+                "digest": digest, "from": plan.from, "to": plan.to, "obstacles": obstacles.now, "later": obstacles.later, "steps": steps,
+            });
+            let mut document = document;
+            setup.redactor.scrub_json(&mut document);
+            setup.data(&document.to_string());
+        }
+        Format::Text => {
+            let seen: Sightings = prepared
+                .seen
+                .iter()
+                .map(|(at, preview)| {
+                    let seen = Seen {
+                        standing: preview.judged.standing,
+                        later: preview.later,
+                        evidence: preview.judged.evidence.clone(),
+                        would: preview.would.clone(),
+                    };
+                    (*at, seen)
+                })
+                .collect();
+            let style = setup.output.data_style();
+            for line in render(plan, &seen, style, setup.output.width) {
+                setup.data(setup.redactor.scrub(&line.paint(style)).as_ref());
+            }
+            setup.data("");
+            let listed = |what: &str, list: &[String]| {
+                setup.data(what);
+                list.iter().for_each(|one| setup.data(setup.redactor.scrub(&format!("  {one}")).as_ref()));
+            };
+            if !obstacles.later.is_empty() {
+                listed("cannot be told before its turn comes:", &obstacles.later);
+            }
+            match ready {
+                true => setup.data("ready: nothing was changed"),
+                false => listed("not ready:", &obstacles.now),
+            }
+        }
+    }
+    if ready { ExitCode::Completed } else { ExitCode::NotReady }
+}
+
+/// `mrctl drill`.
+pub async fn drill(setup: &Setup, args: DrillArgs) -> ExitCode {
+    match prepare(setup, &args.plan, Drill::Real).await {
+        Ok(prepared) => show(setup, &prepared),
+        Err(code) => code,
+    }
+}

@@ -1,0 +1,192 @@
+//! A plan from what was given, with one look at everything: what `failover`, `drill` and the demonstration begin with.
+
+use super::setup::{Files, Setup};
+use super::{secrets, wire};
+use crate::engine::preview::{self, Preview};
+use crate::engine::survey;
+use crate::error::{Problems, Severity};
+use crate::exit_code::ExitCode;
+use crate::plan::{Drill, Mode, Plan, Request, build};
+use crate::world::{Known, World};
+use clap::{Args, ValueEnum};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// Whether the source is expected to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// The source answers; nothing is lost.
+    Planned,
+    /// The source is gone.
+    Unplanned,
+}
+
+/// What a run is made from.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The runbook.
+    #[arg(long, value_name = "FILE")]
+    pub runbook: PathBuf,
+    /// Region to leave; found out if exactly one primary is seen.
+    #[arg(long, value_name = "REGION")]
+    pub from: Option<String>,
+    /// Region to move to; needed with more than two regions, and without a terminal.
+    #[arg(long, value_name = "REGION")]
+    pub to: Option<String>,
+    /// A parameter of the runbook.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Whether the source is expected to answer.
+    #[arg(long, value_enum, default_value = "planned")]
+    pub mode: ModeArg,
+}
+
+/// A plan that is ready to run, with what was seen while it was made.
+pub struct Prepared {
+    /// The plan, with its identity facts.
+    pub plan: Plan,
+    /// Ports.
+    pub world: World,
+    /// What was seen.
+    pub seen: BTreeMap<(usize, usize), Preview>,
+    /// `at_start(…)`.
+    pub starts: crate::step::condition::Starts,
+}
+
+/// Makes the plan and looks at everything once.
+pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill) -> Result<Prepared, ExitCode> {
+    let files = setup.load(&args.runbook).ok_or(ExitCode::Invalid)?;
+    if args.mode == ModeArg::Unplanned {
+        setup.say("mrctl: refused: unplanned failover is not there yet. It will need evidence that the source is dead.");
+        return Err(ExitCode::Refused);
+    }
+    let mut problems = Problems::new();
+    let world = wire::world(&files.inventory, &setup.redactor, Severity::Error, &mut problems).await;
+    setup.problems(&problems, &files.sources);
+    let world = world.ok_or(ExitCode::Invalid)?;
+    prepare_with(setup, args, drill, &files, world).await
+}
+
+async fn prepare_with(
+    setup: &Setup,
+    args: &PlanArgs,
+    drill: Drill,
+    files: &Files,
+    world: World,
+) -> Result<Prepared, ExitCode> {
+    let mut parameters = BTreeMap::new();
+    for text in &args.set {
+        match text.split_once('=') {
+            Some((name, value)) => {
+                parameters.insert(name.to_string(), value.to_string());
+            }
+            None => return Err(setup.usage(format!("`--set {text}` has no `=`"), "write --set NAME=VALUE")),
+        }
+    }
+    let (from, to) = direction(setup, args, files, &world).await?;
+    let mut problems = Problems::new();
+    let request = Request {
+        runbook: &files.runbook,
+        runbook_sha256: files.runbook_sha256.clone(),
+        inventory: &files.inventory,
+        inventory_sha256: files.inventory_sha256.clone(),
+        from: &from,
+        to: &to,
+        mode: Mode::Planned,
+        drill,
+        parameters: &parameters,
+    };
+    let plan = build(&request, &mut problems);
+    setup.problems(&problems, &files.sources);
+    let mut plan = plan.ok_or(ExitCode::Invalid)?;
+    let starts = preview::starts(&plan, &world).await;
+    let seen = preview::preview(&plan, &world, &starts).await;
+    plan.identity = seen.values().flat_map(|preview| preview.identity.iter().cloned()).collect();
+    if !secrets::none_in(setup, &plan, Severity::Error) {
+        return Err(ExitCode::Invalid);
+    }
+    Ok(Prepared { plan, world, seen, starts })
+}
+
+/// Decides the direction: as given, or from exactly one observed primary with every other member observed in recovery.
+async fn direction(
+    setup: &Setup,
+    args: &PlanArgs,
+    files: &Files,
+    world: &World,
+) -> Result<(String, String), ExitCode> {
+    let inventory = &files.inventory.inventory;
+    let regions: Vec<String> = inventory.regions.keys().cloned().collect();
+    for given in [&args.from, &args.to].into_iter().flatten() {
+        if !regions.contains(given) {
+            let help = format!("the inventory has {}", regions.join(", "));
+            return Err(setup.usage(format!("there is no region `{given}`"), help));
+        }
+    }
+    if args.to.is_none() && (regions.len() > 2 || !setup.output.interactive) {
+        let help = format!("give --to, one of {}", regions.join(", "));
+        return Err(setup.usage("the target region is not decided by itself here", help));
+    }
+    let from = match &args.from {
+        Some(from) => from.clone(),
+        None => discover(setup, files, world).await?,
+    };
+    let to = match &args.to {
+        Some(to) => to.clone(),
+        None => match regions.iter().filter(|region| **region != from).collect::<Vec<_>>().as_slice() {
+            [only] => (*only).clone(),
+            _ => return Err(setup.usage("the target region is not decided", "give --to")),
+        },
+    };
+    if from == to {
+        return Err(setup.usage(format!("source and target are both {from}"), "give another --to"));
+    }
+    Ok((from, to))
+}
+
+async fn discover(setup: &Setup, files: &Files, world: &World) -> Result<String, ExitCode> {
+    let inventory = &files.inventory.inventory;
+    let mut found = BTreeSet::new();
+    let (mut doubts, mut several) = (Vec::new(), Vec::new());
+    for (name, cluster) in &inventory.postgres {
+        let regions: Vec<String> = cluster.members.keys().cloned().collect();
+        let now = survey::cluster(world, name, &regions, "").await;
+        several.push(format!("{name}: {}", now.primaries_in_words()));
+        for (region, facts) in &now.members {
+            match facts {
+                Known::Known(facts) if !facts.in_recovery() => {
+                    found.insert(region.clone());
+                }
+                Known::Known(_) => {}
+                Known::Unknown(why) => doubts.push(format!("{name} in {region}: {why}")),
+            }
+        }
+    }
+    let only = found.first().cloned();
+    match (found.len(), only) {
+        (1, Some(region)) if doubts.is_empty() => Ok(region),
+        (1, Some(region)) => {
+            setup.say(&format!(
+                "mrctl: refused: {region} looks like the source, but not every member could be seen:"
+            ));
+            doubts.iter().for_each(|doubt| setup.say(&format!("  {doubt}")));
+            setup.say("  if you know better, give --from and --to");
+            Err(ExitCode::Refused)
+        }
+        (0, _) if inventory.postgres.is_empty() => {
+            Err(setup.usage("the source region is not decided", "give --from"))
+        }
+        (0, _) => {
+            setup.say("mrctl: refused: no primary was seen.");
+            doubts.iter().for_each(|doubt| setup.say(&format!("  {doubt}")));
+            setup.say("  if the source region is gone, that is an unplanned failover: mrctl failover --mode unplanned …");
+            Err(ExitCode::Refused)
+        }
+        _ => {
+            setup.say("mrctl: refused: there are primaries in several regions:");
+            several.iter().for_each(|cluster| setup.say(&format!("  {cluster}")));
+            setup.say("  make the old primary a standby again, or decide with --from");
+            Err(ExitCode::Refused)
+        }
+    }
+}
