@@ -200,5 +200,10 @@ pub async fn run(
 fn say(out: &mut dyn Write, text: &str) -> Result<()> {
     let terminal = PathBuf::from("the terminal");
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    // Whoever reads has seen enough: what was done stays done.
+    let written = written.or_else(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    });
     written.map_err(|source| LabError::File { action: "writing to", path: terminal, source })
 }

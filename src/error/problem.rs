@@ -25,12 +25,18 @@ pub struct Problem {
     /// Where.
     pub span: Option<Span>,
     /// A few words shown under the place.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// What mends it; the code's remedy when absent.
     pub help: Option<String>,
     /// Other places that matter, each with a few words.
     pub related: Vec<(Span, String)>,
+    /// What else is wrong in the same text; told as problems of their own.
+    pub also: Option<Box<Also>>,
 }
+
+/// Further problems of the same text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Also(Vec<Problem>);
 
 impl Problem {
     /// An error without a place.
@@ -45,6 +51,7 @@ impl Problem {
             label: None,
             help: None,
             related: Vec::new(),
+            also: None,
         }
     }
 
@@ -64,7 +71,7 @@ impl Problem {
     /// Gives it a few words under the place.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Problem {
-        self.label = Some(label.into());
+        self.label = Some(label.into().into_boxed_str());
         self
     }
 
@@ -79,6 +86,16 @@ impl Problem {
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Problem {
         self.related.push((span, label.into()));
+        self
+    }
+
+    /// Both together; [`Problems::push`] takes them apart again.
+    #[must_use]
+    pub fn and(mut self, mut other: Problem) -> Problem {
+        let more = other.also.take().map(|also| also.0).unwrap_or_default();
+        let also = self.also.get_or_insert_default();
+        also.0.extend(std::iter::once(other).chain(more));
+        also.0.truncate(Problems::LIMIT);
         self
     }
 
@@ -114,7 +131,10 @@ impl Problems {
     }
 
     /// Adds one, unless an equal one is there or [`Problems::LIMIT`] is reached (then it is counted).
-    pub fn push(&mut self, problem: Problem) {
+    pub fn push(&mut self, mut problem: Problem) {
+        for also in problem.also.take().map(|also| also.0).unwrap_or_default() {
+            self.push(also);
+        }
         if self.list.contains(&problem) {
             return;
         }

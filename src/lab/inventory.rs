@@ -86,6 +86,9 @@ signals:
   p95:
     unit: seconds
     http: {{ url: \"http://127.0.0.1:{receiver}/metrics/${{region}}\", pointer: /p95 }}
+  lag:
+    unit: bytes
+    sql: {{ cluster: orders, query: \"SELECT pg_wal_lsn_diff(sent_lsn, replay_lsn) FROM pg_stat_replication\" }}
 channels:
   ops:
     default: true

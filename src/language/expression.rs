@@ -198,7 +198,7 @@ impl Expression {
 
     /// Checks names and units; the whole must be true or false.
     pub fn check(&self, environment: &dyn Environment, span: Span) -> Result<(), Problem> {
-        match unit_of(&self.root, environment, span, &self.text)? {
+        match unit_of(&self.root, environment, span, &self.text).map_err(|problem| *problem)? {
             Unit::Boolean => Ok(()),
             other => {
                 let message = format!("the condition is {other}, not true or false");

@@ -9,7 +9,7 @@ pub use super::rows::{Change, Ending, Phase, Row, UndoRow};
 use crate::engine::Progress;
 use crate::engine::record::{Purpose, Record, Turn};
 use crate::engine::state::{Flight, RunState, Stage, find};
-use crate::plan::Plan;
+use crate::plan::{AskKind, Plan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -159,6 +159,8 @@ impl Model {
                     _ if question.starts_with("paused:") => substance.replace('_', " "),
                     (_, "gone") => "the terminal was closed".to_string(),
                     (_, "absent") => "nobody answered".to_string(),
+                    // What was typed is the consent, and whoever reads wants to see it.
+                    (true, "terminal") => self.typed(question).unwrap_or_else(|| "yes".to_string()),
                     (true, _) => "yes".to_string(),
                     (false, _) => "no".to_string(),
                 };
@@ -316,6 +318,15 @@ impl Model {
             Some(("adopt", what)) => format!("adopt {what}, which was so already?"),
             _ => "after the pause:".to_string(),
         }
+    }
+
+    /// The word that a consent is typed with.
+    fn typed(&self, id: &str) -> Option<String> {
+        let asks = self.plan.steps.iter().flat_map(|step| &step.questions);
+        asks.into_iter().find(|ask| ask.id == id).and_then(|ask| match &ask.kind {
+            AskKind::Typed(word) => Some(word.clone()),
+            AskKind::Item | AskKind::Confirm => None,
+        })
     }
 
     /// A change takes the time from consent to proof; how long a person thought is not part of it.

@@ -101,6 +101,14 @@ impl Condition {
         names.insert("region".into(), scope.region.to_string());
         let expression = Expression::parse(text, span)?;
         expression.check(&Visible { scope, names: &names }, span)?;
+        // A signal asked of a cluster is asked where its writer is: in the region that is left.
+        if let Some(from) = names.get("from").cloned() {
+            for argument in expression.calls().into_iter().flat_map(|call| call.arguments) {
+                if !names.contains_key(&argument) && scope.directory.cluster(&argument).is_some() {
+                    names.insert(argument, from.clone());
+                }
+            }
+        }
         let units = expression.calls().into_iter().filter_map(|call| {
             let unit = scope.directory.signal(&call.name)?;
             Some((call.name, unit))

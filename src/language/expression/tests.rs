@@ -311,3 +311,18 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn everything_that_is_wrong_in_one_condition_is_told_at_once() {
+    let text = "eror_rate(to) < 2% and nosuch(to) < 3 or error_rate(to) < 3s";
+    let problem = Expression::parse(text, Span::default()).unwrap().check(&World, Span::default());
+    let mut problems = crate::error::Problems::new();
+    problems.push(problem.unwrap_err());
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    for (message, wanted) in messages.iter().zip(["`eror_rate`", "`nosuch`", "cannot compare"]) {
+        assert!(message.contains(wanted), "{messages:?}");
+    }
+    let helps: Vec<&str> = problems.iter().map(|problem| problem.remedy()).collect();
+    assert!(helps[1].starts_with("known here: `"), "{helps:?}");
+}

@@ -4,13 +4,16 @@ use super::{Environment, Expr, Operator, Unit, place};
 use crate::error::escape::outside;
 use crate::error::{Code, Problem, Span, suggest};
 
+/// Boxed: a long chain is as many calls deep.
+type Wrong = Box<Problem>;
+
 /// The unit of an expression, or what is wrong with it. `text` is the whole condition, which stands at `span`.
 pub(super) fn unit_of(
     expr: &Expr,
     environment: &dyn Environment,
     span: Span,
     text: &str,
-) -> Result<Unit, Problem> {
+) -> Result<Unit, Wrong> {
     let unit = |expr: &Expr| unit_of(expr, environment, span, text);
     let unknown = |name: &str, at: usize| {
         let problem =
@@ -18,7 +21,8 @@ pub(super) fn unit_of(
         let names = environment.names();
         let problem = match suggest::closest(name, names.iter().map(String::as_str)) {
             Some(close) => problem.help(format!("did you mean `{close}`?")),
-            None => problem,
+            None if names.is_empty() || names.len() > 12 => problem,
+            None => problem.help(format!("known here: `{}`", names.join("`, `"))),
         };
         problem.at(place(span, text, at, name.len()))
     };
@@ -27,47 +31,49 @@ pub(super) fn unit_of(
         other => {
             let message = format!("`{word}` needs true or false, not {other}");
             let problem = Problem::error(Code::ConditionTypes, message).at(span);
-            Err(compare_help(problem, expr, environment))
+            Err(Box::new(compare_help(problem, expr, environment)))
         }
     };
     match expr {
         Expr::Quantity { unit, .. } => Ok(*unit),
         Expr::Boolean(_) => Ok(Unit::Boolean),
         Expr::Text(_) => Ok(Unit::Text),
-        Expr::Name { name, at } => environment.name(name).ok_or_else(|| unknown(name, *at)),
+        Expr::Name { name, at } => environment.name(name).ok_or_else(|| Box::new(unknown(name, *at))),
         Expr::Call { call, at } => {
-            let (unit, most) = environment.signal(&call.name).ok_or_else(|| unknown(&call.name, *at))?;
+            let (unit, most) =
+                environment.signal(&call.name).ok_or_else(|| Box::new(unknown(&call.name, *at)))?;
             if call.arguments.len() > most {
                 let why = format!("`{}` takes at most {most} arguments", call.name);
-                return Err(Problem::error(Code::ConditionArguments, why).at(place(
-                    span,
-                    text,
-                    *at,
-                    call.name.len(),
-                )));
+                let at = place(span, text, *at, call.name.len());
+                return Err(Box::new(Problem::error(Code::ConditionArguments, why).at(at)));
             }
             Ok(unit)
         }
         Expr::Not(inner) => boolean(inner, "not"),
-        Expr::And(left, right) => boolean(left, "and").and_then(|_| boolean(right, "and")),
-        Expr::Or(left, right) => boolean(left, "or").and_then(|_| boolean(right, "or")),
+        // What is wrong on either side is told at once.
+        Expr::And(left, right) => both(boolean(left, "and"), boolean(right, "and")),
+        Expr::Or(left, right) => both(boolean(left, "or"), boolean(right, "or")),
         Expr::Binary { operator, left, right, at } => {
             // Each side once: twice on every level would take for ever on a long sum.
             let (a, b) = (unit(left), unit(right));
             let known = (a.as_ref().ok().copied(), b.as_ref().ok().copied());
-            let (a, b) = (bare_word(a, left, known.1)?, bare_word(b, right, known.0)?);
+            let (a, b) = (bare_word(a, left, known.1), bare_word(b, right, known.0));
+            let (a, b) = match (a, b) {
+                (Ok(a), Ok(b)) => (a, b),
+                (a, b) => return both(a, b),
+            };
             let mixed = |what: &str| {
                 let problem = Problem::error(Code::ConditionTypes, format!("{what} {a} and {b}"));
                 let problem = problem.at(place(span, text, *at, sign_length(*operator)));
-                Err(match units_help(a, b) {
+                Err(Box::new(match units_help(a, b) {
                     Some(help) => problem.help(help),
                     None if a == Unit::Text => compare_help(problem, left, environment),
                     None if b == Unit::Text => compare_help(problem, right, environment),
                     None => problem,
-                })
+                }))
             };
             if let Some((problem, at)) = never(left, right, environment) {
-                return Err(problem.at(place(span, text, at, 1)));
+                return Err(Box::new(problem.at(place(span, text, at, 1))));
             }
             match operator {
                 Operator::Equal | Operator::NotEqual if a == b => Ok(Unit::Boolean),
@@ -102,11 +108,23 @@ pub(super) fn unit_of(
     }
 }
 
+/// The second, unless something is wrong with either.
+fn both(left: Result<Unit, Wrong>, right: Result<Unit, Wrong>) -> Result<Unit, Wrong> {
+    match (left, right) {
+        (Err(left), Err(right)) => Err(Box::new(left.and(*right))),
+        (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
+        (Ok(_), Ok(unit)) => Ok(unit),
+    }
+}
+
 /// A word that is compared with a text was meant as a text.
-fn bare_word(unit: Result<Unit, Problem>, expr: &Expr, other: Option<Unit>) -> Result<Unit, Problem> {
+fn bare_word(unit: Result<Unit, Wrong>, expr: &Expr, other: Option<Unit>) -> Result<Unit, Wrong> {
     unit.map_err(|problem| match (expr, other) {
-        (Expr::Name { name, .. }, Some(Unit::Text)) if problem.help.is_none() => {
-            problem.help(format!("for a text write `'{}'`", outside(name, 60)))
+        (Expr::Name { name, .. }, Some(Unit::Text))
+            if problem.code == Code::ConditionName
+                && !problem.help.as_deref().is_some_and(|help| help.starts_with("did you")) =>
+        {
+            Box::new(problem.help(format!("for a text write `'{}'`", outside(name, 60))))
         }
         _ => problem,
     })

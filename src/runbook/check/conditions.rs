@@ -86,21 +86,21 @@ fn hyphenated(problem: Problem, text: &str) -> Problem {
     let word = DRILLS.iter().find(|word| word.contains('-') && text.contains(**word));
     match word {
         Some(word) if problem.code == Code::ConditionName => {
-            problem.help(format!("for a text write `'{word}'`"))
+            // Its other half is no problem of its own.
+            Problem { also: None, ..problem }.help(format!("for a text write `'{word}'`"))
         }
         _ => problem,
     }
 }
 
-/// A signal is asked for a region or a resource.
+/// A signal is asked for a region, or for a cluster, which stands for the one that its writer leaves.
 fn arguments(condition: &Condition, visible: &Visible<'_>, problems: &mut Problems) {
     let inventory = visible.inventory;
     for call in condition.expression.calls() {
         for argument in &call.arguments {
-            let kinds = ["postgres", "dns_records", "caches", "endpoints"];
             let known = REGIONS.contains(&argument.as_str())
                 || visible.context.draft.runbook.parameters.contains_key(argument)
-                || kinds.iter().any(|kind| inventory.has(kind, argument));
+                || inventory.has("postgres", argument);
             if known {
                 continue;
             }
@@ -109,12 +109,12 @@ fn arguments(condition: &Condition, visible: &Visible<'_>, problems: &mut Proble
                 problems.push(Problem::warning(Code::LiteralRegion, message).at(condition.text.span));
                 continue;
             }
-            let message = format!("`{call}` asks for `{argument}`, which is neither a region nor a resource");
+            let message = format!("`{call}` asks for `{argument}`, which is neither a region nor a cluster");
             let problem = Problem::error(Code::ConditionArguments, message).at(condition.text.span);
-            let names = kinds.iter().flat_map(|kind| inventory.names(kind));
+            let names = inventory.names("postgres");
             problems.push(match closest(argument, ["from", "to"].into_iter().chain(names)) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("write `from`, `to` or the name of a resource"),
+                None => problem.help("write `from`, `to` or the name of a PostgreSQL cluster, which stands for the region that is left"),
             });
         }
     }
