@@ -25,22 +25,38 @@ pub(super) fn plan_each(runbook: &Runbook, loaded: &Loaded, problems: &mut Probl
         regions.iter().copied().filter(|region| !missing.contains_key(region.as_str())).collect();
     // Where no direction is left, the errors of all say why.
     let (serving, left_out) = if serving.len() < 2 { (regions, false) } else { (serving, true) };
+    let directions: Vec<(&String, &String)> = serving
+        .iter()
+        .flat_map(|from| serving.iter().filter(move |to| *to != from).map(move |to| (*from, *to)))
+        .collect();
+    let plan = |(from, to): &(&String, &String)| {
+        let mut found = Problems::new();
+        let request = Request {
+            runbook,
+            runbook_sha256: String::new(),
+            inventory: loaded,
+            inventory_sha256: String::new(),
+            from,
+            to,
+            mode: Mode::Planned,
+            drill: Drill::Real,
+            parameters: &parameters,
+        };
+        build(&request, &mut found);
+        found
+    };
     let mut found = Problems::new();
-    for from in &serving {
-        for to in serving.iter().filter(|to| *to != from) {
-            let request = Request {
-                runbook,
-                runbook_sha256: String::new(),
-                inventory: loaded,
-                inventory_sha256: String::new(),
-                from,
-                to,
-                mode: Mode::Planned,
-                drill: Drill::Real,
-                parameters: &parameters,
-            };
-            build(&request, &mut found);
-        }
+    // Two at a time: there and back, each as long as the other.
+    for pair in directions.chunks(2) {
+        std::thread::scope(|scope| {
+            let other = pair.get(1).map(|other| scope.spawn(|| plan(other)));
+            found.append(plan(&pair[0]));
+            match other.map(std::thread::ScopedJoinHandle::join) {
+                Some(Ok(also)) => found.append(also),
+                Some(Err(panic)) => std::panic::resume_unwind(panic),
+                None => {}
+            }
+        });
     }
     // What a rule has said of a place is not said again by the kind that stumbles over it.
     let said: Vec<_> = problems.iter().filter_map(|problem| problem.span).collect();
