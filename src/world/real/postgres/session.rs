@@ -21,8 +21,9 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// How many connections are kept ready at a member: a freeze, the look after it, the ending of sessions, the mark.
-const SPARES: usize = 4;
+/// How many connections are kept ready at a member: a freeze, the look after it, the ending of sessions. Not for the mark, which
+/// only an idle source needs: each one loads the configuration too when the freeze is loaded, in the midst of the write gap.
+const SPARES: usize = 3;
 /// How long such a connection may have waited.
 const SPARE_AGE: Duration = Duration::from_secs(60);
 /// How long a spare may take to prove alive before another is opened instead.
