@@ -1,7 +1,8 @@
 //! What is kept of a run on real servers: a mirror beside the journal, and what is left when the journal cannot be written any more.
 
 use super::{Ended, Site};
-use mrctl::lab::{Region, Role};
+use crate::lab::until;
+use mrctl::lab::{Fault, Region};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -68,9 +69,9 @@ async fn a_journal_that_cannot_be_written_stops_the_run_and_tells_what_stands() 
     let site = Site::up().await;
     let runbook = site.runbook(FREEZE_AND_SHIFT);
     let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
-    // The freeze is done, and the catch-up waits until it is let go.
-    let standby = site.lab.connect(Region::UsEast, Role::Superuser).await.unwrap();
-    standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    // The freeze is done, and the catch-up waits for its mark until the receiver is let go.
+    until("nothing happens, so that a mark is needed", async || site.is_quiet().await).await;
+    site.lab.inflict(Fault::Receiver).await.unwrap();
     let mrctl = site.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     // Past the limit a write fails, as on a full disk, instead of ending the process.
     let mut command = Command::new("/bin/sh");
@@ -79,23 +80,21 @@ async fn a_journal_that_cannot_be_written_stops_the_run_and_tells_what_stands() 
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    let frozen = || {
+    let marked = || {
         let journal = site.journals().pop().and_then(|path| std::fs::read_to_string(path).ok());
         journal.is_some_and(|text| {
-            text.lines().any(|line| {
-                line.contains("\"step\":\"freeze\"")
-                    && line.contains("\"purpose\":\"after\"")
-                    && line.contains("\"reached\"")
-            })
+            let replied =
+                |line: &str| line.contains("\"effect\":\"mark\"") && line.contains("\"type\":\"replied\"");
+            text.lines().any(replied)
         })
     };
-    while !frozen() {
-        assert!(Instant::now() < deadline, "nothing was frozen");
+    while !marked() {
+        assert!(Instant::now() < deadline, "no mark was written");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
     prlimit(pid, Resource::Fsize, Rlimit { current: Some(1), maximum: None }).unwrap();
-    standby.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
+    site.lab.heal(Fault::Receiver).await.unwrap();
     let ended = Ended::of(child.wait_with_output().unwrap());
     assert_eq!(ended.code, 9, "{ended}");
     for said in [
@@ -120,7 +119,7 @@ async fn a_damaged_run_blocks_until_it_is_abandoned_and_the_world_is_looked_at_f
     let runbook = site.runbook(super::RUNBOOK);
     let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    assert!(super::killed_after(&site, &arguments, 5), "the run ended before its fifth record");
+    assert!(super::killed::killed_after(&site, &arguments, 5), "the run ended before its fifth record");
     let journal = site.journals().pop().unwrap();
     let mut bytes = std::fs::read(&journal).unwrap();
     bytes[100] ^= 1;
