@@ -9,6 +9,7 @@ use crate::journal::lock::{FileLock, LockError};
 use crate::journal::mirror::Mirror;
 use crate::journal::{Durable, Storage};
 use crate::output::show;
+use crate::output::summary::Rest;
 use crate::plan::Plan;
 use crate::step::Facts;
 use crate::store::abandoned::{self, Abandonment, file_sha256};
@@ -80,7 +81,13 @@ async fn look(setup: &Setup, plan: &Plan, state: &RunState) -> (Record, Option<W
 }
 
 /// Says what stays as the run left it.
-fn left(setup: &Setup, plan: &Plan, records: impl Iterator<Item = (i64, Record)>, world: Option<&World>) {
+fn left(
+    setup: &Setup,
+    plan: &Plan,
+    records: impl Iterator<Item = (i64, Record)>,
+    rest: Rest,
+    world: Option<&World>,
+) {
     let (planned, ports) = (plan.clone(), world.cloned());
     let by_hand = move |s: usize, e: usize, facts: &Facts| {
         let planned = &planned.steps[s].effects[e];
@@ -88,7 +95,7 @@ fn left(setup: &Setup, plan: &Plan, records: impl Iterator<Item = (i64, Record)>
     };
     let records: Vec<_> = records.collect();
     let records = records.iter().map(|(at, record)| (*at, record));
-    for line in show::left(plan, records, &by_hand, setup.output.style, setup.output.width) {
+    for line in show::left(plan, records, &by_hand, rest, setup.output.style, setup.output.width) {
         setup.say(&setup.redactor.scrub(&line));
     }
 }
@@ -122,7 +129,9 @@ async fn whole(setup: &Setup, store: &Store, id: &str, plan: &Plan, reason: Stri
     setup.say(&format!("run {short} is closed as it is"));
     setup.say(&world);
     notes.iter().for_each(|note| setup.say(&format!("  {note}")));
-    left(setup, &run.plan, run.records().map(|(at, record)| (at, record.clone())), ports.as_ref());
+    // With what was just seen: it decides what may be done by hand.
+    let records = run.records().map(|(at, record)| (at, record.clone())).chain([(now(), surveyed)]);
+    left(setup, &run.plan, records, Rest::Closed, ports.as_ref());
     Ok(())
 }
 
@@ -151,10 +160,10 @@ async fn damaged(
         // Which resources it holds cannot be told, so no lock can be asked whether somebody drives it.
         Err(_) => Vec::new(),
     };
-    let ((world, notes), ports) = match &remains.plan {
+    let ((world, notes), seen) = match &remains.plan {
         Ok(plan) => {
             let (surveyed, ports) = look(setup, plan, &RunState::of(plan, &remains.records)).await;
-            (told(&surveyed), ports)
+            (told(&surveyed), Some((surveyed, ports)))
         }
         Err(why) => ((format!("could not be looked at: {why}"), Vec::new()), None),
     };
@@ -185,9 +194,9 @@ async fn damaged(
     setup.say(&format!("  recorded in {}", path.display()));
     setup.say(&says.world);
     says.notes.iter().for_each(|note| setup.say(&format!("  {note}")));
-    if let Ok(plan) = &remains.plan {
+    if let (Ok(plan), Some((surveyed, ports))) = (&remains.plan, seen) {
         let records = remains.records.iter().map(|record| (remains.began, record.clone()));
-        left(setup, plan, records, ports.as_ref());
+        left(setup, plan, records.chain([(now(), surveyed)]), Rest::Partial, ports.as_ref());
     }
     Ok(())
 }

@@ -62,8 +62,9 @@ fn store(setup: &Setup) -> Result<Store, ExitCode> {
     setup.store().map_err(|error| setup.fail(&error.to_string()))
 }
 
-/// The process on this host that drives a run at this moment.
-pub(super) fn driven(run: &Run) -> Option<u32> {
+/// The process on this host that drives a run at this moment: it holds the run's locks. A number alone proves nothing, since it is
+/// given again, and in a container it is always the same.
+pub(super) fn driven(store: &Store, run: &Run) -> Option<u32> {
     let opened = run.lines.iter().rev().find_map(|(_, record)| match record {
         Record::Opened { host, pid, .. } => Some((host.clone(), *pid)),
         _ => None,
@@ -73,16 +74,20 @@ pub(super) fn driven(run: &Run) -> Option<u32> {
             !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
         })
     };
-    opened.filter(|(on, pid)| run.state.verdict.is_none() && *on == host() && alive(*pid)).map(|(_, pid)| pid)
+    let drives = |(on, pid): &(String, u32)| {
+        let locks = run.plan.resources.is_empty() || store.held(&run.plan.resources);
+        run.state.verdict.is_none() && *on == host() && *pid != std::process::id() && alive(*pid) && locks
+    };
+    opened.filter(drives).map(|(_, pid)| pid)
 }
 
 /// A run as a row. Whether a process drives it can be told on its own host only.
-fn row(run: &Run, short: String) -> RunRow {
+fn row(store: &Store, run: &Run, short: String) -> RunRow {
     let abandoned = run.lines.iter().any(|(_, record)| matches!(record, Record::Abandoned { .. }));
     let state = match run.state.verdict {
         _ if abandoned => RunNow::Abandoned,
         Some(verdict) => RunNow::Ended(verdict),
-        None => driven(run).map_or(RunNow::Died, |pid| RunNow::Driven(format!("process {pid}"))),
+        None => driven(store, run).map_or(RunNow::Died, |pid| RunNow::Driven(format!("process {pid}"))),
     };
     RunRow {
         run: short,
@@ -138,7 +143,7 @@ pub fn runs(setup: &Setup) -> ExitCode {
                 })
                 .to_string(),
             ),
-            Format::Text => rows.push(row(run, short)),
+            Format::Text => rows.push(row(&store, run, short)),
         }
     }
     for (path, error) in &broken {

@@ -125,7 +125,7 @@ impl Seen {
             };
         for run in runs.iter().filter(|run| run.open()) {
             let (short, plan) = (store.short(&run.id), &run.plan);
-            let (word, now) = match history::driven(run) {
+            let (word, now) = match history::driven(&store, run) {
                 Some(process) => ("running", format!("running, process {process} drives it")),
                 None => {
                     let word = run.word();

@@ -165,6 +165,13 @@ fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, planned: 
         {
             Ok(one(Task::Intend(s, e, false)))
         }
+        // A second mark harms nothing, and writes are stopped meanwhile.
+        Flight::InDoubt { .. }
+            if effect.may_be_made_again(planned)
+                && effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached) =>
+        {
+            Ok(one(Task::Intend(s, e, false)))
+        }
         Flight::InDoubt { .. } | Flight::Acknowledged | Flight::Landed => match &effect.seen {
             None => Ok(one(Task::Look(s, e, Purpose::After))),
             Some(seen) => match seen.standing {

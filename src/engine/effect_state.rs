@@ -2,7 +2,7 @@
 
 use super::record::Purpose;
 use crate::plan::PlannedEffect;
-use crate::step::{Class, Facts, Found, Standing};
+use crate::step::{Class, Effect, Facts, Found, Standing};
 
 /// State of one effect: its last standing, and our last intent. Two separate facts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -120,6 +120,12 @@ impl EffectState {
             self.intent = None;
             self.seen = None;
         }
+    }
+
+    /// Whether it is made once more when the answer was lost and nothing of it is seen: what has nothing to take back and only serves a
+    /// proof, three times at most.
+    pub(super) fn may_be_made_again(&self, effect: &Effect) -> bool {
+        effect.class == Class::ForwardOnly && effect.makes.is_some() && self.attempts < 3
     }
 
     /// Whether our intent is proved.

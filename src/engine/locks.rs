@@ -51,7 +51,10 @@ pub(super) async fn guard(
     let Some((member, _)) = retaken else { return Guard::Held };
     let sight = Sight { world: cx.world, run: &state.run, starts: cx.starts };
     let facts = planned.action.observe(&planned.effect.id, sight).await;
-    let judged = planned.action.judge(&planned.effect.id, &facts, aim, handover);
+    let judged = match aim {
+        Aim::Applied => planned.action.judge_found(&planned.effect.id, &facts, handover),
+        Aim::Restored(_) => planned.action.judge(&planned.effect.id, &facts, aim, handover),
+    };
     match judged.standing {
         Standing::NotReached => Guard::Held,
         Standing::Reached | Standing::Moving | Standing::Blocked | Standing::Unknown => Guard::Changed(

@@ -116,6 +116,7 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
         Purpose::After => effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. })),
         Purpose::Undo | Purpose::Undone => false,
     };
+    let again = unproved && purpose == Purpose::After && effect.may_be_made_again(&planned.effect);
     let changes = planned.effect.class != Class::Looks;
     let pace = planned.effect.pace;
     let within = match purpose {
@@ -156,7 +157,7 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
                 match purpose {
                     Purpose::Undo => true,
                     Purpose::Before if changes => true,
-                    Purpose::After if orphaned => spent >= SETTLE.min(within),
+                    Purpose::After if orphaned || again => spent >= SETTLE.min(within),
                     Purpose::Before | Purpose::After | Purpose::Undone => spent >= within,
                 }
             }

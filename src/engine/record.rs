@@ -267,7 +267,7 @@ pub enum Record {
         diverged: Vec<String>,
         /// Whether anything could not be seen.
         unknown: bool,
-        /// Data sets whose promotion is not proved yet, and whose target is a primary by now.
+        /// Data sets whose promotion is not proved by this run, and whose target is a primary by now.
         #[serde(default)]
         promoted: Vec<String>,
     },

@@ -129,7 +129,7 @@ pub struct Survey {
     pub frozen: Vec<String>,
     /// Whether anything could not be seen.
     pub unknown: bool,
-    /// Data sets whose promotion is not proved yet, and whose target is a primary by now.
+    /// Data sets whose promotion is not proved by this run, and whose target is a primary by now.
     pub promoted: Vec<String>,
 }
 

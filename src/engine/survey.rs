@@ -186,8 +186,9 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
             several => several.join(" and "),
         };
         unknown |= writable.is_empty() && !unseen.is_empty();
-        if state.settled(plan, Some(name)) && !passed && now.primaries().contains(&plan.to.as_str()) {
-            notes.push(format!("{name} in {} is a primary by now: resume sees it, and goes on", plan.to));
+        if !passed && now.primaries().contains(&plan.to.as_str()) {
+            let whose = if state.settled(plan, Some(name)) { "" } else { ", and not by this run" };
+            notes.push(format!("{name} in {} is a primary by now{whose}", plan.to));
             promoted.push(name.clone());
         }
         parts.push(format!("{}: {writes}", label("writes")));

@@ -63,6 +63,12 @@ impl FileLock {
     }
 }
 
+/// Whether somebody holds the lock of this file now. Takes nothing and writes nothing.
+pub fn is_held(path: &Path) -> bool {
+    File::open(path)
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,7 +80,9 @@ mod tests {
         let held = FileLock::take(&path, "cluster orders", "ada on bastion-1, process 7").unwrap();
         let refused = FileLock::take(&path, "cluster orders", "bob").unwrap_err();
         assert_eq!(refused.to_string(), "cluster orders is held by ada on bastion-1, process 7");
+        assert!(is_held(&path));
         drop(held);
+        assert!(!is_held(&path) && !is_held(&folder.path().join("none")));
         FileLock::take(&path, "cluster orders", "bob").unwrap();
     }
 }

@@ -267,7 +267,7 @@ pub const EVENTS: &[Event] = &[
             f(
                 "promoted",
                 "array of strings",
-                "data sets whose promotion is not proved yet, and whose target is a primary by now",
+                "data sets whose promotion is not proved by this run, and whose target is a primary by now",
             ),
         ],
     ),

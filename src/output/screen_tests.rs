@@ -7,6 +7,7 @@ use super::sample::*;
 use super::show;
 use super::sink::Sink;
 use super::streams::{Output, Style};
+use super::summary::Rest;
 use super::terminal::{Desk, Live};
 use crate::engine::Progress;
 use crate::engine::driver::Reader;
@@ -247,4 +248,32 @@ fn a_finished_journal_is_shown_like_the_run() {
         let timeline = show::timeline(&plan(), refs, &by_hand, PLAIN);
         assert!(timeline.iter().all(|line| line.starts_with("2026-07-28T10:00:")), "{timeline:?}");
     }
+}
+
+/// Whoever abandons a run is told what takes it back by hand, and never what would make two primaries.
+#[test]
+fn what_is_left_is_given_back_by_hand_only_where_nothing_was_promoted() {
+    let told = |records: &[(i64, Record)], rest: Rest| {
+        let refs = records.iter().map(|(at, record)| (*at, record));
+        show::left(&plan(), refs, &by_hand, rest, PLAIN, 79).join("\n")
+    };
+    let reset = "ALTER SYSTEM RESET";
+    let frozen = told(&until_frozen(), Rest::Closed);
+    assert!(frozen.contains("freeze/read_only") && frozen.contains(reset), "{frozen}");
+    // The last look of all saw a primary where this run has promoted nothing.
+    let mut promoted = until_frozen();
+    let mut seen = surveyed("writes: us-east", &[]);
+    if let Record::Surveyed { promoted, .. } = &mut seen {
+        promoted.push("orders".into());
+    }
+    promoted.push((BEGIN, seen));
+    let promoted = told(&promoted, Rest::Closed);
+    assert!(promoted.contains("freeze/read_only") && !promoted.contains(reset), "{promoted}");
+    // The promotion may stand in what cannot be read.
+    let partial = told(&until_frozen(), Rest::Partial);
+    assert!(!partial.contains(reset) && partial.contains("make sure that us-east is a standby"), "{partial}");
+    // A run that is closed is not gone on with.
+    let armed = told(&unknown(), Rest::Closed);
+    assert!(armed.contains("may still happen") && !armed.contains("resume"), "{armed}");
+    assert!(told(&unknown(), Rest::Open).contains("resume sees it"), "{armed}");
 }

@@ -5,7 +5,7 @@ use super::model::Model;
 use super::plain;
 use super::scribe::Scribe;
 use super::streams::Style;
-use super::summary::{self, ByHand};
+use super::summary::{self, ByHand, Rest};
 use crate::engine::record::Record;
 use crate::plan::Plan;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub fn left<'r>(
     plan: &Plan,
     records: impl IntoIterator<Item = (i64, &'r Record)>,
     by_hand: &ByHand,
+    rest: Rest,
     style: Style,
     width: usize,
 ) -> Vec<String> {
@@ -43,7 +44,7 @@ pub fn left<'r>(
         model.record(at, record);
     }
     let mut lines = Vec::new();
-    summary::remains(&model, by_hand, &mut lines, width, style);
+    summary::remains(&model, by_hand, rest, &mut lines, width, style);
     lines.iter().map(|text| text.paint(style)).collect()
 }
 

@@ -117,7 +117,7 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
     }
     let open = ending.verdict.is_some_and(|verdict| !verdict.closes());
     if open || ending.verdict.is_none_or(|verdict| verdict == Verdict::Failed) {
-        remains(model, by_hand, &mut lines, width, style);
+        remains(model, by_hand, if open { Rest::Open } else { Rest::Closed }, &mut lines, width, style);
     }
     lines.extend(path("  journal", &frame.journal, width, style));
     let commands = next_commands(model, &frame.run);
@@ -159,14 +159,33 @@ pub fn journal_failed(error: &AppendError, frame: &Frame, style: Style, width: u
     lines
 }
 
+/// What may still become of a run, for what is said of its remains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It can be gone on with.
+    Open,
+    /// It is closed: only hands are left.
+    Closed,
+    /// It is closed, and only a part of its records can be read: a promotion may stand in the others.
+    Partial,
+}
+
 /// Changes that stand, with the commands that take them back by hand.
-pub(super) fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, width: usize, style: Style) {
+pub(super) fn remains(
+    model: &Model,
+    by_hand: &ByHand,
+    rest: Rest,
+    lines: &mut Vec<Text>,
+    width: usize,
+    style: Style,
+) {
     let standing = standing(model);
     if standing.is_empty() {
         return;
     }
     let armed = model.state.armed(&model.plan);
-    let pivots = armed || model.state.passed(&model.plan);
+    let promoted = model.state.survey.as_ref().is_some_and(|survey| !survey.promoted.is_empty());
+    let pivots = armed || promoted || rest == Rest::Partial || model.state.passed(&model.plan);
     lines.push(Text::of(Tone::Strong, "Still in place"));
     for (s, e, text) in standing {
         block(lines, &text, Tone::Plain, width, style);
@@ -183,17 +202,30 @@ pub(super) fn remains(model: &Model, by_hand: &ByHand, lines: &mut Vec<Text>, wi
         }
     }
     if armed {
-        self::armed(model, lines, width, style);
+        self::armed(model, rest, lines, width, style);
+    }
+    let frozen = model
+        .plan
+        .effects()
+        .any(|(s, e, planned)| planned.effect.freezes.is_some() && model.state.steps[s].effects[e].stands());
+    if rest == Rest::Partial && frozen {
+        let (from, to) = (&model.plan.from, &model.plan.to);
+        let text = format!(
+            "Not every record can be read: make sure that {to} is a standby before you let {from} take writes"
+        );
+        lines.extend(Text::of(Tone::Bad, text).broken(width, ""));
     }
 }
 
 /// While a promotion may still happen: what must not be done, and what would settle it.
-fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
+fn armed(model: &Model, rest: Rest, lines: &mut Vec<Text>, width: usize, style: Style) {
     let (from, to) = (&model.plan.from, &model.plan.to);
     let promoted = model.state.survey.as_ref().is_some_and(|survey| !survey.promoted.is_empty());
     if promoted && model.plan.clusters.len() == 1 {
-        let text = format!("The promotion in {to} has come about: do not let {from} take writes");
+        let resume = if rest == Rest::Open { ": resume sees it, and goes on" } else { "" };
+        let text = format!("The promotion in {to} has come about{resume}");
         lines.extend(Text::of(Tone::Bad, text).broken(width, ""));
+        block(lines, &format!("Do not let {from} take writes."), Tone::Bad, width, style);
         return;
     }
     let vouched: Vec<String> =
@@ -206,6 +238,11 @@ fn armed(model: &Model, lines: &mut Vec<Text>, width: usize, style: Style) {
         width,
         style,
     );
+    if rest != Rest::Open {
+        let text = format!("- {to} was restarted since and is in recovery, or it is fenced or destroyed");
+        block(lines, &text, Tone::Plain, width, style);
+        return;
+    }
     for way in [
         format!("- {to} is primary: resume sees it, and goes on"),
         format!(

@@ -2,7 +2,7 @@
 
 use super::contract::Sight;
 use super::scope::Scope;
-use crate::error::{Problem, Span};
+use crate::error::{Code, Problem, Span};
 use crate::language::expression::{Call, Environment, Expression, Unit, Values};
 use crate::world::Known;
 use crate::world::signal::SignalCall;
@@ -101,12 +101,16 @@ impl Condition {
         names.insert("region".into(), scope.region.to_string());
         let expression = Expression::parse(text, span)?;
         expression.check(&Visible { scope, names: &names }, span)?;
-        // A signal asked of a cluster is asked where its writer is: in the region that is left.
-        if let Some(from) = names.get("from").cloned() {
-            for argument in expression.calls().into_iter().flat_map(|call| call.arguments) {
-                if !names.contains_key(&argument) && scope.directory.cluster(&argument).is_some() {
-                    names.insert(argument, from.clone());
-                }
+        // Of a cluster it would not be known where: its writer moves in the middle of the run.
+        for call in expression.calls() {
+            let cluster = call.arguments.iter().find(|argument| {
+                !names.contains_key(*argument) && scope.directory.cluster(argument).is_some()
+            });
+            if cluster.is_some() {
+                let name = &call.name;
+                let why = format!("`{call}` asks a cluster; a signal is asked for a region");
+                let help = format!("write `{name}(from)` or `{name}(to)`");
+                return Err(Problem::error(Code::ConditionArguments, why).at(span).help(help));
             }
         }
         let units = expression.calls().into_iter().filter_map(|call| {

@@ -301,14 +301,19 @@ impl Store {
     pub fn lock(&self, resources: &[String], holder: &str) -> Result<Vec<FileLock>, LockError> {
         let mut sorted = resources.to_vec();
         sorted.sort();
-        sorted
-            .iter()
-            .map(|resource| {
-                let name: String =
-                    resource.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-                FileLock::take(&self.root.join("locks").join(format!("{name}.lock")), resource, holder)
-            })
-            .collect()
+        sorted.iter().map(|resource| FileLock::take(&self.lock_path(resource), resource, holder)).collect()
+    }
+
+    fn lock_path(&self, resource: &str) -> PathBuf {
+        let name: String =
+            resource.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        self.root.join("locks").join(format!("{name}.lock"))
+    }
+
+    /// Whether a process on this host holds all of these.
+    pub fn held(&self, resources: &[String]) -> bool {
+        !resources.is_empty()
+            && resources.iter().all(|resource| crate::journal::lock::is_held(&self.lock_path(resource)))
     }
 }
 

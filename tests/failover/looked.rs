@@ -20,7 +20,7 @@ async fn a_dry_run_changes_nothing_and_says_what_it_would_change() {
         assert!(ended.stdout.contains(expected), "{expected} is missing in {ended}");
     }
     // Nobody measures the users of a region that has none: that speaks against nothing, and is told.
-    let drain = "mrctl: 1\nname: drain\ntitle: Drain\nsteps:\n  - id: near\n    wait: lag(orders) < 1GiB\n  - id: shift\n    dns.shift: www\n  - id: calm\n    wait: error_rate(to) < 1%\n";
+    let drain = "mrctl: 1\nname: drain\ntitle: Drain\nsteps:\n  - id: near\n    wait: lag(from) < 1GiB\n  - id: shift\n    dns.shift: www\n  - id: calm\n    wait: error_rate(to) < 1%\n";
     let drain = site.runbook(drain).display().to_string();
     let dry = site.mrctl(&["drill", "--dry-run", "--runbook", &drain, "--to", "us-east"]);
     assert!(
@@ -30,7 +30,7 @@ async fn a_dry_run_changes_nothing_and_says_what_it_would_change() {
                 .contains("cannot be told before its turn comes:\n  calm: error_rate(us-east) (unknown: "),
         "{dry}"
     );
-    assert!(dry.stdout.contains("now so: lag(eu-west) = "), "a cluster is asked where its writer is: {dry}");
+    assert!(dry.stdout.contains("now so: lag(eu-west) = "), "{dry}");
     let first = "mrctl: 1\nname: drain\ntitle: Drain\nsteps:\n  - id: calm\n    wait: error_rate(to) < 1%\n  - id: shift\n    dns.shift: www\n";
     let first = site.runbook(first).display().to_string();
     let dry = site.mrctl(&["drill", "--dry-run", "--runbook", &first, "--to", "us-east"]);

@@ -167,3 +167,46 @@ fn a_promotion_that_comes_about_right_before_the_last_look_is_told_as_seen() {
     assert_eq!(trial.state.survey.as_ref().unwrap().promoted, ["orders"], "{}", trial.story());
     assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
 }
+
+/// The mark of an idle source serves a proof and nothing else: one that was lost is written again, and a lock that was retaken meanwhile
+/// does not stand in its way.
+#[test]
+fn a_lost_mark_is_written_again_and_a_retaken_lock_does_not_refuse_it() {
+    let frozen = {
+        let mut trial = Trial::new("trial.yaml");
+        trial.process(Choice::Continue, Kill::Never);
+        let proved = |record: &Record| matches!(record, Record::Looked { effect, purpose: Purpose::After, .. } if effect == "read_only");
+        trial.records.iter().position(proved).unwrap() + 1
+    };
+    let idle = |retaken: bool| {
+        let mut trial = Trial::new("trial.yaml");
+        let quiet = move |trial: &Trial| {
+            trial.sim.postgres.with("orders", "us-east", |server| server.quiet = true);
+            if retaken {
+                trial.sim.postgres.steal_lock("orders", "us-east", &trial.state.run);
+            }
+        };
+        trial.event = Some((frozen, Box::new(quiet)));
+        trial
+    };
+    let mark = {
+        let mut trial = idle(false);
+        assert_eq!(
+            trial.process(Choice::Continue, Kill::Never),
+            Some(Verdict::Completed),
+            "{}",
+            trial.story()
+        );
+        let marked = |record: &Record| matches!(record, Record::Replied { effect, .. } if effect == "mark");
+        let at = trial.records.iter().position(marked).expect("no mark was written");
+        trial.records[..=at].iter().filter(|record| matches!(record, Record::Replied { .. })).count()
+    };
+    for fault in [Fault::LostApplied, Fault::LostAbsent] {
+        let mut trial = idle(false);
+        trial.fault = Some((mark, fault.clone()));
+        let verdict = trial.process(Choice::Continue, Kill::Never);
+        assert_eq!(verdict, Some(Verdict::Completed), "{fault:?}\n{}", trial.story());
+    }
+    let mut trial = idle(true);
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+}

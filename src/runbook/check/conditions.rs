@@ -93,14 +93,13 @@ fn hyphenated(problem: Problem, text: &str) -> Problem {
     }
 }
 
-/// A signal is asked for a region, or for a cluster, which stands for the one that its writer leaves.
+/// A signal is asked for a region.
 fn arguments(condition: &Condition, visible: &Visible<'_>, problems: &mut Problems) {
     let inventory = visible.inventory;
     for call in condition.expression.calls() {
         for argument in &call.arguments {
             let known = REGIONS.contains(&argument.as_str())
-                || visible.context.draft.runbook.parameters.contains_key(argument)
-                || inventory.has("postgres", argument);
+                || visible.context.draft.runbook.parameters.contains_key(argument);
             if known {
                 continue;
             }
@@ -109,12 +108,11 @@ fn arguments(condition: &Condition, visible: &Visible<'_>, problems: &mut Proble
                 problems.push(Problem::warning(Code::LiteralRegion, message).at(condition.text.span));
                 continue;
             }
-            let message = format!("`{call}` asks for `{argument}`, which is neither a region nor a cluster");
+            let message = format!("`{call}` asks for `{argument}`, which is no region");
             let problem = Problem::error(Code::ConditionArguments, message).at(condition.text.span);
-            let names = inventory.names("postgres");
-            problems.push(match closest(argument, ["from", "to"].into_iter().chain(names)) {
+            problems.push(match closest(argument, ["from", "to"]) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("write `from`, `to` or the name of a PostgreSQL cluster, which stands for the region that is left"),
+                None => problem.help("write `from`, `to` or a parameter"),
             });
         }
     }

@@ -130,9 +130,17 @@ pub(super) async fn end_sessions(
 }
 
 pub(super) async fn mark(connections: &Connections, permit: &Permit, at: &Member, system: &str) -> Reply {
-    let session = match identified(connections, permit, at, system, true).await {
-        Ok(session) => session,
-        Err(reply) => return reply,
+    // Every client was just ended and comes back: the server may be full for a moment. Nothing was sent yet.
+    let begun = tokio::time::Instant::now();
+    let session = loop {
+        match identified(connections, permit, at, system, true).await {
+            Ok(session) => break session,
+            Err(Reply::Refused { why }) if why.starts_with("no connection") && begun.elapsed() < CALL => {
+                tracing::debug!(%why, "tried again");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(reply) => return reply,
+        }
     };
     match session.value(&sql::mark(&permit.idempotency_key()), CALL).await {
         Ok(lsn) => Reply::acknowledged(format!("marked at {}", lsn.unwrap_or_default())),
