@@ -8,13 +8,13 @@ use super::model::{
 use super::names::Names;
 use super::values::values;
 use super::writers;
-use crate::error::{Code, Problem, Problems};
+use crate::error::Problems;
 use crate::language::expression::Unit;
 use crate::language::interpolate::{interpolate, interpolate_text};
 use crate::runbook::discovery::Loaded;
 use crate::runbook::model::{self, Runbook};
 use crate::step::condition::Condition;
-use crate::step::contract::{Found, KindInfo, Place};
+use crate::step::contract::Found;
 use crate::step::scope::{Directory, Scope};
 use crate::step::table;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,12 +61,12 @@ pub fn build(request: &Request<'_>, problems: &mut Problems) -> Option<Plan> {
     (problems.errors() == before).then_some(plan)
 }
 
-struct Builder<'a> {
-    request: &'a Request<'a>,
+pub(super) struct Builder<'a> {
+    pub(super) request: &'a Request<'a>,
     values: &'a BTreeMap<String, String>,
     /// What the values of parameters are in conditions.
     types: BTreeMap<String, Unit>,
-    directory: InventoryDirectory<'a>,
+    pub(super) directory: InventoryDirectory<'a>,
     /// What steps save, as `step.name`.
     outputs: BTreeSet<String>,
 }
@@ -111,7 +111,7 @@ impl Builder<'_> {
             .unwrap_or_else(|| template.value.clone())
     }
 
-    fn condition(
+    pub(super) fn condition(
         &self,
         condition: &model::Condition,
         region: &str,
@@ -251,62 +251,6 @@ impl Builder<'_> {
             role: confirm.role.as_ref().map_or_else(String::new, |role| role.value.clone()),
             text,
             within_ms: confirm.within.map_or(0, |within| within.millis()),
-        }
-    }
-
-    /// Why a step is not part of this run, if it is not.
-    fn skipped(&self, step: &model::Step, problems: &mut Problems) -> Option<String> {
-        use model::Only;
-        let only = &step.policy.only;
-        let has = |what: Only| only.iter().any(|one| one.value == what);
-        let mode = match self.request.mode {
-            Mode::Planned => Only::Planned,
-            Mode::Unplanned => Only::Unplanned,
-        };
-        if (has(Only::Planned) || has(Only::Unplanned)) && !has(mode) {
-            return Some(format!("not part of {} runs", self.request.mode));
-        }
-        // A dry run shows the real run.
-        if has(Only::Drill) && !has(Only::Real) {
-            return Some("part of drills only".into());
-        }
-        let when = step.policy.when.as_ref()?;
-        let condition = self.condition(when, self.request.to, problems)?;
-        match condition.decide() {
-            Some(true) => None,
-            Some(false) => Some(format!("`when` is not so: {}", condition.expression)),
-            None => {
-                let why = "`when` needs a value that is known only while running";
-                problems.push(
-                    Problem::error(Code::BadValue, why)
-                        .at(when.text.span)
-                        .help("use parameters, `mode`, `from` and `to` here, and `require` for signals"),
-                );
-                None
-            }
-        }
-    }
-
-    fn regions(&self, step: &model::Step, info: &KindInfo) -> Vec<String> {
-        use model::Where;
-        let (from, to) = (self.request.from.to_string(), self.request.to.to_string());
-        let all = || self.directory.regions();
-        let others = || all().into_iter().filter(|region| *region != from && *region != to).collect();
-        match step.policy.place.as_ref().map(|place| &place.value) {
-            Some(Where::From) => vec![from],
-            Some(Where::To) => vec![to],
-            Some(Where::Both) => vec![from, to],
-            Some(Where::Others) => others(),
-            Some(Where::All) => all(),
-            // One that is not there is reported by a rule.
-            Some(Where::Region(named)) => all().into_iter().filter(|region| region == named).collect(),
-            None => match info.place {
-                Place::From => vec![from],
-                Place::To | Place::Nowhere => vec![to],
-                Place::Both => vec![from, to],
-                Place::Others => others(),
-                Place::All => all(),
-            },
         }
     }
 

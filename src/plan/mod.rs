@@ -6,6 +6,7 @@ mod directory;
 mod kinds;
 mod model;
 mod names;
+mod part;
 #[cfg(test)]
 pub mod testing;
 mod values;

@@ -6,6 +6,7 @@ mod inventory;
 mod kinds;
 mod runbook;
 mod schema;
+mod values;
 mod writer;
 
 use super::check::{Context, InventoryContext};
