@@ -6,7 +6,6 @@ use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
 use super::state::{Process, RunState, Stage};
 use crate::plan::{OnFailure, Plan, PlannedEffect, Step};
-use crate::step::Remark;
 use std::collections::BTreeSet;
 
 /// Something that should be in flight. Steps and effects are indices into the plan.
@@ -150,10 +149,21 @@ fn forward(plan: &Plan, state: &RunState, terminal: bool) -> BTreeSet<Task> {
         // A failure starts nothing new: what flies settles, then the strictest policy is applied once.
         if settling {
             tasks.retain(is_in_flight);
-            return tasks;
+        } else {
+            let next = strictest(plan, state, &troubles);
+            if !matches!(next, Task::Backoff(_)) {
+                return one(next);
+            }
+            tasks = one(next);
         }
-        return one(strictest(plan, state, &troubles));
     }
+    tasks.extend(clocks(plan, state, first));
+    tasks
+}
+
+/// What runs beside the steps, also while one of them waits to be tried again: the clock of the write gap, and watches.
+fn clocks(plan: &Plan, state: &RunState, first: usize) -> BTreeSet<Task> {
+    let mut tasks = BTreeSet::new();
     if state.gap_runs(plan) && !state.armed(plan) && !state.gap_expired && !state.gap_told {
         tasks.insert(Task::Gap);
     }
@@ -278,14 +288,17 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
 
 /// Puts temporary changes back, then ends.
 fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
+    let diverged = || {
+        let what = state.diverges()?;
+        Some(format!(
+            "{what}: both sides took commits; reconcile them, then close the run with `mrctl abandon`"
+        ))
+    };
     match rollback::next_undo(plan, state, |s, _| plan.steps[s].temporary) {
         Ok(Some(task)) => one(task),
         Ok(None) => {
             let Some(survey) = &state.survey else { return one(Task::Survey) };
-            if let Some((what, _)) = state.remarks.iter().find(|(_, remark)| *remark == Remark::Divergence) {
-                let why = format!(
-                    "{what}: both sides took commits; reconcile them, then close the run with `mrctl abandon`"
-                );
+            if let Some(why) = diverged() {
                 return one(Task::End(Verdict::Unknown, why));
             }
             if survey.unknown {
@@ -296,6 +309,11 @@ fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
             }
             one(Task::End(Verdict::Completed, String::new()))
         }
-        Err(why) => one(surveyed(state, Task::End(Verdict::Failed, why))),
+        Err(why) => match diverged() {
+            Some(also) if state.survey.is_some() => {
+                one(Task::End(Verdict::Unknown, format!("{why}; and {also}")))
+            }
+            _ => one(surveyed(state, Task::End(Verdict::Failed, why))),
+        },
     }
 }

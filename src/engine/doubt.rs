@@ -30,18 +30,38 @@ impl RunState {
             .iter()
             .map(|step| step.effects.iter().map(|e| self.settled(plan, data_set(e))).collect())
             .collect();
+        let over: Vec<Vec<bool>> = plan
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(s, step)| (0..step.effects.len()).map(|e| self.over(plan, s, e)).collect())
+            .collect();
+        let last =
+            plan.effects().map(|(s, e, _)| (s, e)).filter(|(s, e)| self.steps[*s].effects[*e].stands()).max();
         let all = self.settled(plan, None);
         let to_come = !all || self.pivots_to_come(plan);
         for (s, (step, planned)) in self.steps.iter_mut().zip(&plan.steps).enumerate() {
             let pivots = planned.effects.iter().any(|effect| effect.effect.class == Class::Pivot);
             let mut open = false;
+            // Actions of this step of which an earlier effect has to be looked at again.
+            let mut doubted = Vec::new();
             for (e, (effect, planned)) in step.effects.iter_mut().zip(&planned.effects).enumerate() {
                 let landed = effect.landed();
-                let settled = settled[s][e];
+                let (settled, over) = (settled[s][e], over[s][e]);
+                effect.tried_before = effect.attempts;
+                let again = match planned.effect.class {
+                    Class::Undoable => true,
+                    // Sessions that were ended for a freeze that somebody has taken back are there again.
+                    Class::ForwardOnly => {
+                        planned.effect.makes.is_none() && doubted.contains(&&planned.action)
+                    }
+                    Class::Pivot | Class::Looks => false,
+                };
                 if landed
-                    && !settled
+                    && again
+                    && !over
+                    && effect.undone.is_none()
                     && !covered.contains(&(s, e))
-                    && planned.effect.class == Class::Undoable
                     && planned.effect.proof == Proof::Look
                 {
                     // What we did may have been changed by others while nobody drove: it is looked at again.
@@ -49,6 +69,22 @@ impl RunState {
                         intent.flight = Flight::InDoubt { orphaned: true };
                     }
                     effect.seen = None;
+                }
+                if effect
+                    .intent
+                    .as_ref()
+                    .is_some_and(|intent| matches!(intent.flight, Flight::InDoubt { .. }))
+                {
+                    doubted.push(&planned.action);
+                }
+                // What others have made is asked for again, and what was only looked at is looked at again where nothing of ours
+                // that came later stands: a check from before a freeze need not hold after it.
+                let only_seen = match planned.effect.class {
+                    Class::Looks => last.is_none_or(|last| (s, e) > last),
+                    Class::Undoable | Class::Pivot | Class::ForwardOnly => effect.intent.is_none(),
+                };
+                if only_seen && !over {
+                    (effect.found, effect.seen) = (false, None);
                 }
                 if matches!(effect.undone, Some(Undone::Failed { .. })) {
                     effect.undone = None;
@@ -90,6 +126,19 @@ impl RunState {
         }
         // A no is an answer to that day's question.
         self.answers.retain(|_, answer| answer.yes);
+    }
+
+    /// Whether a promotion that is armed or passed has made this effect a thing of the past: one of its data set, or, for what
+    /// belongs to none, one that comes after it.
+    fn over(&self, plan: &Plan, s: usize, e: usize) -> bool {
+        match data_set(&plan.steps[s].effects[e]) {
+            Some(set) => self.settled(plan, Some(set)),
+            None => plan.effects().any(|(s2, e2, planned)| {
+                planned.effect.class == Class::Pivot
+                    && (s2, e2) >= (s, e)
+                    && self.settled(plan, data_set(planned))
+            }),
+        }
     }
 
     /// A pause or a new process ends every handover that no promotion has used yet. One that was used stays: what the old primary

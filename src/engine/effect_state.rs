@@ -19,6 +19,8 @@ pub struct EffectState {
     pub found: bool,
     /// An attempt before the last one was never proved absent: it may still come about, whatever becomes of the last one.
     pub unproven: bool,
+    /// Attempts before the last process or decision: a person who asks again gets all tries again.
+    pub tried_before: u32,
     /// Attempts so far over the whole life of the run, of both directions: session names at the target must never repeat.
     pub attempts: u32,
 }
@@ -118,6 +120,10 @@ impl EffectState {
     pub(super) fn forget_if_refused(&mut self) {
         if self.intent.as_ref().is_some_and(|intent| matches!(intent.flight, Flight::Refused { .. })) {
             self.intent = None;
+            self.seen = None;
+        }
+        if self.undo.as_ref().is_some_and(|undo| matches!(undo.flight, Flight::Refused { .. })) {
+            self.undo = None;
             self.seen = None;
         }
     }

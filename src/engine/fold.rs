@@ -159,12 +159,14 @@ impl RunState {
                 state.seen = Some(seen);
                 self.fresh = (standing == Standing::Reached).then_some((s, e));
             }
-            // In doubt, a look that shows the prior value is not enough: half of the change may be written and not yet seen (a
-            // setting that waits for a reload). Undo is compared and harmless, so it is made.
+            // Unless it was proved, a look that shows the prior value is not enough: half of the change may be written and not yet
+            // seen (a setting that waits for a reload), and also what was acknowledged may come late. So the undo is made.
             Purpose::Undo
                 if standing == Standing::Reached
                     && remark.is_none()
-                    && state.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. })) =>
+                    && state.intent.as_ref().is_some_and(|i| {
+                        matches!(i.flight, Flight::InDoubt { .. } | Flight::Acknowledged)
+                    }) =>
             {
                 state.seen = Some(Seen { standing: Standing::NotReached, ..seen });
             }
@@ -228,15 +230,20 @@ impl RunState {
             }
             // Seen as absent with nothing in flight: the proof that a retry needs. What is harmless needs none.
             let absent = effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
-            // A promotion that was sent, and a setting that was written and not loaded, are not seen and may still come about.
+            // A promotion that was sent, and a setting that was written and not loaded, are waited for and not sent again.
             let hidden = planned.effect.class == Class::Pivot || planned.effect.freezes.is_some();
-            if (absent && !hidden) || planned.effect.proof == Proof::Again {
+            if planned.effect.proof == Proof::Again {
                 effect.intent = None;
-            } else if absent
-                && let Some(Intent { flight: flight @ Flight::InDoubt { .. }, .. }) = &mut effect.intent
-            {
-                // Tried again beside what may still come: the first attempt's prior is kept, and so is the doubt.
-                *flight = Flight::InDoubt { orphaned: true };
+            } else if absent && let Some(Intent { flight, .. }) = &mut effect.intent {
+                // Tried again beside what may still come about late: the first attempt's prior is kept, and so is the doubt.
+                match flight {
+                    Flight::InDoubt { orphaned } => *orphaned = true,
+                    Flight::Acknowledged if !hidden => *flight = Flight::InDoubt { orphaned: true },
+                    Flight::Acknowledged
+                    | Flight::InFlight { .. }
+                    | Flight::Refused { .. }
+                    | Flight::Landed => {}
+                }
             }
             effect.seen = None;
         }
@@ -282,10 +289,15 @@ impl RunState {
         } else if yes
             && let Some(index) = plan.steps.iter().position(|s| s.questions.iter().any(|q| q.id == question))
         {
-            // Facts may have changed while the person was thinking: look again before acting on the answer.
-            for effect in &mut self.steps[index].effects {
-                if effect.intent.is_none() && !effect.found {
-                    effect.seen = None;
+            // Facts may have changed while the person was thinking: look again before acting on the answer. A typed consent may
+            // stand at another step than the change that it is for.
+            for (s, step) in self.steps.iter_mut().enumerate() {
+                for effect in &mut step.effects {
+                    let to_be_made =
+                        effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
+                    if effect.intent.is_none() && !effect.found && (s == index || to_be_made) {
+                        effect.seen = None;
+                    }
                 }
             }
         }

@@ -44,9 +44,8 @@ pub struct Cx<'a> {
     pub times: &'a Times,
 }
 
-/// How long a change that nobody holds any more is looked for before it counts as absent. Kinds answer `moving` while a session
-/// of ours is still at the target, so this only covers a request on the wire.
-const SETTLE: Duration = Duration::from_millis(1500);
+/// How long a change that nobody holds any more is looked for at least before it counts as absent.
+const LOOKED_FOR: Duration = Duration::from_millis(1500);
 /// How long what is taken back is looked for at least.
 const UNDO: Duration = Duration::from_secs(60);
 /// How long a look before a change may stay unknown.
@@ -116,6 +115,13 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
         Purpose::After => effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. })),
         Purpose::Undo | Purpose::Undone => false,
     };
+    // A change that nobody holds any more may still come about until then.
+    let settles = Duration::from_millis(planned.effect.settles_ms);
+    // Looked at for as long, that is certain whatever the clock did meanwhile.
+    let may_land = |now: Moment, spent: Duration| {
+        spent < settles && cx.times.intended.get(&(s, e)).is_some_and(|at| now.since(*at) < settles)
+    };
+    let doubted = effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. }));
     let again = unproved && purpose == Purpose::After && effect.may_be_made_again(&planned.effect);
     let changes = planned.effect.class != Class::Looks;
     let pace = planned.effect.pace;
@@ -149,7 +155,8 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
         let settled = match judged.standing {
             Standing::Reached => {
                 let since = *reached_since.get_or_insert(now);
-                now.since(since) >= hold
+                // What seems to need no undo may be on its way.
+                now.since(since) >= hold && !(purpose == Purpose::Undo && doubted && may_land(now, spent))
             }
             Standing::Blocked => true,
             Standing::NotReached => {
@@ -157,7 +164,9 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
                 match purpose {
                     Purpose::Undo => true,
                     Purpose::Before if changes => true,
-                    Purpose::After if orphaned || again => spent >= SETTLE.min(within),
+                    Purpose::After if orphaned || again => {
+                        spent >= LOOKED_FOR.min(within) && (spent >= within || !may_land(now, spent))
+                    }
                     Purpose::Before | Purpose::After | Purpose::Undone => spent >= within,
                 }
             }

@@ -38,7 +38,11 @@ pub(super) fn roll_back(plan: &Plan, state: &RunState, why: &str, _step: &str) -
     let task = match next_undo(plan, state, |s, _| plan.steps[s].keep_because.is_none()) {
         Ok(Some(task)) => task,
         Ok(None) => match still_frozen(plan, state).as_slice() {
-            [] => surveyed(state, Task::End(Verdict::RolledBack, why.to_string())),
+            _ if state.survey.is_none() => Task::Survey,
+            [] => match not_as_before(plan, state) {
+                Some(what) => Task::End(Verdict::Unknown, format!("{why}; then {what}")),
+                None => Task::End(Verdict::RolledBack, why.to_string()),
+            },
             // Everything of ours is taken back as far as it was to be, and still nobody can write: that is not as before.
             sets => {
                 let why = format!("{why}; writes to {} are still stopped", sets.join(" and "));
@@ -48,6 +52,20 @@ pub(super) fn roll_back(plan: &Plan, state: &RunState, why: &str, _step: &str) -
         Err(what) => surveyed(state, Task::End(Verdict::RollbackFailed, format!("{why}; then {what}"))),
     };
     BTreeSet::from([task])
+}
+
+/// What the last look at everything saw that forbids to call the run rolled back, although everything of ours is taken back.
+fn not_as_before(plan: &Plan, state: &RunState) -> Option<String> {
+    if let Some(what) = state.diverges() {
+        return Some(format!("{what}: both sides took commits"));
+    }
+    let survey = state.survey.as_ref()?;
+    let froze = |(s, e): &(usize, usize)| plan.steps[*s].effects[*e].effect.freezes.is_some();
+    if let Some(set) = survey.promoted.first() {
+        return Some(format!("{set} in {} is a primary by now, and not by this run", plan.to));
+    }
+    (survey.unknown && state.intents.iter().any(froze))
+        .then(|| "whether writes are possible again could not be seen".to_string())
 }
 
 /// Data sets that this run froze, or meant to, and to which nobody can write by the last look at everything. Those that others
@@ -194,5 +212,5 @@ fn undo_one(s: usize, e: usize, effect: &EffectState) -> Result<Task, String> {
 }
 
 fn undo_limit(effect: &EffectState) -> u32 {
-    effect.intent.as_ref().map_or(0, |intent| intent.attempt) + UNDO_TRIES
+    effect.intent.as_ref().map_or(0, |intent| intent.attempt).max(effect.tried_before) + UNDO_TRIES
 }

@@ -195,6 +195,12 @@ impl RunState {
         self.pivots(plan).any(|(of, _)| !self.settled(plan, of))
     }
 
+    /// What took commits on both sides, whether or not a person went on in spite of it.
+    pub fn diverges(&self) -> Option<&str> {
+        let found = self.remarks.iter().find(|(_, remark)| *remark == Remark::Divergence);
+        found.map(|(what, _)| what.as_str())
+    }
+
     /// Divergence that nobody has gone on in spite of yet.
     pub fn diverged(&self) -> Option<&str> {
         self.remarks

@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use crate::step::Class;
 use crate::step::contract::Part;
 use crate::world::dns::{RecordName, Shares};
-use crate::world::postgres::{Commits, HandoverBy, Scope, ServerFacts};
+use crate::world::postgres::{Commits, Glance, GlanceRole, HandoverBy, Scope, ServerFacts};
 use crate::world::{Known, Member, World};
 use std::collections::BTreeMap;
 
@@ -208,6 +208,13 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                 unknown = true;
                 notes.push(format!(
                     "whether the old primary of {name} in {old} took writes after the promotion is unknown: {why}"
+                ));
+            }
+            let open = facts.get().map(Glance::from).filter(|glance| glance.role != GlanceRole::Standby);
+            if passed && let Some(Known::Known(open @ 1..)) = open.map(|glance| glance.open_writes) {
+                unknown = true;
+                notes.push(format!(
+                    "{open} transactions that write are still open on the old primary of {name} in {old}: what they commit is lost"
                 ));
             }
             if passed && let Some(handover) = state.handovers.get(name) {

@@ -18,6 +18,8 @@ pub struct Times {
     pub frozen: Option<Moment>,
     /// The proof of the last promotion.
     pub promoted: Option<Moment>,
+    /// The last intent of each effect, of either direction, by step and effect.
+    pub intended: BTreeMap<(usize, usize), Moment>,
     /// What steps saved, by `step.name`.
     pub saved: BTreeMap<String, String>,
 }
@@ -29,6 +31,11 @@ impl Times {
         let of = |step: &str, effect: &str| {
             find(plan, step, effect).map(|(s, e)| &plan.steps[s].effects[e].effect)
         };
+        if let Record::Intent { step, effect, .. } = record
+            && let Some(pair) = find(plan, step, effect)
+        {
+            self.intended.insert(pair, at);
+        }
         match record {
             Record::Intent { step, effect, undo: false, .. }
                 if of(step, effect).is_some_and(|effect| effect.freezes.is_some()) =>

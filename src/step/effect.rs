@@ -57,6 +57,16 @@ impl Pace {
     }
 }
 
+/// A request on the wire. Kinds answer `moving` while a session of ours is still at the target.
+const fn usual() -> u64 {
+    1_500
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_usual(milliseconds: &u64) -> bool {
+    *milliseconds == usual()
+}
+
 /// One real change of a step, or its one look.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Effect {
@@ -76,6 +86,10 @@ pub struct Effect {
     pub needs: Option<String>,
     /// How long and how often to look.
     pub pace: Pace,
+    /// For how long after its intent a call that nobody holds any more may still come about, if nothing of it is seen. Milliseconds.
+    /// Part of a plan only where it is not the usual.
+    #[serde(default = "usual", skip_serializing_if = "is_usual")]
+    pub settles_ms: u64,
     /// A look at the effect before it in the same action sees all that a look at this one would: what it saw counts for both. Part
     /// of a plan only where it is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -99,8 +113,15 @@ impl Effect {
             makes: None,
             needs: None,
             pace,
+            settles_ms: usual(),
             seen_with_previous: false,
         }
+    }
+
+    /// It may come about for so long after its intent.
+    pub fn settles_within(mut self, milliseconds: u64) -> Self {
+        self.settles_ms = milliseconds.max(usual());
+        self
     }
 
     /// The look at the effect before it is as good as one of its own.

@@ -143,7 +143,9 @@ impl Kind for Exec {
 
     fn effects(&self) -> Vec<Effect> {
         let class = if self.undo.is_some() { Class::Undoable } else { Class::ForwardOnly };
-        let effect = Effect::of("run", class, Pace::new(self.run.timeout_ms.max(10_000), 2_000));
+        let effect = Effect::of("run", class, Pace::new(self.run.timeout_ms.max(10_000), 2_000))
+            // A command outlives an mrctl that is killed.
+            .settles_within(self.run.timeout_ms);
         vec![if self.look.is_some() { effect } else { effect.proven_by_reply() }]
     }
 

@@ -2,7 +2,7 @@
 //! writes, nothing that was told of is lost, nothing stays frozen without being reported, and what is closed is true.
 
 use super::{Kill, Trial};
-use crate::engine::record::{Choice, Purpose, Record, Verdict};
+use crate::engine::record::{Choice, Record, Verdict};
 use crate::world::sim::Fault;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -133,8 +133,9 @@ fn a_target_that_nothing_reaches_any_more_is_not_promoted_however_quiet_the_sour
     let frozen = {
         let mut trial = Trial::new("trial.yaml");
         trial.process(Choice::Continue, Kill::Never);
-        let proved = |record: &Record| matches!(record, Record::Looked { effect, purpose: Purpose::After, .. } if effect == "read_only");
-        trial.records.iter().position(proved).unwrap() + 1
+        let said =
+            |record: &Record| matches!(record, Record::Replied { effect, .. } if effect == "read_only");
+        trial.records.iter().position(said).unwrap() + 1
     };
     let mut trial = Trial::new("trial.yaml");
     let hangs = |trial: &Trial| {
@@ -175,8 +176,9 @@ fn a_lost_mark_is_written_again_and_a_retaken_lock_does_not_refuse_it() {
     let frozen = {
         let mut trial = Trial::new("trial.yaml");
         trial.process(Choice::Continue, Kill::Never);
-        let proved = |record: &Record| matches!(record, Record::Looked { effect, purpose: Purpose::After, .. } if effect == "read_only");
-        trial.records.iter().position(proved).unwrap() + 1
+        let said =
+            |record: &Record| matches!(record, Record::Replied { effect, .. } if effect == "read_only");
+        trial.records.iter().position(said).unwrap() + 1
     };
     let idle = |retaken: bool| {
         let mut trial = Trial::new("trial.yaml");

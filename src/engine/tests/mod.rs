@@ -1,6 +1,7 @@
 //! The engine in the simulated world: every process of a run is driven to its end or killed at a chosen point, while applications
 //! write on both sides, and the ground truth is checked after every move.
 
+mod again;
 mod decisions;
 mod faults;
 mod golden;

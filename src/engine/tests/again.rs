@@ -1,0 +1,230 @@
+//! What a second process or decision may not take for granted: tries that are used up, what was seen before, and calls that nobody
+//! holds any more and that may still come about.
+
+use super::{Kill, Trial};
+use crate::engine::decide::{Task, decide};
+use crate::engine::record::{Choice, Purpose, Record, Verdict};
+use crate::world::postgres::Altered;
+use crate::world::sim::exec::Script;
+use crate::world::sim::postgres::Session;
+use crate::world::sim::{Fault, two_regions};
+use std::time::Duration;
+
+fn trial() -> Trial {
+    let sim = two_regions();
+    let shown = || Some("shown".to_string());
+    sim.exec.script("banner show", Script { sets: shown(), ..Script::default() });
+    sim.exec.script("banner look", Script { asks: shown(), ..Script::default() });
+    sim.exec.script("banner hide", Script { clears: shown(), ..Script::default() });
+    Trial::in_world("again.yaml", "production.yaml", sim)
+}
+
+/// The target never catches up: the run rolls back.
+fn behind() -> Trial {
+    let trial = trial();
+    trial.sim.postgres.with("orders", "us-east", |server| server.behind = 3);
+    trial.sim.postgres.write("orders", "eu-west", "not replayed", false);
+    trial
+}
+
+/// The number of the first record of a whole run that is so.
+fn place(trial: impl Fn() -> Trial, what: impl Fn(&Record) -> bool) -> usize {
+    let mut trial = trial();
+    trial.process(Choice::Continue, Kill::Never);
+    trial.records.iter().position(what).unwrap_or_else(|| panic!("{}", trial.story())) + 1
+}
+
+fn intended(record: &Record, of: &str, back: bool) -> bool {
+    matches!(record, Record::Intent { step, undo, .. } if step == of && *undo == back)
+}
+
+fn looked(record: &Record, of: &str, which: &str, why: Purpose) -> bool {
+    matches!(record, Record::Looked { step, effect, purpose, .. } if step == of && effect == which && *purpose == why)
+}
+
+fn ran(trial: &Trial, command: &str) -> usize {
+    trial.sim.exec.ran().into_iter().filter(|ran| ran.argv.join(" ") == command).count()
+}
+
+#[test]
+fn whoever_asks_for_a_rollback_again_gets_all_its_tries_again() {
+    let turned = place(behind, |record| matches!(record, Record::Turned { .. }));
+    for fault in [Fault::Refuse, Fault::LostAbsent] {
+        let mut trial = behind();
+        let breaks = fault.clone();
+        trial.at(turned, move |trial| {
+            for _ in 0..3 {
+                trial.sim.postgres.faults.push(breaks.clone());
+            }
+        });
+        let verdict = trial.process(Choice::Continue, Kill::Never);
+        assert_eq!(verdict, Some(Verdict::RollbackFailed), "{fault:?}\n{}", trial.story());
+        assert!(trial.sim.postgres.writable("orders").is_empty());
+        // The cause is mended.
+        let verdict = trial.process(Choice::RollBack, Kill::Never);
+        assert_eq!(verdict, Some(Verdict::RolledBack), "{fault:?}\n{}", trial.story());
+        assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"]);
+    }
+}
+
+#[test]
+fn rolled_back_is_only_said_of_a_world_that_was_seen_and_is_as_before() {
+    let thawed = place(behind, |record| looked(record, "freeze", "read_only", Purpose::Undone));
+    let mut trial = behind();
+    trial.at(thawed, |trial| trial.sim.postgres.faults.silence("orders in eu-west"));
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
+    trial.sim.postgres.faults.unsilence("orders in eu-west");
+    assert_eq!(trial.process(Choice::RollBack, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+
+    let mut trial = behind();
+    trial.at(thawed, |trial| {
+        // Promoted by somebody else, and frozen: nobody can write there yet.
+        trial.sim.postgres.with("orders", "us-east", |server| {
+            (server.recovery, server.timeline) = (false, 2);
+            (server.altered, server.loaded) = (Altered::To("on".into()), Altered::To("on".into()));
+        });
+    });
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
+    let Some(Record::Ended { why, .. }) = trial.records.last() else { unreachable!() };
+    assert!(why.contains("orders in us-east is a primary by now"), "{why}");
+}
+
+#[test]
+fn what_was_acknowledged_and_is_not_seen_is_taken_back_all_the_same() {
+    let said = place(trial, |record| matches!(record, Record::Replied { step, .. } if step == "freeze"));
+    let mut trial = trial();
+    // Written, acknowledged, and not loaded by anybody.
+    trial.at(said, |trial| {
+        trial.sim.postgres.with("orders", "eu-west", |server| server.loaded = Altered::Unset);
+    });
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+    assert!(trial.records.iter().any(|record| intended(record, "freeze", true)), "{}", trial.story());
+    let altered = trial.sim.postgres.with("orders", "eu-west", |server| server.altered.clone());
+    assert_eq!(altered, Some(Altered::Unset));
+}
+
+#[test]
+fn sessions_are_looked_at_again_when_the_freeze_has_to_be() {
+    let said = place(trial, |record| matches!(record, Record::Replied { step, .. } if step == "freeze"));
+    let older = |trial: &Trial| {
+        trial.sim.postgres.with("orders", "eu-west", |server| {
+            server.sessions.push(Session { older: true, ..Session::app() });
+        });
+    };
+    let stubborn = || {
+        let mut trial = trial();
+        trial.at(said, older);
+        trial
+    };
+    let ended = place(stubborn, |record| looked(record, "freeze", "sessions", Purpose::After));
+    let mut trial = stubborn();
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(ended)), None);
+    // While nobody drives, the freeze is taken back and set again by hand: who came meanwhile is older than it.
+    older(&trial);
+    let before = trial.records.len();
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+    let again = |record: &Record| matches!(record, Record::Intent { step, effect, .. } if step == "freeze" && effect == "sessions");
+    assert!(trial.records[before..].iter().any(again), "{}", trial.story());
+}
+
+#[test]
+fn the_clock_of_the_write_gap_runs_while_a_step_waits_to_be_tried_again() {
+    let mut whole = behind();
+    whole.process(Choice::Continue, Kill::Never);
+    let mut waited = 0;
+    for record in 2..whole.records.len() {
+        let mut trial = behind();
+        trial.process(Choice::Continue, Kill::Record(record));
+        let wanted = decide(&trial.plan, &trial.state);
+        if wanted.iter().any(|task| matches!(task, Task::Backoff(_))) {
+            waited += 1;
+            assert!(wanted.contains(&Task::Gap), "{wanted:?}\n{}", trial.story());
+        }
+    }
+    assert_eq!(waited, 3, "a wait before each try but the first");
+}
+
+#[test]
+fn what_was_adopted_is_looked_at_again() {
+    let there = || {
+        let trial = trial();
+        // The users are there already.
+        let moved = {
+            let mut other = super::again::trial();
+            other.process(Choice::Continue, Kill::Never);
+            other.sim.dns.sets("www", "pdns-eu")
+        };
+        trial.sim.dns.overwrite("www", "pdns-eu", moved);
+        trial
+    };
+    let adopted = place(
+        there,
+        |record| matches!(record, Record::Answered { question, .. } if question.starts_with("adopt:shift/")),
+    );
+    let mut trial = there();
+    let before = two_regions().dns.sets("www", "pdns-eu");
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(adopted)), None);
+    trial.sim.dns.overwrite("www", "pdns-eu", before);
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+    assert!(trial.world_line().contains("traffic: 100% us-east"), "{}", trial.world_line());
+}
+
+#[test]
+fn a_check_from_before_the_first_change_is_made_again_and_one_from_before_a_freeze_is_not() {
+    let ready = |record: &Record| looked(record, "ready", "look", Purpose::Before);
+    for (killed_at, again) in [
+        (place(trial, ready), true),
+        (place(trial, |record| looked(record, "freeze", "read_only", Purpose::After)), false),
+    ] {
+        let mut trial = trial();
+        assert_eq!(trial.process(Choice::Continue, Kill::Record(killed_at)), None);
+        let verdict = trial.process(Choice::Continue, Kill::Never);
+        assert_eq!(verdict, Some(Verdict::Completed), "{}", trial.story());
+        assert_eq!(trial.records[killed_at..].iter().any(ready), again, "{}", trial.story());
+    }
+}
+
+/// A command goes on when mrctl is killed.
+fn orphaned() -> Trial {
+    let mut trial = behind();
+    trial.fault = Some((1, Fault::Late(Duration::from_secs(20))));
+    assert_eq!(trial.process(Choice::Continue, Kill::Call(1)), None);
+    assert!(!trial.sim.exec.marked("shown"));
+    trial
+}
+
+#[test]
+fn a_command_that_may_still_run_is_waited_for_before_it_is_taken_back() {
+    let mut trial = orphaned();
+    assert_eq!(trial.process(Choice::RollBack, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+    trial.sim.clock.advance(Duration::from_secs(60));
+    assert!(!trial.sim.exec.marked("shown"), "{}", trial.story());
+    assert_eq!(ran(&trial, "banner hide"), 1);
+}
+
+#[test]
+fn a_command_that_may_still_run_is_not_run_beside_itself() {
+    let mut trial = orphaned();
+    trial.sim.postgres.with("orders", "us-east", |server| server.behind = 0);
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+    assert_eq!(ran(&trial, "banner show"), 1, "{}", trial.story());
+}
+
+#[test]
+fn a_promotion_is_looked_at_again_after_its_consent() {
+    // A resume asks for the consent again, at the promotion: the person may take long.
+    let caught_up = place(trial, |record| looked(record, "catch_up", "mark", Purpose::Before));
+    let mut trial = trial();
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(caught_up)), None);
+    let before = trial.records.len();
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+    let at = |what: &dyn Fn(&Record) -> bool| {
+        let place = trial.records[before..].iter().rposition(what);
+        place.unwrap_or_else(|| panic!("{}", trial.story()))
+    };
+    let answered =
+        at(&|record| matches!(record, Record::Answered { question, .. } if question == "freeze/consent"));
+    let seen = at(&|record| looked(record, "promote", "promote", Purpose::Before));
+    let sent = at(&|record| intended(record, "promote", false));
+    assert!(answered < seen && seen < sent, "{}", trial.story());
+}
