@@ -12,5 +12,6 @@ mod preflight;
 mod probe;
 mod promote;
 mod rewind;
+mod stage;
 mod stop;
 mod workers;

@@ -141,7 +141,7 @@ async fn the_member_of_the_asked_region_answers_also_a_frozen_one_and_a_standby(
     let seen = port.number("payments", "eu-west", role, Duration::from_secs(1)).await;
     assert!(seen.why().is_some_and(|why| why.contains("no cluster payments")), "{seen:?}");
     let system = pair.primary.sql("SELECT system_identifier FROM pg_control_system()").await;
-    let reply = port.freeze(&permit("read_only", 1), &source(), &system).await;
+    let reply = port.freeze(&permit("read_only", 1), &source(), &system, None).await;
     assert!(matches!(reply, Reply::Acknowledged { .. }), "{reply:?}");
     assert_eq!(ask_in(&port, "eu-west", role).await, Known::Known(0.0));
     // It is one of our own sessions: a freeze neither counts nor ends it.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Pairs of switches, one of each kind.
-const PAIRS: usize = 12;
+const PAIRS: usize = 24;
 /// Clients that write to the source.
 const CLIENTS: usize = 4;
 const MILLISECOND: Duration = Duration::from_millis(1);

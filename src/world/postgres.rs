@@ -61,8 +61,16 @@ pub trait Postgres {
         table: &'a str,
     ) -> Answer<'a, Known<Vec<Finding>>>;
 
-    /// `ALTER SYSTEM SET default_transaction_read_only = on` and reload, on a primary of this system only.
-    fn freeze<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply>;
+    /// `ALTER SYSTEM SET default_transaction_read_only = on` and reload, on a primary of this system only. With `ending`, sessions are
+    /// ended as [`Postgres::end_sessions`] does, as soon as the setting is seen in force on the connection that set it, and not
+    /// otherwise; the note says how many.
+    fn freeze<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        ending: Option<&'a Scope>,
+    ) -> Answer<'a, Reply>;
 
     /// Puts the recorded value back (`RESET`, or the value) and reloads, on a server of this system only.
     fn unfreeze<'a>(

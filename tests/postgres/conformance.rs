@@ -1,120 +1,14 @@
 //! The simulated servers and the real ones are told the same, and tell the same story: the facts that kinds judge, what kinds make
 //! of them, and what each call said. What a drill believes is then what a run meets.
 
+use super::stage::{Stage, real, simulated};
 use crate::support::kinds::{catch_up, check_lag, freeze, judge, promote, verify};
-use crate::support::pg::{Pair, until};
+use crate::support::pg::until;
 use crate::support::port::{facts, handover};
-use crate::support::world::{RUN, permit, postgres, source, target, world};
+use crate::support::world::{RUN, permit, source, target};
 use mrctl::step::{Aim, Kind as _, Sight, Standing};
 use mrctl::world::postgres::{Altered, Glance, GlanceRole, Handover, HandoverBy, Role, Scope, ServerFacts};
-use mrctl::world::sim::Sim;
 use mrctl::world::{Known, Member, Reply, World};
-use tokio_postgres::Client;
-
-/// What happens to servers besides our calls.
-trait Stage {
-    fn world(&self) -> &World;
-    /// An application commits a row; a hostile one ignores the freeze. Whether it was told that it is committed.
-    async fn write(&self, hostile: bool) -> bool;
-    async fn pause_replay(&self, paused: bool);
-    /// The standby hears of the primary no more.
-    async fn cut(&self);
-    async fn restart_target(&self);
-    async fn stop_source(&self);
-}
-
-struct Simulated {
-    sim: Sim,
-    world: World,
-}
-
-struct Real {
-    pair: Pair,
-    world: World,
-    _app: Client,
-}
-
-fn simulated() -> Simulated {
-    let sim = Sim::new();
-    sim.postgres.add("orders", &["eu-west", "us-east"]);
-    Simulated { world: sim.world(), sim }
-}
-
-/// With one session of the application, as the simulated primary has.
-async fn real() -> Real {
-    let pair = Pair::start().await;
-    let app = pair.primary.client("app").await;
-    Real { world: world(postgres(&pair)), _app: app, pair }
-}
-
-impl Stage for Simulated {
-    fn world(&self) -> &World {
-        &self.world
-    }
-
-    async fn write(&self, hostile: bool) -> bool {
-        self.sim.postgres.write("orders", "eu-west", "row", hostile)
-    }
-
-    async fn pause_replay(&self, paused: bool) {
-        self.sim.postgres.with("orders", "us-east", |server| server.paused = paused);
-    }
-
-    async fn cut(&self) {
-        self.sim.postgres.with("orders", "us-east", |server| server.follows = None);
-    }
-
-    async fn restart_target(&self) {
-        self.sim.postgres.restart("orders", "us-east");
-    }
-
-    async fn stop_source(&self) {
-        self.sim.postgres.stop("orders", "eu-west");
-    }
-}
-
-impl Stage for Real {
-    fn world(&self) -> &World {
-        &self.world
-    }
-
-    async fn write(&self, hostile: bool) -> bool {
-        let client = self.pair.primary.client("app").await;
-        let begin = if hostile { "BEGIN READ WRITE" } else { "BEGIN" };
-        let write = format!("{begin}; INSERT INTO orders (note) VALUES ('row'); COMMIT");
-        let told = client.batch_execute(&write).await.is_ok();
-        let pid =
-            client.query_one("ROLLBACK; SELECT pg_backend_pid()", &[]).await.map_or(0, |row| row.get(0));
-        drop(client);
-        let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
-        until("the session is gone", || async { (self.pair.primary.sql(&gone).await == "0").then_some(()) })
-            .await;
-        told
-    }
-
-    async fn pause_replay(&self, paused: bool) {
-        let to = if paused { "pause" } else { "resume" };
-        self.pair.standby.sql(&format!("SELECT pg_wal_replay_{to}()")).await;
-        let aim = if paused { "paused" } else { "not paused" };
-        until(aim, || async {
-            (self.pair.standby.sql("SELECT pg_get_wal_replay_pause_state()").await == aim).then_some(())
-        })
-        .await;
-    }
-
-    async fn cut(&self) {
-        self.pair.cut_receiver().await;
-    }
-
-    async fn restart_target(&self) {
-        self.pair.standby.stop_cleanly();
-        self.pair.standby.start_again("").await;
-    }
-
-    async fn stop_source(&self) {
-        self.pair.primary.stop_cleanly();
-    }
-}
 
 fn scope() -> Scope {
     Scope { keep: vec!["monitoring".into(), "postgres".into()], run: RUN.into() }
@@ -275,11 +169,11 @@ async fn switch<S: Stage>(stage: &S) -> Vec<String> {
     story.caught_up().await;
     story.line("a write", &told.to_string()).await;
 
-    let reply = port.freeze(&permit("read_only", 1), &source(), "1").await;
+    let reply = port.freeze(&permit("read_only", 1), &source(), "1", None).await;
     story.line("a freeze of another cluster", &said(&reply)[..7]).await;
-    let reply = port.freeze(&permit("read_only", 1), &target(), &system).await;
+    let reply = port.freeze(&permit("read_only", 1), &target(), &system, None).await;
     story.line("a freeze of the standby", &said(&reply)[..7]).await;
-    let reply = port.freeze(&permit("read_only", 1), &source(), &system).await;
+    let reply = port.freeze(&permit("read_only", 1), &source(), &system, None).await;
     story.seen(&source(), "frozen", |facts| facts.read_only.on).await;
     story.caught_up().await;
     story.line("the freeze", &said(&reply)).await;
@@ -288,7 +182,7 @@ async fn switch<S: Stage>(stage: &S) -> Vec<String> {
     let reply = port.unfreeze(&permit("read_only", 2), &source(), &system, &Altered::Unset).await;
     story.seen(&source(), "thawed", |facts| !facts.read_only.on).await;
     story.line("the thaw", &said(&reply)).await;
-    let reply = port.freeze(&permit("read_only", 3), &source(), &system).await;
+    let reply = port.freeze(&permit("read_only", 3), &source(), &system, None).await;
     story.seen(&source(), "frozen", |facts| facts.read_only.on).await;
     story.line("the freeze again", &said(&reply)).await;
 
@@ -364,9 +258,8 @@ async fn decay<S: Stage>(stage: &S) -> Vec<String> {
             format!("{held:?} {taken:?} {:?} {:?}", port.lock(&at, RUN).await, port.lock_held(&at).await);
         story.line("a lock", &said).await;
     }
-    let reply = port.freeze(&permit("read_only", 1), &source(), &system).await;
+    let reply = port.freeze(&permit("read_only", 1), &source(), &system, Some(&scope())).await;
     story.seen(&source(), "frozen", |facts| facts.read_only.on).await;
-    port.end_sessions(&permit("sessions", 1), &source(), &system, &scope()).await;
     story.seen(&source(), "no session", |facts| facts.sessions.is(|s| s.clients.is_empty())).await;
     story.caught_up().await;
     let good = handover(port).await;

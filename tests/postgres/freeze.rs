@@ -64,6 +64,36 @@ async fn ending_sessions_spares_the_kept_and_our_own_and_names_superusers() {
 }
 
 #[tokio::test]
+async fn a_freeze_ends_the_sessions_from_before_in_the_same_call() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let (app, kept) = (pair.primary.client("app").await, pair.primary.client("monitoring").await);
+    app.batch_execute("BEGIN; INSERT INTO orders (note) VALUES ('open')").await.unwrap();
+    let system = facts(&port, &source()).await.system;
+    let reply = port.freeze(&permit("read_only", 1), &source(), &system, Some(&scope())).await;
+    assert!(acknowledged(&reply) && said(&reply).ends_with("reloaded, 1 ended"), "{reply:?}");
+    // Nothing more is asked of the server: the call itself waited for them to go.
+    let seen = facts(&port, &source()).await;
+    assert!(seen.read_only.on && seen.sessions.is(|sessions| sessions.older == 0 && sessions.writing == 0));
+    assert!(app.simple_query("SELECT 1").await.is_err());
+    kept.simple_query("SELECT 1").await.unwrap();
+    assert_eq!(pair.primary.sql("SELECT count(*) FROM orders").await, "0");
+}
+
+#[tokio::test]
+async fn a_freeze_that_is_not_in_force_ends_nobody() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let app = pair.primary.client("app").await;
+    // Hides the setting from every session of ours, as a freeze that was not loaded would be.
+    pair.primary.sql("ALTER ROLE mrctl SET default_transaction_read_only = off").await;
+    let system = facts(&port, &source()).await.system;
+    let reply = port.freeze(&permit("read_only", 1), &source(), &system, Some(&scope())).await;
+    assert!(acknowledged(&reply) && said(&reply).ends_with("reloaded"), "{reply:?}");
+    app.simple_query("SELECT 1").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_writer_that_came_after_the_freeze_is_ended_too() {
     let pair = Pair::start().await;
     let port = postgres(&pair);
@@ -111,10 +141,10 @@ async fn f3_our_own_calls_work_on_a_frozen_server_and_what_stood_before_is_put_b
 async fn the_guards_of_a_freeze_refuse_another_cluster_and_a_standby() {
     let pair = Pair::start().await;
     let port = postgres(&pair);
-    let other = port.freeze(&permit("read_only", 1), &source(), "1").await;
+    let other = port.freeze(&permit("read_only", 1), &source(), "1", None).await;
     assert!(refused(&other) && said(&other).contains("belongs to system"), "{other:?}");
     let system = facts(&port, &source()).await.system;
-    let standby = port.freeze(&permit("read_only", 1), &target(), &system).await;
+    let standby = port.freeze(&permit("read_only", 1), &target(), &system, None).await;
     assert!(refused(&standby) && said(&standby).contains("in recovery"), "{standby:?}");
     assert!(!facts(&port, &source()).await.read_only.on);
 }

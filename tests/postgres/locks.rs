@@ -27,6 +27,27 @@ async fn a_lock_whose_session_ended_is_noticed_and_retaken_unless_another_run_ha
 }
 
 #[tokio::test]
+async fn steps_that_run_together_do_not_take_the_lock_from_each_other() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let at = source();
+    let guard = async || match port.lock_held(&at).await {
+        Known::Known(false) => port.lock(&at, RUN).await,
+        held => held,
+    };
+    // Not held yet, held, and lost: each time both ask at once, and both have it.
+    let end =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'mrctl/%/lock'";
+    for round in 0..3 {
+        let both = futures_util::future::join(guard(), guard()).await;
+        assert_eq!(both, (Known::Known(true), Known::Known(true)), "round {round}");
+        if round == 1 {
+            pair.primary.sql(end).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_server_whose_lock_could_not_be_asked_for_is_not_asked_before_every_effect() {
     let pair = Pair::start().await;
     let port = postgres(&pair);

@@ -33,7 +33,7 @@ async fn without_rights_facts_are_unknown_and_changes_are_refused() {
     let seen = facts(&weak, &source()).await;
     assert!(seen.sessions.get().is_none() && seen.primary().unwrap().senders.get().is_none(), "{seen:?}");
     assert!(facts(&weak, &target()).await.standby().unwrap().receiver.get().is_none());
-    let reply = weak.freeze(&permit("read_only", 1), &source(), &seen.system).await;
+    let reply = weak.freeze(&permit("read_only", 1), &source(), &seen.system, None).await;
     assert!(refused(&reply) && said(&reply).contains("42501"), "{reply:?}");
     let reply = weak.promote(&permit("promote", 1), &target(), &handover(&postgres(&pair)).await).await;
     assert!(refused(&reply), "{reply:?}");
@@ -62,7 +62,7 @@ async fn a_silent_server_is_unknown_within_the_deadline() {
     // The kept connections are silent: a new one is tried, which answers.
     facts(&port, &source()).await;
     signal(&postmaster, rustix::process::Signal::STOP);
-    port.freeze(&permit("read_only", 1), &source(), "x").await;
+    port.freeze(&permit("read_only", 1), &source(), "x", None).await;
     let begun = std::time::Instant::now();
     let seen = port.look(&source(), &scope()).await;
     backends().for_each(|backend| signal(backend, rustix::process::Signal::CONT));
@@ -79,7 +79,7 @@ async fn passwords_are_never_in_what_is_said() {
     let text = format!("{seen:?} {seen:?}");
     assert!(text.contains("password authentication failed"), "{text}");
     assert!(!text.contains("canary"), "{text}");
-    let reply = wrong.freeze(&permit("read_only", 1), &source(), "1").await;
+    let reply = wrong.freeze(&permit("read_only", 1), &source(), "1", None).await;
     assert!(refused(&reply), "no connection was made, so nothing was sent: {reply:?}");
     assert!(!format!("{reply:?}").contains("canary"));
     let port = postgres(&pair);

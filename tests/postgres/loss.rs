@@ -2,10 +2,9 @@
 
 use crate::support::kinds::{catch_up, freeze, judge, promote, step};
 use crate::support::pg::{Pair, Wishes, until};
-use crate::support::port::handover;
-use crate::support::world::{permit, postgres, world};
-use mrctl::step::{Kind as _, Remark, Standing};
-use mrctl::world::World;
+use crate::support::port::{self, handover};
+use crate::support::world::{postgres, world};
+use mrctl::step::{Remark, Standing};
 use std::collections::BTreeSet;
 use tokio_postgres::Client;
 
@@ -35,16 +34,6 @@ async fn told(pair: &Pair) -> Client {
     app
 }
 
-/// The setting, and nothing about sessions.
-async fn set_read_only(world: &World) {
-    let (prior, _) = judge(world, &freeze(), "read_only", None).await;
-    freeze().apply("read_only", &permit("read_only", 1), &prior, None, "", world).await;
-    until("read-only", || async {
-        (judge(world, &freeze(), "read_only", None).await.1.standing == Standing::Reached).then_some(())
-    })
-    .await;
-}
-
 const LAZY: Wishes<'static> = Wishes { primary: "wal_writer_delay=10s", standby: "", tls: None };
 
 #[tokio::test]
@@ -52,7 +41,8 @@ async fn f13_read_only_and_caught_up_is_not_enough_for_a_transaction_in_flight()
     let pair = Pair::start().await;
     let world = world(postgres(&pair));
     let app = in_flight(&pair).await;
-    set_read_only(&world).await;
+    // The setting, and nothing about sessions.
+    port::freeze(&postgres(&pair)).await;
     pair.caught_up().await;
     // Here the naive order promotes. Ours does not go on, whatever is asked.
     let sessions = judge(&world, &freeze(), "sessions", None).await.1;

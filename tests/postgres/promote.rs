@@ -4,7 +4,7 @@ use crate::support::kinds::{catch_up, freeze as frozen, judge, promote, step};
 use crate::support::pg::{Pair, Wishes, signal};
 use crate::support::port::{acknowledged, bad, facts, freeze, handover, promoted, refused, said};
 use crate::support::world::{permit, postgres, source, target, world};
-use mrctl::step::{Remark, Standing};
+use mrctl::step::{Kind as _, Remark, Standing};
 use mrctl::world::postgres::{Handover, HandoverBy, Postgres as _};
 
 #[tokio::test]
@@ -47,6 +47,27 @@ async fn f11_the_promotion_is_refused_until_everything_is_as_the_handover_says()
     assert!(refused(&again) && said(&again).contains("not in recovery"), "{again:?}");
     // F9: both would take commits now; the freeze is what holds the old one.
     assert!(!facts(&port, &source()).await.in_recovery());
+}
+
+#[tokio::test]
+async fn a_writer_that_is_open_is_seen_although_the_next_number_does_not_show_it() {
+    let pair = Pair::start().await;
+    let world = world(postgres(&pair));
+    let port = postgres(&pair);
+    freeze(&port).await;
+    let good = handover(&port).await;
+    pair.caught_up().await;
+    let (prior, judged) = judge(&world, &promote(), "promote", Some(&good)).await;
+    assert_eq!(judged.standing, Standing::NotReached, "{}", judged.evidence);
+    let app = pair.primary.client("app").await;
+    app.batch_execute("BEGIN READ WRITE; INSERT INTO orders (note) VALUES ('open')").await.unwrap();
+    // The trap: the number that the handover has is the one that this transaction got.
+    assert_eq!(facts(&port, &source()).await.primary().unwrap().next_transaction, good.next_transaction);
+    let judged = judge(&world, &promote(), "promote", Some(&good)).await.1;
+    assert_eq!(judged.standing, Standing::Moving, "{}", judged.evidence);
+    let reply = promote().apply("promote", &permit("promote", 1), &prior, Some(&good), "", &world).await;
+    assert!(refused(&reply) && said(&reply).contains("are open on the source"), "{reply:?}");
+    assert!(facts(&port, &target()).await.in_recovery());
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Stopping by the operator's own command, with the proof that the control file gives, and starting again.
 
-use crate::support::kinds::{both, judge, kind, promote, step};
+use crate::support::kinds::{both, judge, kind, step};
 use crate::support::pg::{Pair, until};
 use crate::support::world::{RUN, permit, postgres, target, world};
+use mrctl::step::postgres::promote::Promote;
 use mrctl::step::postgres::stop::{Facts, Stop};
 use mrctl::step::{Aim, Judgement, Kind, Sight, Standing};
 use mrctl::world::real::exec::{RealExec, Settings};
@@ -32,6 +33,13 @@ fn stop(pair: &Pair) -> Stop {
     }))
 }
 
+/// With the proof that a stopped source is still stopped.
+fn promote(pair: &Pair) -> Promote {
+    let [.., control] = pair.primary.commands();
+    let control = json!({ "argv": control, "env": { "LC_ALL": "C" }, "pass": [], "timeout_ms": 30_000 });
+    kind(json!({ "pair": both(), "keep": [], "control_data": control }))
+}
+
 /// Stopped, with what was there before.
 async fn stopped(world: &World, pair: &Pair) -> Facts {
     let (prior, _) = judge(world, &stop(pair), "stop", None).await;
@@ -58,7 +66,7 @@ async fn a_clean_stop_hands_over_and_the_old_primary_can_come_back_without_a_rew
     let mut handover = None;
     step(&world, &stop(&pair), &mut handover).await.unwrap();
     assert!(handover.is_some());
-    step(&world, &promote(), &mut handover).await.unwrap();
+    step(&world, &promote(&pair), &mut handover).await.unwrap();
     assert_eq!(pair.standby.sql("SELECT count(*) FROM orders").await, "1000");
     pair.primary.reap();
     // Right after, as a standby of the new primary: nothing was written that it would have to forget.
@@ -69,6 +77,26 @@ async fn a_clean_stop_hands_over_and_the_old_primary_can_come_back_without_a_rew
         (pair.primary.sql(sql).await == "1").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_source_that_was_started_again_and_lets_nobody_in_is_not_taken_for_stopped() {
+    let pair = Pair::start().await;
+    let world = real(&pair);
+    let mut handover = None;
+    step(&world, &stop(&pair), &mut handover).await.unwrap();
+    pair.primary.reap();
+    let handover = handover.unwrap();
+    let access = pair.primary.data.join("pg_hba.conf");
+    let before = std::fs::read_to_string(&access).unwrap();
+    std::fs::write(&access, format!("host all mrctl all reject\nlocal all mrctl reject\n{before}")).unwrap();
+    pair.primary.start_again("").await;
+    let (prior, judged) = judge(&world, &promote(&pair), "promote", Some(&handover)).await;
+    assert_eq!(judged.standing, Standing::NotReached, "{}", judged.evidence);
+    let reply =
+        promote(&pair).apply("promote", &permit("promote", 1), &prior, Some(&handover), "", &world).await;
+    assert!(matches!(&reply, Reply::Refused { why } if why.contains("in production")), "{reply:?}");
+    assert_eq!(pair.standby.sql("SELECT pg_is_in_recovery()::text").await, "true");
 }
 
 #[tokio::test]

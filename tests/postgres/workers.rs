@@ -15,12 +15,7 @@ async fn f2_a_role_without_login_goes_on_writing_in_the_sessions_that_it_has() {
     let app = pair.primary.client("app").await;
     app.batch_execute("SET default_transaction_read_only = off").await.unwrap();
     pair.primary.sql("ALTER ROLE app NOLOGIN").await;
-    let (prior, _) = judge(&world, &freeze(), "read_only", None).await;
-    freeze().apply("read_only", &permit("read_only", 1), &prior, None, "", &world).await;
-    until("read-only", || async {
-        (judge(&world, &freeze(), "read_only", None).await.1.standing == Standing::Reached).then_some(())
-    })
-    .await;
+    port::freeze(&postgres(&pair)).await;
     // The trap: no login, a frozen server, and it writes.
     app.batch_execute("INSERT INTO orders (note) VALUES ('still there')").await.unwrap();
     let (prior, judged) = judge(&world, &freeze(), "sessions", None).await;

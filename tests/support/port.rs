@@ -35,7 +35,7 @@ pub fn refused(reply: &Reply) -> bool {
 /// Freezes and waits until a fresh connection sees it.
 pub async fn freeze(port: &dyn Postgres) {
     let system = facts(port, &source()).await.system;
-    let reply = port.freeze(&permit("read_only", 1), &source(), &system).await;
+    let reply = port.freeze(&permit("read_only", 1), &source(), &system, None).await;
     assert!(acknowledged(&reply), "{reply:?}");
     until("frozen", || async { facts(port, &source()).await.read_only.on.then_some(()) }).await;
 }

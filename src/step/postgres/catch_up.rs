@@ -42,7 +42,7 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
     let Some(standby) = target.standby() else {
         return Judgement::blocked(format!("{} is not in recovery", pair.target));
     };
-    if !source.read_only.on {
+    if !source.read_only.binds() {
         return Judgement::blocked("the source is not frozen: writes go on behind the proof");
     }
     let sessions = match &source.sessions {

@@ -1,7 +1,8 @@
 //! What the control file of a stopped server says: a server that does not answer may be anything, this tells.
 
-use crate::world::Known;
+use crate::world::exec::Command;
 use crate::world::postgres::Lsn;
+use crate::world::{Known, World};
 use serde::{Deserialize, Serialize};
 
 /// What `pg_controldata` prints, as far as it matters here.
@@ -20,6 +21,15 @@ pub struct ControlData {
 }
 
 impl ControlData {
+    /// Runs the member's command that prints it.
+    pub async fn read(world: &World, command: &Command) -> Known<Self> {
+        match world.exec.look(command).await {
+            Known::Known(output) if output.code == 0 => Self::parse(&output.stdout),
+            Known::Known(output) => Known::Unknown(format!("the command ended with {}", output.code)),
+            Known::Unknown(why) => Known::Unknown(why),
+        }
+    }
+
     /// Reads the program's output in its English form (`LC_ALL=C`).
     pub fn parse(text: &str) -> Known<Self> {
         let field = |name: &str| {

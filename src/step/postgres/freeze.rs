@@ -68,6 +68,12 @@ impl Freeze {
         let Some(primary) = source.primary() else {
             return Judgement::blocked(format!("{} is in recovery: it is not the primary", self.pair.source));
         };
+        if source.read_only.hidden() {
+            return Judgement::unknown(format!(
+                "default_transaction_read_only is set for mrctl's own {}: what others get cannot be seen behind it; take that setting back",
+                source.read_only.source
+            ));
+        }
         if source.read_only.on {
             return Judgement::reached(format!(
                 "new transactions are read-only ({})",
@@ -108,7 +114,7 @@ impl Freeze {
             Known::Known(sessions) => sessions,
             Known::Unknown(why) => return Judgement::unknown(format!("sessions cannot be seen: {why}")),
         };
-        if !source.read_only.on {
+        if !source.read_only.binds() {
             return Judgement::blocked("the source is not frozen");
         }
         if !primary.prepared.is_empty() {
@@ -199,11 +205,17 @@ impl Kind for Freeze {
             let (source, target, mut others) = futures_util::future::join3(
                 postgres.look(&self.pair.source, &scope),
                 postgres.look(&self.pair.target, &scope),
-                in_recovery(sight.world, &beside, &self.keep, sight.run),
+                in_recovery(sight.world, &beside, &self.keep, sight.run, None),
             )
             .await;
             if beside.len() < self.pair.others.len() {
-                let recovery = target.as_ref().map(|target| target.in_recovery());
+                let system = source.get().map(|source| &source.system);
+                let recovery = match &target {
+                    Known::Known(target) if system.is_some_and(|system| *system != target.system) => {
+                        Known::Unknown(format!("its address leads to another cluster, {}", target.system))
+                    }
+                    target => target.as_ref().map(|target| target.in_recovery()),
+                };
                 let recovery = harmless(sight.world, &self.pair.target, recovery);
                 others.push((self.pair.target.region.clone(), recovery));
             }
@@ -246,12 +258,12 @@ impl Kind for Freeze {
             Err(reply) => return ready(reply),
         };
         Box::pin(async move {
+            let scope =
+                crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
             if effect == SESSIONS {
-                let scope =
-                    crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
                 world.postgres.end_sessions(permit, &self.pair.source, &system, &scope).await
             } else {
-                world.postgres.freeze(permit, &self.pair.source, &system).await
+                world.postgres.freeze(permit, &self.pair.source, &system, Some(&scope)).await
             }
         })
     }
@@ -276,7 +288,7 @@ impl Kind for Freeze {
         };
         Box::pin(async move {
             // The others cannot be asked in the statement; they are asked once more as close to it as can be.
-            let others = in_recovery(world, &self.pair.others, &self.keep, permit.run()).await;
+            let others = in_recovery(world, &self.pair.others, &self.keep, permit.run(), Some(&system)).await;
             match forbids_writing(&others) {
                 Some(forbidden) => Reply::refused(forbidden.evidence),
                 None => world.postgres.unfreeze(permit, &self.pair.source, &system, &altered).await,
@@ -366,6 +378,12 @@ mod tests {
         assert_eq!(standing(READ_ONLY, &wrong, Aim::Applied), Standing::Blocked);
         let silent = Facts { source: Known::unknown("no answer"), target: not_looked_at(), others: vec![] };
         assert_eq!(standing(READ_ONLY, &silent, Aim::Applied), Standing::Unknown);
+        for on in [false, true] {
+            let mut own = examples::primary();
+            (own.read_only.on, own.read_only.source) = (on, "user".into());
+            let judged = standing(READ_ONLY, &facts(own, standby.clone()), Aim::Applied);
+            assert_eq!(judged, Standing::Unknown, "set for our own role, {on}");
+        }
         let mut prepared = examples::primary();
         examples::primary_of(&mut prepared).prepared = vec!["tm-1".into()];
         assert_eq!(standing(READ_ONLY, &facts(prepared, standby), Aim::Applied), Standing::Blocked);

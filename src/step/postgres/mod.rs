@@ -126,12 +126,14 @@ pub(super) fn harmless(world: &World, member: &Member, in_recovery: Known<bool>)
     }
 }
 
-/// Whether each of these members is in recovery, looked at together: what every way back to writing on a source depends on.
+/// Whether each of these members is in recovery, looked at together: what every way back to writing on a source depends on. One of
+/// another `system` is not the member that is asked for.
 pub(super) async fn in_recovery(
     world: &World,
     members: &[Member],
     keep: &[String],
     run: &str,
+    system: Option<&str>,
 ) -> Vec<(String, Known<bool>)> {
     let scope = crate::world::postgres::Scope { keep: keep.to_vec(), run: run.to_string() };
     let looks = members.iter().map(|member| {
@@ -139,7 +141,13 @@ pub(super) async fn in_recovery(
         async move {
             (member.region.clone(), {
                 let seen = world.postgres.glance(member, scope).await;
-                harmless(world, member, seen.map(|seen| seen.role == GlanceRole::Standby))
+                let recovery = match (seen, system) {
+                    (Known::Known(seen), Some(system)) if seen.system != system => {
+                        Known::Unknown(format!("its address leads to another cluster, {}", seen.system))
+                    }
+                    (seen, _) => seen.map(|seen| seen.role == GlanceRole::Standby),
+                };
+                harmless(world, member, recovery)
             })
         }
     });

@@ -1,5 +1,6 @@
 //! `postgres.preflight`: everything that a planned switch needs, found before the freeze and not after it.
 
+use super::promote::leaked_freeze;
 use super::{OnlyCluster, Pair, PairFacts, pair, unread};
 use crate::error::Problem;
 use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
@@ -113,6 +114,21 @@ impl Kind for Preflight {
                 role(target.in_recovery())
             ));
         };
+        for (side, server) in [(&self.pair.source, source), (&self.pair.target, target)] {
+            if server.read_only.hidden() {
+                return Judgement::blocked(format!(
+                    "default_transaction_read_only is set for mrctl's own {} in {}: a freeze could not be seen; take that setting back",
+                    server.read_only.source, side.region
+                ));
+            }
+        }
+        // Found now, or in the midst of the write gap.
+        if let Some(leak) = leaked_freeze(target) {
+            return Judgement::blocked(format!(
+                "{} would come up read-only: {leak}; on that server, ALTER SYSTEM RESET default_transaction_read_only and reload",
+                self.pair.target
+            ));
+        }
         for (region, recovery) in &facts.others {
             match recovery {
                 Known::Known(true) => {}
@@ -240,6 +256,26 @@ mod tests {
         assert_eq!(judge(vec![finding(Known::unknown("denied"), true)], |_| {}).standing, Standing::Blocked);
         let silent = judge(vec![], |sides| sides.target = Known::unknown("no answer"));
         assert_eq!(silent.standing, Standing::Unknown);
+    }
+
+    #[test]
+    fn a_freeze_that_was_left_on_the_target_is_found_before_anything_is_frozen() {
+        let judged = judge(vec![], |sides| {
+            let Known::Known(target) = &mut sides.target else { unreachable!() };
+            (target.read_only.on, target.read_only.source) = (true, "configuration file".into());
+        });
+        assert_eq!(judged.standing, Standing::Blocked);
+        assert!(judged.evidence.contains("would come up read-only"), "{}", judged.evidence);
+    }
+
+    #[test]
+    fn a_setting_of_our_own_role_hides_the_freeze_and_blocks() {
+        let judged = judge(vec![], |sides| {
+            let Known::Known(source) = &mut sides.source else { unreachable!() };
+            source.read_only.source = "user".into();
+        });
+        assert_eq!(judged.standing, Standing::Blocked);
+        assert!(judged.evidence.contains("mrctl's own user"), "{}", judged.evidence);
     }
 
     #[test]

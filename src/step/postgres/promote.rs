@@ -1,6 +1,7 @@
 //! `postgres.promote`: the pivot. Guarded by the handover in one statement; believed only when seen.
 
-use super::{OnlyCluster, Pair, PairFacts, pair, unread};
+use super::control_data::ControlData;
+use super::{OnlyCluster, Pair, PairFacts, in_recovery, pair, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{
@@ -8,8 +9,9 @@ use crate::step::contract::{
 };
 use crate::step::scope::Scope;
 use crate::step::{Action, Facts};
+use crate::world::exec::Command;
 use crate::world::postgres::{Change, Commits, Glance, GlanceRole, Handover, HandoverBy, ServerFacts};
-use crate::world::{Answer, Known, Reply, World, ready};
+use crate::world::{Answer, Known, Member, Reply, World, ready};
 use serde::{Deserialize, Serialize};
 
 /// A resolved promotion.
@@ -17,9 +19,44 @@ use serde::{Deserialize, Serialize};
 pub struct Promote {
     pair: Pair,
     keep: Vec<String>,
+    /// The source's command that prints its control file: what proves that a stopped source is still stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    control_data: Option<Command>,
 }
 
 impl Promote {
+    /// A source that was stopped does not answer; what it left on disk says that it is still as the handover says. One that refuses
+    /// connections because it is full, starting, or behind a wall, would not.
+    async fn still_stopped(&self, handover: &Handover, world: &World) -> Option<String> {
+        let control = match &self.control_data {
+            Some(command) => ControlData::read(world, command).await,
+            None => Known::unknown("the member has no `control_data`"),
+        };
+        match control {
+            Known::Unknown(why) => Some(format!("whether the source is still stopped is unknown: {why}")),
+            Known::Known(control) if control.state != "shut down" => {
+                Some(format!("the source was stopped, and its control file says `{}` now", control.state))
+            }
+            Known::Known(control) if control.system != handover.system => {
+                Some("the source's control file is that of another cluster".into())
+            }
+            Known::Known(control) if control.checkpoint != handover.position => Some(format!(
+                "the source ran again since the handover: it was shut down at {}, not at {}",
+                control.checkpoint, handover.position
+            )),
+            Known::Known(_) => None,
+        }
+    }
+
+    /// A third member that takes writes: promoting would make two.
+    async fn another_primary(&self, run: &str, world: &World) -> Option<String> {
+        let others: Vec<Member> =
+            self.pair.others.iter().filter(|other| **other != self.pair.target).cloned().collect();
+        let seen = in_recovery(world, &others, &self.keep, run, None).await;
+        let (region, _) = seen.into_iter().find(|(_, recovery)| *recovery == Known::Known(false))?;
+        Some(format!("the member in {region} is a primary: there would be two"))
+    }
+
     /// The source right before: still as the handover says, or never promote.
     fn judge_source_before(&self, source: Known<Glance>, handover: &Handover) -> Option<Judgement> {
         let source = match source {
@@ -51,6 +88,19 @@ impl Promote {
         }
         if !source.read_only {
             return Some(Judgement::blocked("the source is not frozen any more: the handover is dead"));
+        }
+        match source.open_writes {
+            Known::Known(0) => {}
+            Known::Known(open) => {
+                return Some(Judgement::moving(format!(
+                    "{open} transactions that write are open on the source, in spite of the freeze"
+                )));
+            }
+            Known::Unknown(why) => {
+                return Some(Judgement::unknown(format!(
+                    "whether anybody writes on the source is unknown: {why}"
+                )));
+            }
         }
         if next_transaction > handover.next_transaction {
             return Some(Judgement::blocked(format!(
@@ -113,7 +163,7 @@ impl Promote {
 
 /// A freeze that came along: in a copied configuration file, or replicated with `ALTER DATABASE`. A single role that is read-only
 /// (for reports) is none.
-fn leaked_freeze(server: &ServerFacts) -> Option<String> {
+pub(super) fn leaked_freeze(server: &ServerFacts) -> Option<String> {
     if server.read_only.on {
         return Some(format!("default_transaction_read_only is on ({})", server.read_only.source));
     }
@@ -139,7 +189,9 @@ impl Kind for Promote {
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
         let (pair, cluster) = pair(scope, &params.cluster)?;
-        Ok(Self { pair, keep: cluster.keep })
+        let control_data =
+            cluster.hooks.get(&pair.source.region).and_then(|hooks| hooks.control_data.clone());
+        Ok(Self { pair, keep: cluster.keep, control_data })
     }
 
     fn title(&self) -> String {
@@ -238,9 +290,18 @@ impl Kind for Promote {
             // The source cannot be asked in the statement; it is asked once more as close to it as can be.
             let scope =
                 crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
-            let source = world.postgres.glance(&self.pair.source, &scope).await;
-            match self.judge_source_before(source, handover) {
-                Some(trouble) => Reply::refused(trouble.evidence),
+            let (source, another) = futures_util::future::join(
+                world.postgres.glance(&self.pair.source, &scope),
+                self.another_primary(permit.run(), world),
+            )
+            .await;
+            let stopped = source.get().is_none() && handover.by == HandoverBy::Shutdown;
+            let mut trouble = self.judge_source_before(source, handover).map(|trouble| trouble.evidence);
+            if trouble.is_none() && stopped {
+                trouble = self.still_stopped(handover, world).await;
+            }
+            match trouble.or(another) {
+                Some(why) => Reply::refused(why),
                 None => world.postgres.promote(permit, &self.pair.target, handover).await,
             }
         })

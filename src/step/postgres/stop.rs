@@ -209,15 +209,12 @@ impl Kind for Stop {
             // The control file of a running server says nothing that its sessions do not.
             let control = match &source {
                 Known::Known(_) => Known::unknown("it runs"),
-                Known::Unknown(_) => match sight.world.exec.look(&self.control_data).await {
-                    Known::Known(output) if output.code == 0 => ControlData::parse(&output.stdout),
-                    Known::Known(output) => Known::Unknown(format!("the command ended with {}", output.code)),
-                    Known::Unknown(why) => Known::Unknown(why),
-                },
+                Known::Unknown(_) => ControlData::read(sight.world, &self.control_data).await,
             };
             // After the source: what the target has then, it has of a source that stands still.
             let target = sight.world.postgres.look(&self.pair.target, &scope).await;
-            let others = in_recovery(sight.world, &self.pair.others, &self.keep, sight.run).await;
+            let system = source.get().map(|source| source.system.as_str());
+            let others = in_recovery(sight.world, &self.pair.others, &self.keep, sight.run, system).await;
             Facts { source, control, target, others }
         })
     }
@@ -251,12 +248,13 @@ impl Kind for Stop {
         &'a self,
         _effect: &'a str,
         permit: &'a Permit,
-        _prior: &'a Facts,
+        prior: &'a Facts,
         world: &'a World,
     ) -> Answer<'a, Reply> {
+        let system = prior.source.get().map(|source| source.system.as_str());
         let Some(start) = &self.start else { return ready(Reply::refused("there is no `start` command")) };
         Box::pin(async move {
-            let others = in_recovery(world, &self.pair.others, &self.keep, permit.run()).await;
+            let others = in_recovery(world, &self.pair.others, &self.keep, permit.run(), system).await;
             match forbids_writing(&others) {
                 Some(forbidden) => Reply::refused(forbidden.evidence),
                 None => world.exec.run(permit, start).await,

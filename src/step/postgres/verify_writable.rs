@@ -34,7 +34,7 @@ impl Kind for VerifyWritable {
         summary: "Writes one row as an application would, and reads it back on another connection.",
         changes: true,
         touches: "one row in the probe table",
-        undo: "nothing to put back: the row is keyed by run",
+        undo: "nothing to put back: the row is keyed by run and region",
         grants: &[
             "CREATE TABLE mrctl.probe (run_id text PRIMARY KEY, ts timestamptz NOT NULL)",
             "GRANT SELECT, INSERT, UPDATE ON mrctl.probe TO mrctl",

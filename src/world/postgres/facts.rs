@@ -42,6 +42,9 @@ pub struct Glance {
     pub read_only: bool,
     /// Role.
     pub role: GlanceRole,
+    /// Transactions of others that have written and are open or prepared. The next transaction number does not show them: it
+    /// counts those that have ended.
+    pub open_writes: Known<u32>,
 }
 
 /// The role of a server, and what a guard asks of it there.
@@ -63,7 +66,9 @@ impl From<&ServerFacts> for Glance {
             Role::Primary(primary) => GlanceRole::Primary { next_transaction: primary.next_transaction },
         };
         let (system, started) = (facts.system.clone(), facts.started.clone());
-        Self { system, started, read_only: facts.read_only.on, role }
+        let prepared = facts.primary().map_or(0, |primary| primary.prepared.len() as u32);
+        let open_writes = facts.sessions.as_ref().map(|sessions| sessions.writing + prepared);
+        Self { system, started, read_only: facts.read_only.binds(), role, open_writes }
     }
 }
 
@@ -248,6 +253,19 @@ pub struct ReadOnly {
     /// What `ALTER SYSTEM` wrote: the value that `postgresql.auto.conf` holds, or nothing. Unknown when the file that sets it
     /// cannot be seen.
     pub altered: Known<Altered>,
+}
+
+impl ReadOnly {
+    /// Whether it is on for everybody, and not only for the role or in the database that we came in with.
+    pub fn binds(&self) -> bool {
+        self.on && !self.hidden()
+    }
+
+    /// Whether what everybody else gets cannot be seen behind a setting of our own role, database or session.
+    pub fn hidden(&self) -> bool {
+        ["user", "database", "database user", "client", "session", "interactive", "override", "test"]
+            .contains(&self.source.as_str())
+    }
 }
 
 /// What `ALTER SYSTEM` holds for the setting.

@@ -242,6 +242,13 @@ impl SimPostgres {
     }
 }
 
+/// Ends the sessions of clients from before the configuration was loaded, and those that write; says how many.
+fn end(server: &mut Server, keep: &[String]) -> String {
+    let before = server.sessions.len();
+    server.sessions.retain(|s| s.superuser || keep.contains(&s.role) || !(s.older || s.writing));
+    format!("{} ended", before - server.sessions.len())
+}
+
 impl Truth {
     fn upstream_runs(&self, of: &Member) -> bool {
         let upstream = self.servers.get(of).and_then(|server| server.follows.as_ref());
@@ -266,14 +273,24 @@ impl Postgres for SimPostgres {
         ready(seen.map(|_| truth.servers.get(at).map(|server| server.findings.clone()).unwrap_or_default()))
     }
 
-    fn freeze<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {
-        let system = system.to_owned();
+    fn freeze<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        ending: Option<&'a Scope>,
+    ) -> Answer<'a, Reply> {
+        let (system, keep) = (system.to_owned(), ending.map(|scope| scope.keep.clone()));
         ready(self.change(permit, at, move |server| {
             if server.system != system || server.recovery {
                 return Reply::refused("it is not the primary of this cluster");
             }
             alter(server, Altered::To("on".into()));
-            Reply::acknowledged("read-only by default, configuration reloaded")
+            let note = "read-only by default, configuration reloaded";
+            match &keep {
+                Some(keep) => Reply::acknowledged(format!("{note}, {}", end(server, keep))),
+                None => Reply::acknowledged(note),
+            }
         }))
     }
 
@@ -306,9 +323,7 @@ impl Postgres for SimPostgres {
             if server.system != system || server.recovery {
                 return Reply::refused("it is not the primary of this cluster");
             }
-            let before = server.sessions.len();
-            server.sessions.retain(|s| s.superuser || keep.contains(&s.role) || !(s.older || s.writing));
-            Reply::acknowledged(format!("{} ended", before - server.sessions.len()))
+            Reply::acknowledged(end(server, &keep))
         }))
     }
 
@@ -336,7 +351,7 @@ impl Postgres for SimPostgres {
     }
 
     fn write_probe<'a>(&'a self, permit: &'a Permit, at: &'a Member, _: &'a str) -> Answer<'a, Reply> {
-        let row = format!("probe:{}", permit.run());
+        let row = format!("probe:{}/{}", permit.run(), at.region);
         ready(self.change(permit, at, move |server| {
             if server.recovery || server.frozen() {
                 return Reply::refused("cannot execute INSERT in a read-only transaction");
@@ -354,7 +369,7 @@ impl Postgres for SimPostgres {
 
     fn read_probe<'a>(&'a self, at: &'a Member, _: &'a str, run: &'a str) -> Answer<'a, Known<bool>> {
         let seen = self.facts(at, &Scope::default());
-        let row = format!("probe:{run}");
+        let row = format!("probe:{run}/{}", at.region);
         let truth = self.truth.borrow();
         ready(seen.map(|_| truth.servers.get(at).is_some_and(|server| server.log.contains(&row))))
     }

@@ -23,7 +23,13 @@ impl Postgres for SilentPostgres {
         ready(Known::unknown(WHY))
     }
 
-    fn freeze<'a>(&'a self, _: &'a Permit, _: &'a Member, _: &'a str) -> Answer<'a, Reply> {
+    fn freeze<'a>(
+        &'a self,
+        _: &'a Permit,
+        _: &'a Member,
+        _: &'a str,
+        _: Option<&'a Scope>,
+    ) -> Answer<'a, Reply> {
         ready(Reply::lost(WHY))
     }
 

@@ -19,7 +19,7 @@ fn handover() -> Handover {
 }
 
 fn judge(source: Known<ServerFacts>, target: ServerFacts, handover: Option<&Handover>) -> Judgement {
-    let promote = Promote { pair: examples::pair(), keep: vec![] };
+    let promote = Promote { pair: examples::pair(), keep: vec![], control_data: None };
     promote.judge("promote", &PairFacts { source, target: Known::Known(target) }, Aim::Applied, handover)
 }
 
@@ -43,6 +43,19 @@ fn before_it_the_source_must_be_as_the_handover_says() {
     let mut wrote = examples::frozen();
     examples::primary_of(&mut wrote).next_transaction = 901;
     assert_eq!(before(Known::Known(wrote)), Standing::Blocked, "one more transaction");
+    let mut writing = examples::frozen();
+    let Known::Known(sessions) = &mut writing.sessions else { unreachable!() };
+    sessions.writing = 1;
+    assert_eq!(before(Known::Known(writing)), Standing::Moving, "an open writer, whose number has not ended");
+    let mut prepared = examples::frozen();
+    examples::primary_of(&mut prepared).prepared = vec!["tm-1".into()];
+    assert_eq!(before(Known::Known(prepared)), Standing::Moving, "prepared");
+    let mut blind = examples::frozen();
+    blind.sessions = Known::unknown("no pg_monitor");
+    assert_eq!(before(Known::Known(blind)), Standing::Unknown, "who writes cannot be seen");
+    let mut own = examples::frozen();
+    own.read_only.source = "user".into();
+    assert_eq!(before(Known::Known(own)), Standing::Blocked, "only our own role is read-only");
     let mut leaking = examples::standby();
     leaking.overrides = vec!["database orders: default_transaction_read_only=on".into()];
     assert_eq!(judge(frozen(), leaking.clone(), Some(&handover)).standing, Standing::Blocked, "leak");

@@ -1,12 +1,13 @@
 //! Changing: each on a connection of its own under the intent's name, identity checked on that connection, the reply told apart:
 //! refused only where the server proves that nothing happened.
 
-use super::session::{Session, Sessions as Connections, Trouble};
+use super::session::{Session, Sessions as Connections, Trouble, look_name};
 use super::sql;
 use crate::journal::Permit;
 use crate::journal::permit::short_run;
 use crate::world::postgres::{Altered, Handover, Scope};
 use crate::world::{Known, Member, Reply};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Deadline of a single changing statement. They are all quick: none waits for other sessions or for replication.
@@ -15,6 +16,11 @@ const CALL: Duration = Duration::from_secs(5);
 const PROMOTION: Duration = Duration::from_secs(1);
 /// Time between the questions.
 const PROMOTION_PACE: Duration = Duration::from_millis(3);
+/// How long the configuration may take to be loaded before sessions are left to the effect that comes next.
+const LOADING: Duration = Duration::from_secs(1);
+/// How long sessions that were told to go are waited for, and the time between the questions.
+const GOING: Duration = Duration::from_millis(250);
+const GOING_PACE: Duration = Duration::from_millis(1);
 /// Deadline of the question whether the session that holds the lock is alive.
 const PING: Duration = Duration::from_secs(1);
 /// Deadline of the write probe, after which its commit counts as hanging.
@@ -79,10 +85,79 @@ async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Rep
     }
 }
 
-pub(super) async fn freeze(connections: &Connections, permit: &Permit, at: &Member, system: &str) -> Reply {
+/// As `alter_and_reload`, and ends the sessions from before in the same round trip, guarded by what that session itself has loaded:
+/// between the freeze and its look every session that still writes costs a failed run, and every round trip time.
+async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> Reply {
+    if let Err(trouble) = session.value(sql::FREEZE, CALL).await {
+        return failed(&trouble);
+    }
+    let end = sql::end_sessions_if_frozen(&scope.keep);
+    let (reloaded, _, mut ended) = futures_util::future::join3(
+        session.value(sql::RELOAD_AND_REMEMBER, CALL),
+        session.value(sql::MOMENT, CALL),
+        session.value(&end, CALL),
+    )
+    .await;
+    if let Err(trouble) = reloaded {
+        return Reply::lost(format!("the setting was written, the reload was not confirmed: {trouble}"));
+    }
+    // The postmaster may need longer.
+    let begun = tokio::time::Instant::now();
+    while matches!(ended, Ok(None)) && begun.elapsed() < LOADING {
+        tokio::time::sleep(GOING_PACE).await;
+        ended = session.value(&end, CALL).await;
+    }
+    // Renamed behind its work, so that it is not taken for a change that is still under way.
+    let rename = sql::rename(&look_name(&scope.run));
+    let (ended, _) = futures_util::future::join(
+        async {
+            if let Ok(Some(_)) = &ended {
+                gone(session, scope).await;
+            }
+            ended
+        },
+        session.value(&rename, CALL),
+    )
+    .await;
+    match ended {
+        Ok(Some(ended)) => Reply::acknowledged(format!("{note}, {ended}")),
+        // Not in force for this session, or no right to end others: the effect that comes next sees who is left.
+        Ok(None) | Err(_) => Reply::acknowledged(note),
+    }
+}
+
+/// Waits a moment for those who were told to go. It proves nothing, a look does; one that is made too early has to be made again.
+async fn gone(session: &Session, scope: &Scope) {
+    let left = sql::sessions_left(&scope.keep);
+    let waited = async {
+        while !matches!(session.value(&left, CALL).await, Ok(Some(count)) if count == "0") {
+            if session.closed() {
+                return;
+            }
+            tokio::time::sleep(GOING_PACE).await;
+        }
+    };
+    let _ = tokio::time::timeout(GOING, waited).await;
+}
+
+pub(super) async fn freeze(
+    connections: &Connections,
+    permit: &Permit,
+    at: &Member,
+    system: &str,
+    ending: Option<&Scope>,
+) -> Reply {
+    let note = "read-only by default, configuration reloaded";
     let reply = match identified(connections, permit, at, system, true).await {
         Ok(session) => {
-            alter_and_reload(&session, sql::FREEZE, "read-only by default, configuration reloaded").await
+            let reply = match ending {
+                Some(scope) => freeze_and_end(&session, scope, note).await,
+                None => alter_and_reload(&session, sql::FREEZE, note).await,
+            };
+            if matches!(reply, Reply::Acknowledged { .. }) && ending.is_some() {
+                connections.put_away(at, session);
+            }
+            reply
         }
         Err(reply) => reply,
     };
@@ -205,7 +280,7 @@ pub(super) async fn write_probe(
         Err(trouble) => return failed(&trouble),
     };
     // As an application: nothing of the session is set. The server's own timeouts do not end a commit that waits for a standby.
-    let statement = sql::write_probe(table, permit.run());
+    let statement = sql::write_probe(table, permit.run(), &at.region);
     let call = session.value(&statement, PROBE * 2);
     tokio::pin!(call);
     let reply = match tokio::time::timeout(PROBE, &mut call).await {
@@ -227,7 +302,7 @@ pub(super) async fn write_probe(
 /// Why the probe's commit hangs.
 async fn hanging(connections: &Connections, at: &Member, permit: &Permit) -> String {
     let plain = format!("the write was not confirmed within {PROBE:?}");
-    let name = format!("mrctl/{}/look", short_run(permit.run()));
+    let name = look_name(permit.run());
     let Ok(session) = connections.open(at, &name).await else { return plain };
     match session.value(&sql::waiting(&permit.session()), CALL).await {
         Ok(Some(seen)) => match seen.split_once(' ') {
@@ -243,6 +318,7 @@ async fn hanging(connections: &Connections, at: &Member, permit: &Permit) -> Str
 
 pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
     // Asked twice, our own session would be the somebody else who holds it.
+    let _asking = connections.asking.lock().await;
     if lock_held(connections, at).await == Known::Known(true) {
         return Known::Known(true);
     }
@@ -269,7 +345,7 @@ async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<b
     }
     match session.value(&sql::lock(&at.resource), CALL).await {
         Ok(Some(held)) if held == "true" => {
-            connections.locks.borrow_mut().insert(at.clone(), session);
+            connections.locks.borrow_mut().insert(at.clone(), Rc::new(session));
             Known::Known(true)
         }
         Ok(_) => Known::Known(false),
@@ -278,20 +354,21 @@ async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<b
 }
 
 pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<bool> {
-    let session = connections.locks.borrow_mut().remove(at);
+    // It stays where it is while it is asked: steps that run together ask at the same time.
+    let session = connections.locks.borrow().get(at).map(Rc::clone);
     let Some(session) = session else {
         let out = connections.out_of_reach.borrow().contains(at);
         return if out { Known::unknown("the lock could not be taken") } else { Known::Known(false) };
     };
     match session.value("SELECT 1", PING).await {
-        Ok(_) => {
-            connections.locks.borrow_mut().insert(at.clone(), session);
-            Known::Known(true)
+        Ok(_) => Known::Known(true),
+        Err(_) if session.closed() => {
+            let mut locks = connections.locks.borrow_mut();
+            if locks.get(at).is_some_and(|held| Rc::ptr_eq(held, &session)) {
+                locks.remove(at);
+            }
+            Known::Known(false)
         }
-        Err(_) if session.closed() => Known::Known(false),
-        Err(trouble) => {
-            connections.locks.borrow_mut().insert(at.clone(), session);
-            Known::Unknown(trouble.to_string())
-        }
+        Err(trouble) => Known::Unknown(trouble.to_string()),
     }
 }

@@ -1,8 +1,7 @@
 //! Reading: one statement, one JSON document, nothing assumed where the server says NULL.
 
-use super::session::{Sessions as Connections, Trouble};
+use super::session::{Sessions as Connections, Trouble, look_name};
 use super::sql;
-use crate::journal::permit::short_run;
 use crate::world::postgres::{
     Activity, Altered, Glance, GlanceRole, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender,
     ServerFacts, Sessions, StandbyFacts,
@@ -82,7 +81,7 @@ struct RawReadOnly {
 }
 
 pub(super) async fn look(connections: &Connections, at: &Member, scope: &Scope) -> Known<ServerFacts> {
-    let name = format!("mrctl/{}/look", short_run(&scope.run));
+    let name = look_name(&scope.run);
     let statement = sql::look(scope);
     let mut last = String::new();
     // Twice at most: a role that flips, or a kept connection that died, in the middle of the statement; then over a new one.
@@ -253,11 +252,13 @@ struct RawGlance {
     started: String,
     read_only: bool,
     recovery: bool,
+    stats: bool,
+    writing: u32,
     next: Option<String>,
 }
 
 pub(super) async fn glance(connections: &Connections, at: &Member, scope: &Scope) -> Known<Glance> {
-    let name = format!("mrctl/{}/look", short_run(&scope.run));
+    let name = look_name(&scope.run);
     let mut last = String::new();
     // Twice at most: over a new connection if a kept one died meanwhile.
     for again in [false, true] {
@@ -293,7 +294,10 @@ fn read_glance(text: &str) -> Known<Glance> {
         (false, Some(next_transaction)) => GlanceRole::Primary { next_transaction },
         (false, None) => return Known::unknown("the role changed while it was read"),
     };
-    Known::Known(Glance { system: raw.system, started: raw.started, read_only: raw.read_only, role })
+    let open_writes =
+        if raw.stats { Known::Known(raw.writing) } else { Known::unknown("the role lacks pg_monitor") };
+    let (system, started, read_only) = (raw.system, raw.started, raw.read_only);
+    Known::Known(Glance { system, started, read_only, role, open_writes })
 }
 
 pub(super) async fn read_probe(
@@ -302,12 +306,12 @@ pub(super) async fn read_probe(
     table: &str,
     run: &str,
 ) -> Known<bool> {
-    let name = format!("mrctl/{}/look", short_run(run));
+    let name = look_name(run);
     let (session, _) = match connections.for_look(at, &name).await {
         Ok(session) => session,
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     };
-    match session.value(&sql::read_probe(table, run), connections.timeout(at)).await {
+    match session.value(&sql::read_probe(table, run, &at.region), connections.timeout(at)).await {
         Ok(Some(text)) => {
             connections.give_back(at, session);
             Known::Known(text == "true")

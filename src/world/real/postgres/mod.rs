@@ -49,8 +49,14 @@ impl Postgres for RealPostgres {
         Box::pin(preflight::preflight(&self.sessions, at, candidate, table))
     }
 
-    fn freeze<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {
-        Box::pin(change::freeze(&self.sessions, permit, at, system))
+    fn freeze<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        ending: Option<&'a Scope>,
+    ) -> Answer<'a, Reply> {
+        Box::pin(change::freeze(&self.sessions, permit, at, system, ending))
     }
 
     fn unfreeze<'a>(

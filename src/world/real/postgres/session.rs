@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_postgres::Config;
@@ -21,13 +22,20 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// How many connections are kept ready at a member: a freeze, the look after it, the ending of sessions. Not for the mark, which
-/// only an idle source needs: each one loads the configuration too when the freeze is loaded, in the midst of the write gap.
-const SPARES: usize = 3;
+/// How many connections are kept ready at a member: a freeze, and the look after it. Not for what seldom comes next: each one loads
+/// the configuration too when the freeze is loaded, in the midst of the write gap.
+const SPARES: usize = 2;
+/// How many connections that have done their work are left open at a member: ending one costs the server more than keeping it.
+const DONE: usize = 2;
 /// How long such a connection may have waited.
 const SPARE_AGE: Duration = Duration::from_secs(60);
 /// How long a spare may take to prove alive before another is opened instead.
 const RENAME: Duration = Duration::from_millis(700);
+
+/// The name of a run's connections that change nothing.
+pub(super) fn look_name(run: &str) -> String {
+    format!("mrctl/{}/look", short_run(run))
+}
 
 /// All clusters.
 #[derive(Default)]
@@ -81,8 +89,12 @@ pub struct Sessions {
     generations: RefCell<BTreeMap<Member, u64>>,
     /// Connections for changes to come, and for the first look after each.
     spares: RefCell<BTreeMap<Member, Vec<Spare>>>,
+    /// Connections that have done their work, renamed, the newest last: the next change may use one, a look never.
+    done: RefCell<BTreeMap<Member, Vec<Session>>>,
     /// Sessions that hold advisory locks.
-    pub(super) locks: RefCell<BTreeMap<Member, Session>>,
+    pub(super) locks: RefCell<BTreeMap<Member, Rc<Session>>>,
+    /// One asks for a lock at a time: steps that run together would find each other's session in their way.
+    pub(super) asking: tokio::sync::Mutex<()>,
     /// Members whose lock could not be asked for.
     pub(super) out_of_reach: RefCell<BTreeSet<Member>>,
 }
@@ -94,7 +106,9 @@ impl Sessions {
             idle: RefCell::default(),
             generations: RefCell::default(),
             spares: RefCell::default(),
+            done: RefCell::default(),
             locks: RefCell::default(),
+            asking: tokio::sync::Mutex::default(),
             out_of_reach: RefCell::default(),
         }
     }
@@ -161,7 +175,19 @@ impl Sessions {
     /// Something changed, or may have changed, at this member: connections from before prove nothing about it any more.
     pub(super) fn changed(&self, at: &Member) {
         *self.generations.borrow_mut().entry(at.clone()).or_insert(0) += 1;
-        self.idle.borrow_mut().remove(at);
+        if let Some(idle) = self.idle.borrow_mut().remove(at) {
+            self.put_away(at, idle.session);
+        }
+    }
+
+    /// Leaves a connection open that has done its work and goes by the name of looks again.
+    pub(super) fn put_away(&self, at: &Member, session: Session) {
+        let mut done = self.done.borrow_mut();
+        let done = done.entry(at.clone()).or_default();
+        done.push(session);
+        if done.len() > DONE {
+            done.remove(0);
+        }
     }
 
     /// A new connection.
@@ -189,7 +215,7 @@ impl Sessions {
             spares.retain(Spare::usable);
             (1 + SPARES).saturating_sub(looks + spares.len())
         };
-        let name = format!("mrctl/{}/look", short_run(run));
+        let name = look_name(run);
         let open = async || {
             let mut session = self.open(at, &name).await.ok()?;
             // Run once, its answer unused: the first time costs the server three times as much.
@@ -209,8 +235,9 @@ impl Sessions {
         question: &str,
     ) -> Result<(Session, Option<String>), Trouble> {
         // One that does not answer says enough of the others.
-        if let Some(session) = self.spare(at) {
-            let rename = format!("SET application_name = {}; {question}", sql::literal(name));
+        let done = self.done.borrow_mut().get_mut(at).and_then(Vec::pop).filter(|session| !session.closed());
+        if let Some(session) = done.or_else(|| self.spare(at)) {
+            let rename = format!("{}; {question}", sql::rename(name));
             if let Ok(answer) = session.value(&rename, RENAME).await {
                 return Ok((session, answer));
             }

@@ -28,11 +28,19 @@ pub const GLANCE: &str = "SELECT json_build_object(\
     'started', (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text,\
     'read_only', current_setting('default_transaction_read_only')::boolean,\
     'recovery', s.recovery,\
+    'stats', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),\
+    'writing', (SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND backend_type <> 'autovacuum worker' \
+        AND NOT (usename = current_user AND application_name LIKE 'mrctl/%')) + (SELECT count(*) FROM pg_prepared_xacts),\
     'next', CASE WHEN NOT s.recovery THEN pg_snapshot_xmax(pg_current_snapshot())::text END)::text \
     FROM (SELECT pg_is_in_recovery() AS recovery) s";
 
 /// Whether the server is in recovery.
 pub const IN_RECOVERY: &str = "SELECT pg_is_in_recovery()::text";
+
+/// Gives the session a name.
+pub fn rename(name: &str) -> String {
+    format!("SET application_name = {}", literal(name))
+}
 
 /// A round trip.
 pub const NOTHING: &str = "SELECT 1";
@@ -52,6 +60,27 @@ pub fn unfreeze(prior: &Altered) -> String {
     }
 }
 
+/// Reloads, and keeps in mind when: what is loaded later holds what was written before.
+pub const RELOAD_AND_REMEMBER: &str =
+    "SELECT set_config('mrctl.reload', clock_timestamp()::text, false), pg_reload_conf()";
+
+/// Whether this session has loaded the configuration since, and is frozen by it.
+const IN_FORCE: &str = "pg_conf_load_time() > current_setting('mrctl.reload')::timestamptz \
+    AND current_setting('default_transaction_read_only')::boolean";
+
+/// Ends the sessions that [`end_sessions`] would, if the freeze is in force on this session: `null` if it is not.
+pub fn end_sessions_if_frozen(keep: &[String]) -> String {
+    format!("SELECT CASE WHEN {IN_FORCE} THEN ({}) END", end_sessions(keep))
+}
+
+/// How many of those whom [`end_sessions`] has told to go are still there.
+pub fn sessions_left(keep: &[String]) -> String {
+    format!(
+        "SELECT count(*)::text FROM pg_roles me, pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename WHERE {} AND (me.rolsuper OR NOT r.rolsuper)",
+        from_before(keep)
+    )
+}
+
 /// Client sessions from before the configuration was loaded, and those that write in spite of it, without those that are kept and
 /// our own. Superusers' sessions are left out unless we are one: the whole statement would fail on them.
 pub fn end_sessions(keep: &[String]) -> String {
@@ -62,10 +91,18 @@ pub fn end_sessions(keep: &[String]) -> String {
          SELECT a.usename::text AS usename, r.rolsuper AND NOT me.rolsuper AS super, \
          CASE WHEN r.rolsuper AND NOT me.rolsuper THEN false ELSE pg_terminate_backend(a.pid) END AS gone \
          FROM pg_roles me, pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename \
-         WHERE me.rolname = current_user AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() \
+         WHERE {}) ended",
+        from_before(keep)
+    )
+}
+
+/// Whom a freeze ends: `a` is the session, `me` our role.
+fn from_before(keep: &[String]) -> String {
+    format!(
+        "me.rolname = current_user AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid() \
          AND a.usename <> ALL ({}) \
          AND NOT (a.usename = current_user AND a.application_name LIKE 'mrctl/%') \
-         AND (a.backend_start <= pg_conf_load_time() OR a.backend_xid IS NOT NULL)) ended",
+         AND (a.backend_start <= pg_conf_load_time() OR a.backend_xid IS NOT NULL)",
         array(keep)
     )
 }
@@ -89,6 +126,10 @@ pub fn mark(key: &str) -> String {
 const STANDBY_TIMELINE: &str = "coalesce((SELECT received_tli FROM pg_stat_wal_receiver), \
     greatest((SELECT timeline_id FROM pg_control_checkpoint()), (SELECT min_recovery_end_timeline FROM pg_control_recovery())))";
 
+/// Recovery targets, if there are any. Asked one by one: `pg_settings` lists every setting there is first.
+const RECOVERY_TARGETS: &str = "current_setting('recovery_target') || current_setting('recovery_target_lsn') \
+    || current_setting('recovery_target_name') || current_setting('recovery_target_time') || current_setting('recovery_target_xid')";
+
 /// The guard and the promotion in one statement: no gap between check and act.
 pub fn promote(handover: &Handover) -> String {
     let behind = match handover.by {
@@ -109,23 +150,29 @@ pub fn promote(handover: &Handover) -> String {
          WHEN {STANDBY_TIMELINE} <> {timeline} THEN 'no: it follows another timeline' \
          WHEN pg_last_wal_replay_lsn() IS NULL THEN 'no: it has replayed nothing' \
          WHEN pg_last_wal_replay_lsn() {behind} {position}::pg_lsn THEN 'no: it has replayed only up to ' || pg_last_wal_replay_lsn()::text \
-         WHEN EXISTS (SELECT 1 FROM pg_settings WHERE name ~ '^recovery_target(_lsn|_name|_time|_xid)?$' AND setting <> '') THEN 'no: a recovery target is set, promotion would end the server' \
+         WHEN {RECOVERY_TARGETS} <> '' THEN 'no: a recovery target is set, promotion would end the server' \
          WHEN pg_promote(false) THEN 'sent' ELSE 'no: the server did not take the request' END"
     )
 }
 
+/// The key of a run's row: of the region, too, because a row that was written elsewhere is replicated here.
+fn probe_key(run: &str, region: &str) -> String {
+    format!("{run}/{region}")
+}
+
 /// As an application writes.
-pub fn write_probe(table: &str, run: &str) -> String {
+pub fn write_probe(table: &str, run: &str, region: &str) -> String {
     format!(
         "INSERT INTO {} (run_id, ts) VALUES ({}, clock_timestamp()) ON CONFLICT (run_id) DO UPDATE SET ts = EXCLUDED.ts",
         identifier(table),
-        literal(run)
+        literal(&probe_key(run, region))
     )
 }
 
 /// Whether the row is there.
-pub fn read_probe(table: &str, run: &str) -> String {
-    format!("SELECT EXISTS (SELECT 1 FROM {} WHERE run_id = {})::text", identifier(table), literal(run))
+pub fn read_probe(table: &str, run: &str, region: &str) -> String {
+    let key = literal(&probe_key(run, region));
+    format!("SELECT EXISTS (SELECT 1 FROM {} WHERE run_id = {key})::text", identifier(table))
 }
 
 /// The advisory lock's key for a cluster.
@@ -136,7 +183,11 @@ pub fn lock(cluster: &str) -> String {
 /// What plans and dry runs show.
 pub fn statements(change: &Change) -> Vec<String> {
     match change {
-        Change::Freeze => vec![format!("{FREEZE};"), format!("{RELOAD};")],
+        Change::Freeze => vec![
+            format!("{FREEZE};"),
+            format!("{RELOAD};"),
+            "-- and, once that is in force on this connection, the statement that ends the sessions from before".into(),
+        ],
         Change::Unfreeze(prior) => vec![format!("{};", unfreeze(prior)), format!("{RELOAD};")],
         Change::EndSessions(keep) => vec![format!("{};", end_sessions(keep))],
         Change::Mark => vec![format!("{};", mark("…"))],
@@ -146,7 +197,7 @@ pub fn statements(change: &Change) -> Vec<String> {
                     .into(),
             ]
         }
-        Change::WriteProbe(table) => vec![format!("{};", write_probe(table, "…"))],
+        Change::WriteProbe(table) => vec![format!("{};", write_probe(table, "…", "…"))],
     }
 }
 
