@@ -49,7 +49,7 @@ impl Redactor {
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let needles = &mut known.needles;
-        for form in forms(secret) {
+        for form in forms(secret).into_iter().chain(parts(secret)) {
             if form.len() >= SHORTEST && !needles.iter().any(|known| **known == form) {
                 needles.push(Zeroizing::new(form));
             }
@@ -96,6 +96,19 @@ impl Redactor {
             }
         }
         clean
+    }
+
+    /// The length of the longest form of a secret, in bytes.
+    pub fn longest(&self) -> usize {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.needles.first().map_or(0, |needle| needle.len())
+    }
+
+    /// As [`Redactor::scrub`], of a text whose beginning was cut off: the rest of a secret that was cut in two goes with it.
+    pub fn scrub_end(&self, text: &str) -> String {
+        let clean = self.scrub(text);
+        let from = (self.longest().min(clean.len())..=clean.len()).find(|at| clean.is_char_boundary(*at));
+        format!("…{}", clean.get(from.unwrap_or(0)..).unwrap_or_default())
     }
 
     /// Scrubs a text in place. Whether it changed.
@@ -155,12 +168,18 @@ fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned()];
     for upper in [true, false] {
         for plus in [true, false] {
-            forms.push(percent(secret, upper, plus));
+            forms.extend(LEFT_ALONE.iter().map(|left| percent(secret, left, upper, plus)));
         }
     }
     if let Ok(json) = serde_json::to_string(secret) {
-        forms.push(json.trim_matches('"').to_owned());
+        let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json).to_owned();
+        forms.push(json.replace('/', "\\/"));
+        forms.push(json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e"));
+        forms.push(json);
     }
+    // In a statement, and on a command line.
+    forms.push(secret.replace('\'', "''"));
+    forms.push(secret.replace('\'', "'\\''"));
     forms.push(STANDARD.encode(secret));
     for start in 0..3 {
         for text in [
@@ -191,12 +210,36 @@ fn inner_piece(text: &str, start: usize, length: usize) -> Option<&str> {
     text.get(from..to)
 }
 
-/// Percent-encoding of everything but unreserved characters (RFC 3986, section 2.3); forms write a space as `+`.
-fn percent(text: &str, upper: bool, plus: bool) -> String {
+/// Parts of a URL that give access by themselves: a server that refuses a request echoes its path, not its whole address. Of the rest of
+/// the URL only what looks like a token counts: a path such as `/api/alerts` is ordinary text.
+fn parts(secret: &str) -> Vec<String> {
+    let Some((_, rest)) = secret.split_once("://") else { return Vec::new() };
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let login = host.rsplit_once('@').map_or("", |(login, _)| login);
+    let password = login.split_once(':').map_or("", |(_, password)| password);
+    let token = |part: &&str| {
+        let mixed = part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic());
+        part.len() >= 2 * SHORTEST_KEPT || (part.len() >= SHORTEST_KEPT && mixed)
+    };
+    let mut parts: Vec<String> =
+        path.split(['/', '?', '#', '&', '=']).filter(token).flat_map(forms).collect();
+    if password.len() >= SHORTEST_KEPT {
+        parts.extend(forms(password));
+    }
+    parts
+}
+
+/// What encoders leave as it is besides unreserved characters: strict ones nothing, those for a path a slash, browsers' functions, and
+/// those that follow the grammar of a path segment.
+const LEFT_ALONE: &[&str] = &["", "/", "!'()*", "!$&'()*+,;=:@", "!$&'()*+,;=:@/"];
+
+/// Percent-encoding of everything but unreserved characters (RFC 3986, section 2.3) and those of `left`; forms write a space as `+`.
+fn percent(text: &str, left: &str, upper: bool, plus: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ if left.as_bytes().contains(&byte) => out.push(char::from(byte)),
             b' ' if plus => out.push('+'),
             _ if upper => out.push_str(&format!("%{byte:02X}")),
             _ => out.push_str(&format!("%{byte:02x}")),
@@ -245,6 +288,41 @@ mod tests {
                 assert!(redactor.scrub(&text).contains(PLACEHOLDER), "{user:?} {tail:?}");
             }
         }
+    }
+
+    #[test]
+    fn encoders_that_leave_some_characters_alone_are_known() {
+        let redactor = knowing("p@ss/w0rd&9'x");
+        for text in [
+            "p%40ss/w0rd%269%27x",
+            "p%40ss%2Fw0rd%269'x",
+            "p@ss%2Fw0rd&9'x",
+            r#""p@ss\/w0rd&9'x""#,
+            r#""p@ss/w0rd\u00269'x""#,
+            "'p@ss/w0rd&9''x'",
+        ] {
+            assert!(redactor.scrub(text).contains(PLACEHOLDER), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_secret_address_is_a_secret_and_ordinary_words_of_it_are_not() {
+        let redactor =
+            knowing("https://u:pa55w0rds@hooks.example/services/T0AB12CD/xoxbAbCdEfGhIjKl?key=abcd1234efgh");
+        let said =
+            redactor.scrub("Cannot POST /services/T0AB12CD/xoxbAbCdEfGhIjKl?key=abcd1234efgh with pa55w0rds");
+        assert_eq!(said, "Cannot POST /services/[redacted]/[redacted]?key=[redacted] with [redacted]");
+        assert_eq!(redactor.scrub("services at hooks.example"), "services at hooks.example");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_in_two_goes_with_the_cut() {
+        let redactor = knowing("correct horse battery staple");
+        let cut = redactor.scrub_end(
+            "horse battery staple, and then more text than the secret is long; correct horse battery staple.",
+        );
+        assert!(!cut.contains("staple") && cut.ends_with("is long; [redacted]."), "{cut}");
+        assert_eq!(redactor.scrub_end("äö"), "…");
     }
 
     #[test]

@@ -317,3 +317,39 @@ fn weak_secrets_are_refused_by_their_reference_before_anything_begins() {
     let fine = Ended::of(host.command(&arguments).env("KEY", "canary-5up3r-s3cr3t").output().unwrap());
     assert!(fine.code == 10 && !fine.err.contains("MR07"), "{fine:?}");
 }
+
+/// Everything below a folder, as one text.
+fn everything(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let texts = entries.map(|path| match path.is_dir() {
+        true => everything(&path),
+        false => String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned(),
+    });
+    texts.collect()
+}
+
+#[test]
+fn what_a_command_is_handed_appears_nowhere_and_names_of_the_plan_stay() {
+    const TOKEN: &str = "canary-5up3r-t0k3n";
+    let host = Host::new();
+    let runbook = host.path("runbook.yaml");
+    let text = "mrctl: 1\nname: drain\ntitle: Drain\nsteps:\n  - id: drain\n    exec: { command: [sh, -c, 'echo \"401 for $TOKEN in $REGION\" >&2; exit 3'], \
+                effect: drained, pass: [TOKEN, REGION] }\n";
+    std::fs::write(&runbook, text).unwrap();
+    let runbook = runbook.display().to_string();
+    let mirror = host.path("mirror").display().to_string();
+    let of = ["--runbook", &runbook, "--from", "eu-west", "--to", "us-east", "--output", "json"];
+    let run = |first: &[&str]| {
+        let mut command = host.command(&[first, &of].concat());
+        Ended::of(command.env("TOKEN", TOKEN).env("REGION", "us-east").output().unwrap())
+    };
+    let seen = run(&["drill", "--dry-run"]);
+    let last: Value = serde_json::from_str(seen.out.lines().last().unwrap()).unwrap();
+    let digest = last["digest"].as_str().unwrap();
+    let ended = run(&["failover", "--yes", "--plan-digest", digest, "--mirror-dir", &mirror]);
+    let kept = everything(&host.path("state")) + &everything(Path::new(&mirror));
+    assert!(kept.contains("401 for [redacted] in us-east"), "{ended:?}");
+    for text in [&kept, &seen.out, &seen.err, &ended.out, &ended.err] {
+        assert!(!text.contains(TOKEN), "{text}");
+    }
+}

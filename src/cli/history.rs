@@ -243,11 +243,21 @@ pub fn export(setup: &Setup, args: ExportArgs) -> ExitCode {
     let result = store(setup).and_then(|store| {
         let fail = |error: StoreError| setup.fail(&error.to_string());
         let id = store.find(&args.run).map_err(fail)?;
-        store.export(&id, &args.to).map_err(fail)?;
+        // Marked first: a copy that is usable elsewhere must not exist unknown to the host that it comes from.
+        let open = store.read(&id).is_ok_and(|run| run.open());
+        let marked_before = store.exported(&id).is_some();
+        if open {
+            store.mark_exported(&id, now()).map_err(fail)?;
+        }
+        if let Err(error) = store.export(&id, &args.to) {
+            if open && !marked_before {
+                store.unmark_exported(&id);
+            }
+            return Err(fail(error));
+        }
         let short = store.short(&id);
         setup.say(&format!("run {short} is in {}", args.to.display()));
-        if store.read(&id).is_ok_and(|run| run.open()) {
-            store.mark_exported(&id, now()).map_err(fail)?;
+        if open {
             setup.say("  it is open: only one host may go on with it; here that now needs a --reason");
         }
         Ok(())

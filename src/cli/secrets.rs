@@ -59,8 +59,37 @@ fn names(inventory: &Inventory) -> String {
         .join("\n")
 }
 
+/// Learns what commands are handed from the operator's environment: mostly tokens. What the plan or the inventory's words say themselves (a
+/// region, a profile) is none, and is left readable.
+pub fn learn_passed(redactor: &Redactor, plan: &Plan, variable: &dyn Fn(&str) -> Option<String>) {
+    let (text, words) = (serde_json::to_string(plan).unwrap_or_default(), WORDS.join("\n"));
+    let mut names = std::collections::BTreeSet::new();
+    passed(&serde_json::to_value(plan).unwrap_or_default(), &mut names);
+    for value in names.iter().filter_map(|name| variable(name)) {
+        if value.len() >= SHORTEST_KEPT && !text.contains(&value) && !words.contains(&value) {
+            redactor.add(&value.into());
+        }
+    }
+}
+
+/// The names in `pass` of every command in a plan.
+fn passed(value: &serde_json::Value, names: &mut std::collections::BTreeSet<String>) {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) => {
+            if let (Some(_), Some(Value::Array(pass))) = (map.get("argv"), map.get("pass")) {
+                names.extend(pass.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            map.values().for_each(|item| passed(item, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| passed(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// Whether no known secret occurs in the plan, which stands on disk as it was approved; prints what is wrong, as bad as said.
 pub fn none_in(setup: &Setup, plan: &Plan, severity: Severity) -> bool {
+    learn_passed(&setup.redactor, plan, &super::wire::variable);
     let text = serde_json::to_string(plan).unwrap_or_default();
     let mut problems = Problems::new();
     for reference in setup.redactor.found_in(&text) {

@@ -42,8 +42,10 @@ impl Mirror {
         let (done_now, done) = channel();
         let trouble = Trouble::default();
         let (own, to, from) = (Arc::clone(&trouble), folder.clone(), run.to_path_buf());
+        // Lines from here on come through the queue: one that opens late must not find them in the journal, too.
+        let until = std::fs::metadata(run.join("journal.jsonl")).map_or(0, |journal| journal.len());
         let thread = std::thread::Builder::new().name("mirror".into()).spawn(move || {
-            let written = catch_up(&to, &from).and_then(|mut file| {
+            let written = catch_up(&to, &from, until).and_then(|mut file| {
                 let _nobody_waits = opened_now.send(());
                 for line in queue {
                     file.write_all(&line)?;
@@ -103,6 +105,17 @@ impl Mirror {
     }
 }
 
+/// Whether a file of this name belongs to a run that was closed as it is.
+pub fn is_name(name: &str) -> bool {
+    let number = name.strip_prefix("abandoned").and_then(|rest| rest.strip_suffix(".json"));
+    number.is_some_and(|number| {
+        number.is_empty()
+            || number.strip_prefix('-').is_some_and(|digits| {
+                (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+            })
+    })
+}
+
 fn regular(path: &Path) -> std::io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -114,12 +127,12 @@ fn regular(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Makes the copy as far as the run is, and opens its journal for more.
-fn catch_up(to: &Path, from: &Path) -> std::io::Result<File> {
+/// Makes the copy as far as the run was when it began, `until` bytes of its journal, and opens it for more.
+fn catch_up(to: &Path, from: &Path, until: u64) -> std::io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(to)?;
     for name in std::fs::read_dir(from)?.flatten().map(|entry| entry.file_name()) {
         // The plan, and what was recorded beside a damaged journal.
-        if name == "plan.json" || name.to_string_lossy().starts_with("abandoned") {
+        if name == "plan.json" || is_name(&name.to_string_lossy()) {
             copy(&to.join(&name), &std::fs::read(from.join(&name))?)?;
         }
     }
@@ -134,7 +147,8 @@ fn catch_up(to: &Path, from: &Path) -> std::io::Result<File> {
     }
     let mut there = Vec::new();
     file.read_to_end(&mut there)?;
-    let here = std::fs::read(from.join("journal.jsonl"))?;
+    let mut here = Vec::new();
+    File::open(from.join("journal.jsonl"))?.take(until).read_to_end(&mut here)?;
     // A mirror that was cut off in the middle of a line goes on; one that says something else is somebody's evidence.
     let whole = there.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let Some(rest) = there.get(..whole).and_then(|there| here.strip_prefix(there)) else {
@@ -149,12 +163,25 @@ fn catch_up(to: &Path, from: &Path) -> std::io::Result<File> {
 
 fn copy(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     regular(path)?;
-    if std::fs::read(path).is_ok_and(|there| there == bytes) {
-        return Ok(());
+    match std::fs::read(path) {
+        Ok(there) if there == bytes => return Ok(()),
+        // Cut off while it was written: it goes on. Anything else is somebody's evidence.
+        Ok(there) if !bytes.starts_with(&there) => {
+            return Err(std::io::Error::other(format!("{} says something else", path.display())));
+        }
+        Ok(_) | Err(_) => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // Whole or not there, also when this is cut off.
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    regular(&new)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
-    file.sync_data()
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -225,6 +252,35 @@ mod tests {
         assert!(why.contains("is not a beginning of this journal"), "{why}");
         let left = std::fs::read_to_string(place.copy.join("journal.jsonl")).unwrap();
         assert_eq!(left, "something else\n");
+    }
+
+    #[test]
+    fn a_plan_that_was_cut_off_in_the_mirror_is_written_whole_and_a_strange_one_is_left_alone() {
+        let mut place = place();
+        append(&mut place.journal, "one");
+        std::fs::create_dir_all(&place.copy).unwrap();
+        for cut in ["", "{"] {
+            std::fs::write(place.copy.join("plan.json"), cut).unwrap();
+            Mirror::begin(&place.root, &place.run).finish().unwrap();
+            assert_eq!(std::fs::read_to_string(place.copy.join("plan.json")).unwrap(), "{}");
+            same(&place);
+        }
+        std::fs::write(place.copy.join("plan.json"), "[]").unwrap();
+        let why = Mirror::begin(&place.root, &place.run).finish().unwrap_err();
+        assert!(why.contains("says something else"), "{why}");
+        assert_eq!(std::fs::read_to_string(place.copy.join("plan.json")).unwrap(), "[]");
+    }
+
+    #[test]
+    fn a_mirror_that_opens_late_holds_each_line_once() {
+        let mut place = place();
+        append(&mut place.journal, "before");
+        let until = std::fs::metadata(place.run.join("journal.jsonl")).unwrap().len();
+        // The run goes on while the mirror is being opened: these lines wait in its queue.
+        append(&mut place.journal, "meanwhile");
+        drop(catch_up(&place.copy, &place.run, until).unwrap());
+        let copied = std::fs::metadata(place.copy.join("journal.jsonl")).unwrap().len();
+        assert_eq!(copied, until);
     }
 
     #[test]

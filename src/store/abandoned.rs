@@ -6,6 +6,7 @@
 use super::{StoreError, io, write_durably};
 use crate::journal::chain::{self, GENESIS};
 use crate::journal::file::read_intact;
+pub use crate::journal::mirror::is_name;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -84,17 +85,6 @@ pub fn write(folder: &Path, says: &Abandonment, now: i64) -> Result<PathBuf, Sto
     // The name too must outlive a crash: whoever comes next must find the run closed.
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))?;
     Ok(path)
-}
-
-/// Whether a file of this name belongs to a run that was closed as it is.
-pub fn is_name(name: &str) -> bool {
-    let number = name.strip_prefix("abandoned").and_then(|rest| rest.strip_suffix(".json"));
-    number.is_some_and(|number| {
-        number.is_empty()
-            || number.strip_prefix('-').is_some_and(|digits| {
-                (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-            })
-    })
 }
 
 /// Every file of abandonment in a run's folder, by name.

@@ -89,7 +89,8 @@ impl Store {
         let text = serde_json::to_string(&document).map_err(|error| refused(error.to_string()))?;
         let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
         file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-            .map_err(io(to))
+            .map_err(io(to))?;
+        super::sync_folder_of(to)
     }
 
     /// Marks an open run as exported. `now`: milliseconds since the epoch.
@@ -174,9 +175,11 @@ impl Store {
         // Nobody may be writing to the one that is here, or have written since.
         let plan = read_plan(&folder.join("plan.json"))?;
         let _locks = self.lock(&plan.resources, holder).map_err(|error| refused(error.to_string()))?;
-        compare(id, &here()?, journal)?;
+        let taken = compare(id, &here()?, journal)?;
+        if taken != Taken::Further {
+            return Ok(taken);
+        }
         write_durably(&folder.join("journal.jsonl"), journal)?;
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))?;
         self.unmark_exported(id);
         Ok(Taken::Further)
     }

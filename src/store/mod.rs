@@ -338,5 +338,15 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         .open(&temporary)
         .map_err(io(&temporary))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(&temporary))?;
-    fs::rename(&temporary, path).map_err(io(path))
+    fs::rename(&temporary, path).map_err(io(path))?;
+    sync_folder_of(path)
+}
+
+/// A name is on disk only when its folder is.
+fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))
 }

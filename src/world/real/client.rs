@@ -89,8 +89,17 @@ pub async fn body(mut response: reqwest::Response, limit: usize) -> Result<Vec<u
     Ok(body)
 }
 
-/// Foreign text for a message: one line, at most 300 characters, without control characters.
+/// Foreign text for a message: one line, at most 300 characters, without control characters. It is cut before it is scrubbed, so it is
+/// cut between words: half a token or address would be known to nobody.
 pub fn excerpt(text: &str) -> String {
-    let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-    line.trim().to_owned()
+    let line: String =
+        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect();
+    if text.trim().chars().count() <= EXCERPT {
+        return line.trim().to_owned();
+    }
+    let in_a_word = |c: char| c.is_ascii_alphanumeric() || "-._~%+/=:@?&!$".contains(c);
+    line.trim_end_matches(in_a_word).trim().to_owned()
 }
+
+/// Characters of an excerpt.
+const EXCERPT: usize = 300;

@@ -46,7 +46,12 @@ impl RealExec {
     }
 
     fn text(&self, bytes: &[u8]) -> String {
-        self.settings.redactor.scrub(&String::from_utf8_lossy(bytes)).into_owned()
+        let text = String::from_utf8_lossy(bytes);
+        // As much as is kept: its beginning was cut off.
+        match bytes.len() < KEPT {
+            true => self.settings.redactor.scrub(&text).into_owned(),
+            false => self.settings.redactor.scrub_end(&text),
+        }
     }
 
     /// The last line that says something, for a message.
