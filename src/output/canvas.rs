@@ -4,7 +4,7 @@
 use super::sink::Sink;
 use indicatif::{ProgressDrawTarget, TermLike};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Columns and rows now: windows are resized.
 pub type Size = Arc<dyn Fn() -> (u16, u16) + Send + Sync>;
@@ -16,9 +16,16 @@ pub struct Canvas {
     pub sink: Sink,
     /// Its columns and rows.
     pub size: Size,
+    /// What was drawn since the last flush.
+    drawn: Arc<Mutex<String>>,
 }
 
 impl Canvas {
+    /// Draws on a stream of this size.
+    pub fn on(sink: Sink, size: Size) -> Self {
+        Self { sink, size, drawn: Arc::default() }
+    }
+
     /// A stream that ends at the terminal of standard error.
     pub fn stderr(sink: Sink) -> Self {
         let term = console::Term::stderr();
@@ -26,7 +33,7 @@ impl Canvas {
             let (rows, columns) = term.size();
             (columns, rows)
         };
-        Self { sink, size: Arc::new(size) }
+        Self::on(sink, Arc::new(size))
     }
 
     /// As the drawing library wants it.
@@ -38,9 +45,10 @@ impl Canvas {
         if lines == 0 { Ok(()) } else { self.put(&format!("\u{1b}[{lines}{direction}")) }
     }
 
-    /// Never an error: the drawing library panics on some, and a terminal that was closed must not end a failover.
+    /// Kept until the frame is whole: what a terminal shows of a key that is pressed meanwhile (`^C`) would push the rest of a line
+    /// over its end, and nobody would count the line that this makes.
     fn put(&self, text: &str) -> io::Result<()> {
-        let _gone = self.sink.write(text);
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
         Ok(())
     }
 }
@@ -91,6 +99,10 @@ impl TermLike for Canvas {
     fn flush(&self) -> io::Result<()> {
         // The library leaves the cursor behind the last column, where the `^C` that a terminal shows would begin a line that
         // nobody counts. At the start of the line it is drawn over.
-        self.put("\r")
+        let drawn = std::mem::take(&mut *self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
+        let drawn = format!("\r{drawn}\r");
+        // Never an error: the drawing library panics on some, and a terminal that was closed must not end a failover.
+        let _gone = self.sink.write(&drawn);
+        Ok(())
     }
 }

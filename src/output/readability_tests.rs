@@ -112,7 +112,7 @@ fn what_came_from_outside_is_only_text_in_every_form() {
 fn drawn(plan: &Plan, records: &[(i64, Record)]) -> String {
     let (output, _, err) = Output::captured();
     let size = Arc::new(|| (80, 200));
-    let canvas = super::canvas::Canvas { sink: output.stderr.clone(), size };
+    let canvas = super::canvas::Canvas::on(output.stderr.clone(), size);
     let live = Live::new(plan, [], frame(), Rc::new(by_hand), PLAIN, canvas, Arc::new(|| BEGIN + 30_000));
     // Drawn in the middle too, so that what moves is there.
     let (first, second) = records.split_at(records.len() / 2);

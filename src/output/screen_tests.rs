@@ -23,13 +23,15 @@ struct Screen {
     parser: Arc<Mutex<vt100::Parser>>,
     written: Arc<AtomicUsize>,
     width: u16,
+    /// What it shows by itself after each write, as for a key that is pressed.
+    echo: &'static str,
 }
 
 impl Screen {
     fn new(width: u16) -> Self {
         let parser =
             Arc::new(Mutex::new(vt100::Parser::new(60.try_into().unwrap(), width.try_into().unwrap(), 0)));
-        Self { parser, written: Arc::default(), width }
+        Self { parser, written: Arc::default(), width, echo: "" }
     }
 
     fn feed(&self, bytes: &[u8]) -> io::Result<()> {
@@ -40,7 +42,7 @@ impl Screen {
 
     fn canvas(&self) -> Canvas {
         let size = (self.width, 60);
-        Canvas { sink: Sink::new(self.clone()), size: Arc::new(move || size) }
+        Canvas::on(Sink::new(self.clone()), Arc::new(move || size))
     }
 
     fn text(&self) -> String {
@@ -62,6 +64,7 @@ impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // The line discipline of a terminal turns a newline into a carriage return and a newline.
         self.feed(String::from_utf8_lossy(bytes).replace('\n', "\r\n").as_bytes())?;
+        self.feed(self.echo.as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -100,6 +103,17 @@ fn live(screen: &Screen, style: Style, records: &[(i64, Record)], after: i64) ->
 
 fn progress(evidence: &str) -> Progress {
     Progress { step: "catch_up".into(), effect: "handover".into(), evidence: evidence.into() }
+}
+
+#[test]
+fn a_key_that_the_terminal_shows_leaves_no_pieces_of_what_moves_behind() {
+    let screen = Screen { echo: "^C", ..Screen::new(80) };
+    let live = live(&screen, PLAIN, &until_frozen(), 700);
+    for _ in 0..5 {
+        live.redraw();
+    }
+    live.close();
+    assert!(!screen.text().contains(['◐', '◑', '◒', '◓']), "{}", screen.text());
 }
 
 #[test]
