@@ -37,9 +37,11 @@ impl Process {
         stat(pid).filter(Stat::runs).map(|stat| Self { pid, started: stat.started })
     }
 
-    /// Whether this very process still runs (a zombie does not).
+    /// Whether this very process still runs (a zombie does not, once its last thread has ended: until then it holds its ports).
     pub fn alive(&self) -> bool {
-        stat(self.pid).is_some_and(|stat| stat.runs() && stat.started == self.started)
+        stat(self.pid).is_some_and(|stat| {
+            stat.started == self.started && (stat.runs() || (stat.state == 'Z' && has_threads(self.pid)))
+        })
     }
 
     /// Whether it is stopped by a signal.
@@ -226,6 +228,11 @@ pub(crate) fn log_end(log: &Path) -> String {
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(6)..].join(" | ")
+}
+
+/// Whether threads besides the first are still there.
+fn has_threads(pid: i32) -> bool {
+    std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() > 1)
 }
 
 #[cfg(test)]
