@@ -3,7 +3,8 @@
 use super::effect_state::{Flight, Undone};
 use super::state::RunState;
 use crate::plan::{AskKind, Plan, PlannedEffect};
-use crate::step::{Class, Proof};
+use crate::step::{Action, Class, Proof};
+use std::collections::BTreeSet;
 
 /// The data set that an effect is part of moving.
 fn data_set(planned: &PlannedEffect) -> Option<&str> {
@@ -23,7 +24,7 @@ impl RunState {
         self.gap_expired = false;
         self.handovers_die(plan);
         self.answers.retain(|id, _| !id.starts_with("adopt:") && !id.starts_with("paused:"));
-        let covered = self.stopped_over(plan);
+        let covered: BTreeSet<_> = self.stopped_over(plan).into_iter().chain(self.superseded(plan)).collect();
         // A step may name several data sets, of which some are promoted and others are not.
         let settled: Vec<Vec<bool>> = plan
             .steps
@@ -48,6 +49,10 @@ impl RunState {
             for (e, (effect, planned)) in step.effects.iter_mut().zip(&planned.effects).enumerate() {
                 let landed = effect.landed();
                 let (settled, over) = (settled[s][e], over[s][e]);
+                // An undo of which nobody knows what became of it is looked at before it is made again.
+                if matches!(effect.undone, Some(Undone::Failed { .. })) {
+                    (effect.undone, effect.seen) = (None, None);
+                }
                 effect.tried_before = effect.attempts;
                 let again = match planned.effect.class {
                     Class::Undoable => true,
@@ -83,11 +88,9 @@ impl RunState {
                     Class::Looks => last.is_none_or(|last| (s, e) > last),
                     Class::Undoable | Class::Pivot | Class::ForwardOnly => effect.intent.is_none(),
                 };
+                let over = over || covered.contains(&(s, e)) && planned.effect.class != Class::Looks;
                 if only_seen && !over {
                     (effect.found, effect.seen) = (false, None);
-                }
-                if matches!(effect.undone, Some(Undone::Failed { .. })) {
-                    effect.undone = None;
                 }
                 let makes = planned.effect.makes.is_some() && !settled;
                 if makes {
@@ -159,6 +162,29 @@ impl RunState {
         all.iter()
             .filter(|(s, e, set)| all.iter().any(|(s2, e2, other)| other == set && (s2, e2) > (s, e)))
             .map(|(s, e, _)| (*s, *e))
+            .collect()
+    }
+
+    /// Effects with a later one of ours at the same thing: that is what is to be there now, and making the earlier again would take it
+    /// away. Nobody can say of two commands that they are about different things.
+    fn superseded(&self, plan: &Plan) -> Vec<(usize, usize)> {
+        let same = |one: &Action, other: &Action| match (one.resources(), other.resources()) {
+            (one, other) if one.is_empty() && other.is_empty() => true,
+            (one, other) => one.iter().any(|resource| other.contains(resource)),
+        };
+        let changes = |planned: &PlannedEffect| planned.effect.class != Class::Looks;
+        let standing: Vec<_> = plan
+            .effects()
+            .filter(|(s, e, planned)| changes(planned) && self.steps[*s].effects[*e].stands())
+            .collect();
+        plan.effects()
+            .filter(|(s, e, planned)| {
+                data_set(planned).is_none()
+                    && standing
+                        .iter()
+                        .any(|(s2, e2, later)| (s2, e2) > (s, e) && same(&planned.action, &later.action))
+            })
+            .map(|(s, e, _)| (s, e))
             .collect()
     }
 

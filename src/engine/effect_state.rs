@@ -47,6 +47,8 @@ pub struct Intent {
     pub prior: Facts,
     /// What became of it.
     pub flight: Flight,
+    /// It was seen once: whatever others make of it, this call is over and nothing of it comes late.
+    pub over: bool,
 }
 
 /// What became of an intent.

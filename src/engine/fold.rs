@@ -55,6 +55,7 @@ impl RunState {
                     attempt: *attempt,
                     prior: prior.clone(),
                     flight: Flight::InFlight { cursor: String::new() },
+                    over: false,
                 };
                 state.attempts = state.attempts.max(*attempt);
                 state.seen = None;
@@ -149,7 +150,7 @@ impl RunState {
                     && let Some(intent) = &mut state.intent
                     && !matches!(intent.flight, Flight::Refused { .. })
                 {
-                    intent.flight = Flight::Landed;
+                    (intent.flight, intent.over) = (Flight::Landed, !state.unproven);
                 }
                 if let (Some(set), Some(handover), Standing::Reached) =
                     (&planned.effect.makes, handover, standing)

@@ -118,8 +118,9 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
     // A change that nobody holds any more may still come about until then.
     let settles = Duration::from_millis(planned.effect.settles_ms);
     // Looked at for as long, that is certain whatever the clock did meanwhile.
+    let over = effect.intent.as_ref().is_some_and(|intent| intent.over);
     let may_land = |now: Moment, spent: Duration| {
-        spent < settles && cx.times.intended.get(&(s, e)).is_some_and(|at| now.since(*at) < settles)
+        !over && spent < settles && cx.times.intended.get(&(s, e)).is_some_and(|at| now.since(*at) < settles)
     };
     let doubted = effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. }));
     let again = unproved && purpose == Purpose::After && effect.may_be_made_again(&planned.effect);

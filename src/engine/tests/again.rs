@@ -4,6 +4,7 @@
 use super::{Kill, Trial};
 use crate::engine::decide::{Task, decide};
 use crate::engine::record::{Choice, Purpose, Record, Verdict};
+use crate::world::clock::Clock as _;
 use crate::world::postgres::Altered;
 use crate::world::sim::exec::Script;
 use crate::world::sim::postgres::Session;
@@ -11,12 +12,18 @@ use crate::world::sim::{Fault, two_regions};
 use std::time::Duration;
 
 fn trial() -> Trial {
+    of("again.yaml")
+}
+
+fn of(runbook: &str) -> Trial {
     let sim = two_regions();
     let shown = || Some("shown".to_string());
     sim.exec.script("banner show", Script { sets: shown(), ..Script::default() });
     sim.exec.script("banner look", Script { asks: shown(), ..Script::default() });
-    sim.exec.script("banner hide", Script { clears: shown(), ..Script::default() });
-    Trial::in_world("again.yaml", "production.yaml", sim)
+    let hides = Script { clears: shown(), sets: Some("hidden".into()), ..Script::default() };
+    sim.exec.script("banner hide", hides);
+    sim.exec.script("banner gone", Script { asks: Some("hidden".into()), ..Script::default() });
+    Trial::in_world(runbook, "production.yaml", sim)
 }
 
 /// The target never catches up: the run rolls back.
@@ -65,6 +72,38 @@ fn whoever_asks_for_a_rollback_again_gets_all_its_tries_again() {
         assert_eq!(verdict, Some(Verdict::RolledBack), "{fault:?}\n{}", trial.story());
         assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"]);
     }
+}
+
+#[test]
+fn an_undo_that_was_made_and_could_not_be_seen_is_looked_at_before_it_is_sent_again() {
+    let hidden =
+        |record: &Record| matches!(record, Record::Replied { step, undo: true, .. } if step == "banner");
+    let hidden = place(behind, hidden);
+    let mut trial = behind();
+    trial.at(hidden, |trial| trial.sim.exec.faults.silence("banner look"));
+    let verdict = trial.process(Choice::Continue, Kill::Never);
+    assert_eq!(verdict, Some(Verdict::RollbackFailed), "{}", trial.story());
+    trial.sim.exec.faults.unsilence("banner look");
+    let before = trial.records.len();
+    assert_eq!(trial.process(Choice::RollBack, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+    assert!(
+        !trial.records[before..].iter().any(|record| intended(record, "banner", true)),
+        "{}",
+        trial.story()
+    );
+    assert_eq!(ran(&trial, "banner hide"), 1);
+}
+
+#[test]
+fn what_a_later_step_has_taken_away_is_not_made_again() {
+    let there_and_back = || of("there-and-back.yaml");
+    let told = place(there_and_back, |record| intended(record, "tell", false));
+    let mut trial = there_and_back();
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(told)), None);
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
+    let made = |record: &&Record| matches!(record, Record::Intent { step, .. } if step != "tell");
+    let again: Vec<_> = trial.records[told..].iter().filter(made).collect();
+    assert!(again.is_empty(), "{again:?}");
 }
 
 #[test]
@@ -200,6 +239,18 @@ fn a_command_that_may_still_run_is_waited_for_before_it_is_taken_back() {
     trial.sim.clock.advance(Duration::from_secs(60));
     assert!(!trial.sim.exec.marked("shown"), "{}", trial.story());
     assert_eq!(ran(&trial, "banner hide"), 1);
+}
+
+#[test]
+fn a_command_that_has_ended_is_not_waited_for() {
+    let shown = place(behind, |record| looked(record, "banner", "run", Purpose::After));
+    let mut trial = behind();
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(shown)), None);
+    // Somebody else hides it while nobody drives.
+    trial.sim.exec.unmark("shown");
+    let begun = trial.sim.clock.now();
+    assert_eq!(trial.process(Choice::RollBack, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+    assert!(trial.sim.clock.now().since(begun) < Duration::from_secs(30), "{}", trial.story());
 }
 
 #[test]

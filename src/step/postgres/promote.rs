@@ -33,6 +33,8 @@ impl Promote {
             None => Known::unknown("the member has no `control_data`"),
         };
         match control {
+            // A person says that it cannot come back; only what it says itself could prove them wrong.
+            Known::Unknown(_) if world.fenced.contains(&self.pair.source) => None,
             Known::Unknown(why) => Some(format!("whether the source is still stopped is unknown: {why}")),
             Known::Known(control) if control.state != "shut down" => {
                 Some(format!("the source was stopped, and its control file says `{}` now", control.state))
@@ -49,10 +51,10 @@ impl Promote {
     }
 
     /// A third member that takes writes: promoting would make two.
-    async fn another_primary(&self, run: &str, world: &World) -> Option<String> {
+    async fn another_primary(&self, run: &str, system: &str, world: &World) -> Option<String> {
         let others: Vec<Member> =
             self.pair.others.iter().filter(|other| **other != self.pair.target).cloned().collect();
-        let seen = in_recovery(world, &others, &self.keep, run, None).await;
+        let seen = in_recovery(world, &others, &self.keep, run, Some(system)).await;
         let (region, _) = seen.into_iter().find(|(_, recovery)| *recovery == Known::Known(false))?;
         Some(format!("the member in {region} is a primary: there would be two"))
     }
@@ -287,20 +289,20 @@ impl Kind for Promote {
     ) -> Answer<'a, Reply> {
         let Some(handover) = handover else { return ready(Reply::refused("there is no handover")) };
         Box::pin(async move {
-            // The source cannot be asked in the statement; it is asked once more as close to it as can be.
+            // The source cannot be asked in the statement; it is asked once more as close to it as can be: behind the third members,
+            // of which one that is silent takes its time.
+            if let Some(why) = self.another_primary(permit.run(), &handover.system, world).await {
+                return Reply::refused(why);
+            }
             let scope =
                 crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
-            let (source, another) = futures_util::future::join(
-                world.postgres.glance(&self.pair.source, &scope),
-                self.another_primary(permit.run(), world),
-            )
-            .await;
+            let source = world.postgres.glance(&self.pair.source, &scope).await;
             let stopped = source.get().is_none() && handover.by == HandoverBy::Shutdown;
             let mut trouble = self.judge_source_before(source, handover).map(|trouble| trouble.evidence);
             if trouble.is_none() && stopped {
                 trouble = self.still_stopped(handover, world).await;
             }
-            match trouble.or(another) {
+            match trouble {
                 Some(why) => Reply::refused(why),
                 None => world.postgres.promote(permit, &self.pair.target, handover).await,
             }

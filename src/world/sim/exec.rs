@@ -52,6 +52,11 @@ impl SimExec {
         self.marks.borrow().contains(mark)
     }
 
+    /// Somebody else takes a mark away.
+    pub fn unmark(&self, mark: &str) {
+        self.marks.borrow_mut().remove(mark);
+    }
+
     /// The commands that were run with a permit, in order.
     pub fn ran(&self) -> Vec<Command> {
         self.ran.borrow().clone()

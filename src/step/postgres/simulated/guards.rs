@@ -30,6 +30,15 @@ fn a_stopped_source_is_proved_to_be_stopped_right_before_the_promotion() {
     let mut unknown = stage();
     unknown.sim.exec.script("control", Script { code: 3, ..Script::default() });
     refused(&mut unknown, "still stopped is unknown");
+    // A person vouches for it: that covers what nobody can see, and nothing that is seen.
+    unknown.world.fenced = std::rc::Rc::new([Member::new("orders", "eu-west")].into());
+    unknown
+        .sim
+        .exec
+        .script("control", Script { stdout: stopped("system-of-orders", "0/6000000"), ..Script::default() });
+    refused(&mut unknown, "ran again");
+    unknown.sim.exec.script("control", Script { code: 3, ..Script::default() });
+    unknown.step(&promote());
     let mut good = stage();
     good.step(&promote());
 }
@@ -46,6 +55,10 @@ fn nothing_is_promoted_beside_a_third_member_that_takes_writes() {
     let (_, reply) = stage.apply(&promote, "promote");
     assert!(matches!(&reply, Reply::Refused { why } if why.contains("ap-south is a primary")), "{reply:?}");
     assert_eq!(stage.sim.postgres.writable("orders"), ["ap-south"]);
+    // Its address leads to another cluster: that one's primary is none of this one's.
+    stage.sim.postgres.with("orders", "ap-south", |server| server.system = "another".into());
+    let (_, reply) = stage.apply(&promote, "promote");
+    assert!(matches!(&reply, Reply::Acknowledged { .. }), "{reply:?}");
 }
 
 #[test]

@@ -87,9 +87,11 @@ async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Rep
 
 /// As `alter_and_reload`, and ends the sessions from before in the same round trip, guarded by what that session itself has loaded:
 /// between the freeze and its look every session that still writes costs a failed run, and every round trip time.
-async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> Reply {
+///
+/// Says besides whether the session may go on as one that looks: it is renamed, and nothing that was asked on it is still open.
+async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> (Reply, bool) {
     if let Err(trouble) = session.value(sql::FREEZE, CALL).await {
-        return failed(&trouble);
+        return (failed(&trouble), false);
     }
     let end = sql::end_sessions_if_frozen(&scope.keep);
     let (reloaded, _, mut ended) = futures_util::future::join3(
@@ -99,7 +101,8 @@ async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> Reply {
     )
     .await;
     if let Err(trouble) = reloaded {
-        return Reply::lost(format!("the setting was written, the reload was not confirmed: {trouble}"));
+        let why = format!("the setting was written, the reload was not confirmed: {trouble}");
+        return (Reply::lost(why), false);
     }
     // The postmaster may need longer.
     let begun = tokio::time::Instant::now();
@@ -109,35 +112,35 @@ async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> Reply {
     }
     // Renamed behind its work, so that it is not taken for a change that is still under way.
     let rename = sql::rename(&look_name(&scope.run));
-    let (ended, _) = futures_util::future::join(
-        async {
-            if let Ok(Some(_)) = &ended {
-                gone(session, scope).await;
-            }
-            ended
-        },
-        session.value(&rename, CALL),
-    )
-    .await;
-    match ended {
+    let waits = async {
+        match &ended {
+            Ok(Some(_)) => gone(session, scope).await,
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    };
+    let (idle, renamed) = futures_util::future::join(waits, session.value(&rename, CALL)).await;
+    let reply = match ended {
         Ok(Some(ended)) => Reply::acknowledged(format!("{note}, {ended}")),
         // Not in force for this session, or no right to end others: the effect that comes next sees who is left.
         Ok(None) | Err(_) => Reply::acknowledged(note),
-    }
+    };
+    (reply, idle && renamed.is_ok())
 }
 
 /// Waits a moment for those who were told to go. It proves nothing, a look does; one that is made too early has to be made again.
-async fn gone(session: &Session, scope: &Scope) {
+/// Says whether every question was answered: one that is dropped in the middle is cancelled, whatever the session does by then.
+async fn gone(session: &Session, scope: &Scope) -> bool {
     let left = sql::sessions_left(&scope.keep);
-    let waited = async {
-        while !matches!(session.value(&left, CALL).await, Ok(Some(count)) if count == "0") {
-            if session.closed() {
-                return;
-            }
-            tokio::time::sleep(GOING_PACE).await;
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < GOING {
+        match session.value(&left, CALL).await {
+            Ok(Some(count)) if count == "0" => return true,
+            Ok(_) => tokio::time::sleep(GOING_PACE).await,
+            Err(_) => return false,
         }
-    };
-    let _ = tokio::time::timeout(GOING, waited).await;
+    }
+    true
 }
 
 pub(super) async fn freeze(
@@ -150,11 +153,11 @@ pub(super) async fn freeze(
     let note = "read-only by default, configuration reloaded";
     let reply = match identified(connections, permit, at, system, true).await {
         Ok(session) => {
-            let reply = match ending {
+            let (reply, idle) = match ending {
                 Some(scope) => freeze_and_end(&session, scope, note).await,
-                None => alter_and_reload(&session, sql::FREEZE, note).await,
+                None => (alter_and_reload(&session, sql::FREEZE, note).await, false),
             };
-            if matches!(reply, Reply::Acknowledged { .. }) && ending.is_some() {
+            if idle {
                 connections.put_away(at, session);
             }
             reply
