@@ -296,7 +296,7 @@ fn a_late_promotion_still_lands_and_is_found() {
     stage.sim.postgres.faults.push(Fault::Late(Duration::from_secs(30)));
     let (_, reply) = stage.apply(&promote(), "promote");
     assert!(matches!(reply, Reply::Lost { .. }));
-    assert_eq!(stage.promoted().standing, Standing::NotReached);
+    assert_eq!(stage.promoted().standing, Standing::Moving);
     stage.sim.clock.advance(Duration::from_secs(31));
     assert_eq!(stage.promoted().standing, Standing::Reached);
 }

@@ -1,18 +1,19 @@
 //! Caches in memory.
 
 use super::Faults;
+use super::fault::{Common, Deed};
 use crate::journal::Permit;
 use crate::world::cache::{Cache, CacheFacts, Pace};
 use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::hash::{Hash, Hasher};
 
 /// Keys that one slice copies, whatever the pace: virtual time does not pass while copying.
 const SLICE: usize = 25;
 
 /// One server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
     /// `master` or `slave`.
     pub role: String,
@@ -26,20 +27,31 @@ pub struct Server {
     pub server: String,
 }
 
-type Servers = Rc<RefCell<BTreeMap<Member, Server>>>;
+type Servers = BTreeMap<Member, Server>;
 
 /// Simulated caches.
 #[derive(Debug)]
 pub struct SimCache {
     /// Faults; places are `cache in region`.
-    pub faults: Faults,
-    servers: Servers,
+    pub faults: Faults<Copy>,
+    servers: RefCell<Servers>,
 }
 
 impl SimCache {
     /// No servers.
-    pub fn new(faults: Faults) -> Self {
-        Self { faults, servers: Servers::default() }
+    pub fn new(common: &Common) -> Self {
+        Self { faults: Faults::new(common), servers: RefCell::default() }
+    }
+
+    /// The same in another world.
+    pub fn fork(&self, common: &Common) -> Self {
+        Self { faults: self.faults.fork(common), servers: self.servers.clone() }
+    }
+
+    /// What tells two worlds apart.
+    pub fn digest(&self, hasher: &mut impl Hasher) {
+        self.faults.digest(hasher);
+        self.servers.borrow().hash(hasher);
     }
 
     /// Adds a server with these keys.
@@ -60,7 +72,7 @@ impl SimCache {
     }
 
     fn facts(&self, at: &Member) -> Known<CacheFacts> {
-        self.faults.settle();
+        self.faults.settle(&self.servers);
         if self.faults.is_silent(&at.to_string()) {
             return Known::unknown("no answer in time");
         }
@@ -79,8 +91,7 @@ impl SimCache {
 }
 
 /// The cursor is the number of keys that were read, and the evictions at the start.
-fn copy(servers: &Servers, from: &Member, to: &Member, pace: &Pace, cursor: &str) -> Reply {
-    let mut servers = servers.borrow_mut();
+fn copy(servers: &mut Servers, from: &Member, to: &Member, pace: &Pace, cursor: &str) -> Reply {
     let Some(keys) = servers.get(from).map(|server| server.keys.clone()) else {
         return Reply::refused(format!("no cache {from}"));
     };
@@ -118,6 +129,23 @@ fn copy(servers: &Servers, from: &Member, to: &Member, pace: &Pace, cursor: &str
     }
 }
 
+/// One slice of a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Copy {
+    from: Member,
+    to: Member,
+    pace: Pace,
+    cursor: String,
+}
+
+impl Deed for Copy {
+    type Truth = Servers;
+
+    fn make(&self, servers: &mut Servers) -> Reply {
+        copy(servers, &self.from, &self.to, &self.pace, &self.cursor)
+    }
+}
+
 impl Cache for SimCache {
     fn look<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<CacheFacts>> {
         ready(self.facts(at))
@@ -135,13 +163,9 @@ impl Cache for SimCache {
             if self.faults.is_silent(&from.to_string()) {
                 return Reply::refused(format!("{from}: no connection in time"));
             }
-            let change = || copy(&self.servers, from, to, pace, cursor);
-            let late = || {
-                let servers = Rc::clone(&self.servers);
-                let (from, to, pace, cursor) = (from.clone(), to.clone(), pace.clone(), cursor.to_owned());
-                Box::new(move || drop(copy(&servers, &from, &to, &pace, &cursor))) as Box<dyn FnOnce()>
-            };
-            self.faults.run(&to.to_string(), change, late)
+            let copy =
+                Copy { from: from.clone(), to: to.clone(), pace: pace.clone(), cursor: cursor.to_owned() };
+            self.faults.run(&to.to_string(), &self.servers, copy)
         })
     }
 }

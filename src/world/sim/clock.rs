@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// A clock that stands still until somebody sleeps on it. A sleep ends at once, when it is polled: one that is never polled takes
 /// no time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SimClock {
     now: Cell<i64>,
 }

@@ -1,41 +1,77 @@
 //! Records in memory, with the content rules of the real port.
 
 use super::Faults;
+use super::fault::{Common, Deed};
 use crate::journal::Permit;
 use crate::world::dns::{Dns, RecordAim, RecordFacts, RecordName, RecordSet, Shares};
 use crate::world::record_content::{self, RecordSpec, in_words, normalised, wanted};
 use crate::world::{Answer, Known, Reply, ready};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::hash::{Hash, Hasher};
 
 /// Questions of one look, as in the real port.
 const PLAIN_SAMPLE: u32 = 12;
 const MIXED_SAMPLE: u32 = 400;
 
 /// What stands at one server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Zone {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Zone {
     sets: Vec<RecordSet>,
     serial: u32,
 }
 
-type Zones = Rc<RefCell<BTreeMap<RecordName, Zone>>>;
+type Zones = BTreeMap<RecordName, Zone>;
 
 /// Simulated authoritative DNS.
 #[derive(Debug)]
 pub struct SimDns {
     /// Faults; places are the names of servers.
-    pub faults: Faults,
+    pub faults: Faults<Swap>,
     specs: RefCell<BTreeMap<String, RecordSpec>>,
-    zones: Zones,
+    zones: RefCell<Zones>,
     broken: RefCell<BTreeMap<String, String>>,
 }
 
 impl SimDns {
     /// No records.
-    pub fn new(faults: Faults) -> Self {
-        Self { faults, specs: RefCell::default(), zones: Zones::default(), broken: RefCell::default() }
+    pub fn new(common: &Common) -> Self {
+        Self {
+            faults: Faults::new(common),
+            specs: RefCell::default(),
+            zones: RefCell::default(),
+            broken: RefCell::default(),
+        }
+    }
+
+    /// The same in another world.
+    pub fn fork(&self, common: &Common) -> Self {
+        Self {
+            faults: self.faults.fork(common),
+            specs: self.specs.clone(),
+            zones: self.zones.clone(),
+            broken: self.broken.clone(),
+        }
+    }
+
+    /// What tells two worlds apart. Serials count up with every change and mean nothing else.
+    pub fn digest(&self, hasher: &mut impl Hasher) {
+        self.faults.digest(hasher);
+        for (at, zone) in &*self.zones.borrow() {
+            (at, &zone.sets).hash(hasher);
+        }
+        self.broken.borrow().hash(hasher);
+    }
+
+    /// Every record at every server with its shares: the ground truth.
+    pub fn shares(&self) -> BTreeMap<RecordName, Known<Shares>> {
+        self.faults.settle(&self.zones);
+        let specs = self.specs.borrow();
+        let zones = self.zones.borrow();
+        let shares = zones.iter().filter_map(|(at, zone)| {
+            Some((at.clone(), record_content::understand(specs.get(&at.record)?, &zone.sets)))
+        });
+        shares.collect()
     }
 
     /// Adds a record that gives all traffic to one region.
@@ -75,7 +111,7 @@ impl SimDns {
     }
 
     fn facts(&self, at: &RecordName) -> Known<RecordFacts> {
-        self.faults.settle();
+        self.faults.settle(&self.zones);
         if self.faults.is_silent(&at.server) {
             return Known::unknown("no answer in time");
         }
@@ -135,29 +171,40 @@ fn answers(
     }
 }
 
-/// The compare-and-set itself, on the state that stands when it comes about.
-fn swap(zones: &Zones, spec: &RecordSpec, at: &RecordName, expected: &[RecordSet], aim: &RecordAim) -> Reply {
-    let goal = match wanted(spec, expected, aim) {
-        Ok(goal) => goal,
-        Err(why) => return Reply::refused(why),
-    };
-    let mut zones = zones.borrow_mut();
-    let Some(zone) = zones.get_mut(at) else { return Reply::refused("no such record") };
-    if zone.sets == goal {
-        return Reply::acknowledged(format!("already {}; nothing was sent", in_words(&goal)));
+/// One compare-and-set at one server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Swap {
+    spec: RecordSpec,
+    at: RecordName,
+    expected: Vec<RecordSet>,
+    aim: RecordAim,
+}
+
+impl Deed for Swap {
+    type Truth = Zones;
+
+    fn make(&self, zones: &mut Zones) -> Reply {
+        let goal = match wanted(&self.spec, &self.expected, &self.aim) {
+            Ok(goal) => goal,
+            Err(why) => return Reply::refused(why),
+        };
+        let Some(zone) = zones.get_mut(&self.at) else { return Reply::refused("no such record") };
+        if zone.sets == goal {
+            return Reply::acknowledged(format!("already {}; nothing was sent", in_words(&goal)));
+        }
+        if zone.sets != self.expected {
+            return Reply::refused(format!(
+                "changed by somebody else: {} stands there, expected was {}",
+                in_words(&zone.sets),
+                in_words(&self.expected)
+            ));
+        }
+        let before = zone.serial;
+        zone.serial += 1;
+        let note = format!("{}; serial {before} → {}", in_words(&goal), zone.serial);
+        zone.sets = goal;
+        Reply::acknowledged(note)
     }
-    if zone.sets != expected {
-        return Reply::refused(format!(
-            "changed by somebody else: {} stands there, expected was {}",
-            in_words(&zone.sets),
-            in_words(expected)
-        ));
-    }
-    let before = zone.serial;
-    zone.serial += 1;
-    let note = format!("{}; serial {before} → {}", in_words(&goal), zone.serial);
-    zone.sets = goal;
-    Reply::acknowledged(note)
 }
 
 impl Dns for SimDns {
@@ -177,13 +224,8 @@ impl Dns for SimDns {
             let Some(spec) = self.specs.borrow().get(&at.record).cloned() else {
                 return Reply::refused(format!("no record `{}` in the inventory", at.record));
             };
-            let change = || swap(&self.zones, &spec, at, expected, aim);
-            let late = || {
-                let (zones, spec) = (Rc::clone(&self.zones), spec.clone());
-                let (at, expected, aim) = (at.clone(), expected.to_vec(), aim.clone());
-                Box::new(move || drop(swap(&zones, &spec, &at, &expected, &aim))) as Box<dyn FnOnce()>
-            };
-            self.faults.run(&at.server, change, late)
+            let swap = Swap { spec, at: at.clone(), expected: expected.to_vec(), aim: aim.clone() };
+            self.faults.run(&at.server, &self.zones, swap)
         })
     }
 

@@ -1,15 +1,29 @@
 //! Commands in memory: each has a result, may set a mark, and may look at one.
 
 use super::Faults;
+use super::fault::{Common, Deed};
+use super::postgres::SimPostgres;
 use crate::journal::Permit;
 use crate::world::exec::{Command, ENDED_WELL, Exec, Output};
-use crate::world::{Answer, Known, Reply, ready};
+use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+/// What a command does to a server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Stops it cleanly.
+    Stop(Member),
+    /// Starts it.
+    Start(Member),
+    /// Prints its control file.
+    ControlData(Member),
+}
+
 /// What a command does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Script {
     /// Exit code of a run.
     pub code: i32,
@@ -21,24 +35,59 @@ pub struct Script {
     pub clears: Option<String>,
     /// For a look: exit code 0 if this mark is set, 1 if not.
     pub asks: Option<String>,
+    /// What it does to a server.
+    pub acts: Option<Act>,
 }
 
-type Marks = Rc<RefCell<BTreeSet<String>>>;
+/// What commands change.
+#[derive(Debug)]
+pub struct Truth {
+    marks: BTreeSet<String>,
+    postgres: Rc<SimPostgres>,
+}
 
 /// Simulated commands, named by their argument list joined with spaces.
 #[derive(Debug)]
 pub struct SimExec {
     /// Faults; places are commands.
-    pub faults: Faults,
+    pub faults: Faults<Script>,
     scripts: RefCell<BTreeMap<String, Script>>,
-    marks: Marks,
+    truth: RefCell<Truth>,
     ran: RefCell<Vec<Command>>,
 }
 
 impl SimExec {
     /// No commands.
-    pub fn new(faults: Faults) -> Self {
-        Self { faults, scripts: RefCell::default(), marks: Marks::default(), ran: RefCell::default() }
+    pub fn new(common: &Common, postgres: Rc<SimPostgres>) -> Self {
+        Self {
+            faults: Faults::new(common),
+            scripts: RefCell::default(),
+            truth: RefCell::new(Truth { marks: BTreeSet::new(), postgres }),
+            ran: RefCell::default(),
+        }
+    }
+
+    /// The same in another world.
+    pub fn fork(&self, common: &Common, postgres: Rc<SimPostgres>) -> Self {
+        let marks = self.truth.borrow().marks.clone();
+        Self {
+            faults: self.faults.fork(common),
+            scripts: self.scripts.clone(),
+            truth: RefCell::new(Truth { marks, postgres }),
+            ran: self.ran.clone(),
+        }
+    }
+
+    /// What tells two worlds apart.
+    pub fn digest(&self, hasher: &mut impl Hasher) {
+        self.faults.digest(hasher);
+        self.truth.borrow().marks.hash(hasher);
+    }
+
+    /// Marks that are set: the ground truth.
+    pub fn marks(&self) -> BTreeSet<String> {
+        self.faults.settle(&self.truth);
+        self.truth.borrow().marks.clone()
     }
 
     /// Teaches a command.
@@ -48,13 +97,13 @@ impl SimExec {
 
     /// Whether a mark is set: the ground truth.
     pub fn marked(&self, mark: &str) -> bool {
-        self.faults.settle();
-        self.marks.borrow().contains(mark)
+        self.faults.settle(&self.truth);
+        self.truth.borrow().marks.contains(mark)
     }
 
     /// Somebody else takes a mark away.
     pub fn unmark(&self, mark: &str) {
-        self.marks.borrow_mut().remove(mark);
+        self.truth.borrow_mut().marks.remove(mark);
     }
 
     /// The commands that were run with a permit, in order.
@@ -67,27 +116,35 @@ impl SimExec {
     }
 }
 
-fn run(marks: &Marks, script: &Script) -> Reply {
-    match script.code {
-        0 => {
-            let mut marks = marks.borrow_mut();
-            if let Some(mark) = &script.clears {
-                marks.remove(mark);
+impl Deed for Script {
+    type Truth = Truth;
+
+    fn make(&self, truth: &mut Truth) -> Reply {
+        match self.code {
+            0 => {
+                match &self.acts {
+                    Some(Act::Stop(at)) => truth.postgres.stop(&at.resource, &at.region),
+                    Some(Act::Start(at)) => truth.postgres.start(&at.resource, &at.region),
+                    Some(Act::ControlData(_)) | None => {}
+                }
+                if let Some(mark) = &self.clears {
+                    truth.marks.remove(mark);
+                }
+                truth.marks.extend(self.sets.clone());
+                Reply::acknowledged(match self.stdout.lines().last() {
+                    Some(line) => format!("{ENDED_WELL}: {line}"),
+                    None => ENDED_WELL.to_owned(),
+                })
             }
-            marks.extend(script.sets.clone());
-            Reply::acknowledged(match script.stdout.lines().last() {
-                Some(line) => format!("{ENDED_WELL}: {line}"),
-                None => ENDED_WELL.to_owned(),
-            })
+            75 => Reply::refused("exit code 75 (nothing was done)"),
+            code => Reply::lost(format!("exit code {code}")),
         }
-        75 => Reply::refused("exit code 75 (nothing was done)"),
-        code => Reply::lost(format!("exit code {code}")),
     }
 }
 
 impl Exec for SimExec {
     fn look<'a>(&'a self, command: &'a Command) -> Answer<'a, Known<Output>> {
-        self.faults.settle();
+        self.faults.settle(&self.truth);
         if self.faults.is_silent(&command.argv.join(" ")) {
             return ready(Known::unknown(format!("no end within {} ms", command.timeout_ms)));
         }
@@ -95,10 +152,14 @@ impl Exec for SimExec {
             None => Known::unknown(format!("`{}` could not be started", command.argv.join(" "))),
             Some(script) => {
                 let code = match &script.asks {
-                    Some(mark) => i32::from(!self.marks.borrow().contains(mark)),
+                    Some(mark) => i32::from(!self.truth.borrow().marks.contains(mark)),
                     None => script.code,
                 };
-                Known::Known(Output { code, stdout: script.stdout, stderr: String::new() })
+                let stdout = match &script.acts {
+                    Some(Act::ControlData(at)) => self.truth.borrow().postgres.control_data(at),
+                    Some(Act::Stop(_) | Act::Start(_)) | None => script.stdout,
+                };
+                Known::Known(Output { code, stdout, stderr: String::new() })
             }
         })
     }
@@ -109,12 +170,7 @@ impl Exec for SimExec {
                 return Reply::refused(format!("`{}` could not be started", command.argv.join(" ")));
             };
             self.ran.borrow_mut().push(command.clone());
-            let change = || run(&self.marks, &script);
-            let late = || {
-                let (marks, script) = (Rc::clone(&self.marks), script.clone());
-                Box::new(move || drop(run(&marks, &script))) as Box<dyn FnOnce()>
-            };
-            self.faults.run(&command.argv.join(" "), change, late)
+            self.faults.run(&command.argv.join(" "), &self.truth, script)
         })
     }
 }

@@ -3,13 +3,15 @@
 use super::clock::SimClock;
 use crate::world::Reply;
 use crate::world::clock::{Clock as _, Moment};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// What happens to one changing call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// Nothing.
     None,
@@ -23,22 +25,96 @@ pub enum Fault {
     Late(Duration),
 }
 
-/// A change that is still on its way.
-type Late<'a> = (Moment, Box<dyn FnOnce() + 'a>);
-
-/// The faults of one port: the next changing calls meet them in order; after the last one all is well. Looks at what is `silent`
-/// are unknown.
-pub struct Faults {
-    clock: Rc<SimClock>,
+/// What happens to the changing calls of all ports, in the order in which they are made; and how many were made.
+#[derive(Debug, Default)]
+pub struct Tape {
     next: RefCell<VecDeque<Fault>>,
-    silent: RefCell<BTreeSet<String>>,
-    late: RefCell<Vec<Late<'static>>>,
+    calls: Cell<usize>,
 }
 
-impl Faults {
+impl Tape {
+    /// The next calls meet these; those after them meet nothing.
+    pub fn play(&self, faults: impl IntoIterator<Item = Fault>) {
+        *self.next.borrow_mut() = faults.into_iter().collect();
+        self.calls.set(0);
+    }
+
+    /// Changing calls since [`Tape::play`].
+    pub fn calls(&self) -> usize {
+        self.calls.get()
+    }
+
+    fn next(&self) -> Fault {
+        self.calls.set(self.calls.get() + 1);
+        self.next.borrow_mut().pop_front().unwrap_or(Fault::None)
+    }
+}
+
+/// What all ports of one world share: time, and the tape.
+#[derive(Clone, Debug, Default)]
+pub struct Common {
+    /// Virtual time.
+    pub clock: Rc<SimClock>,
+    /// What happens to changing calls.
+    pub tape: Rc<Tape>,
+}
+
+/// A call that may be made later than it was asked for.
+pub trait Deed: Clone + Debug + Hash {
+    /// The truth that it changes.
+    type Truth;
+
+    /// Makes it.
+    fn make(&self, truth: &mut Self::Truth) -> Reply;
+}
+
+/// The faults of one port: the next changing calls meet them in order; after the last one the tape is asked. Looks at what is `silent`
+/// are unknown.
+#[derive(Debug)]
+pub struct Faults<D> {
+    common: Common,
+    next: RefCell<VecDeque<Fault>>,
+    silent: RefCell<BTreeSet<String>>,
+    late: RefCell<Vec<Late<D>>>,
+}
+
+/// A change that is still on its way.
+#[derive(Clone, Debug)]
+struct Late<D> {
+    due: Moment,
+    place: String,
+    deed: D,
+}
+
+impl<D: Deed> Faults<D> {
     /// No faults.
-    pub fn new(clock: Rc<SimClock>) -> Self {
-        Self { clock, next: RefCell::default(), silent: RefCell::default(), late: RefCell::default() }
+    pub fn new(common: &Common) -> Self {
+        Self {
+            common: common.clone(),
+            next: RefCell::default(),
+            silent: RefCell::default(),
+            late: RefCell::default(),
+        }
+    }
+
+    /// The same in another world.
+    pub fn fork(&self, common: &Common) -> Self {
+        Self {
+            common: common.clone(),
+            next: self.next.clone(),
+            silent: self.silent.clone(),
+            late: self.late.clone(),
+        }
+    }
+
+    /// What tells two worlds apart; moments count by how far they are.
+    pub fn digest(&self, hasher: &mut impl Hasher) {
+        let now = self.common.clock.now();
+        self.next.borrow().hash(hasher);
+        self.silent.borrow().hash(hasher);
+        for late in &*self.late.borrow() {
+            (late.due.since(now), &late.place, &late.deed).hash(hasher);
+        }
     }
 
     /// The call after those that were named before meets this fault.
@@ -56,59 +132,65 @@ impl Faults {
         self.silent.borrow_mut().remove(place);
     }
 
+    /// All places answer again.
+    pub fn unsilence_all(&self) {
+        self.silent.borrow_mut().clear();
+    }
+
     /// Whether this place is silent.
     pub fn is_silent(&self, place: &str) -> bool {
         self.silent.borrow().contains(place)
     }
 
+    /// Changes that are still on their way to a place.
+    pub(super) fn on_their_way(&self, place: &str) -> Vec<D> {
+        self.late.borrow().iter().filter(|late| late.place == place).map(|late| late.deed.clone()).collect()
+    }
+
+    /// When the last change that is on its way comes about.
+    pub fn last_due(&self) -> Option<Moment> {
+        self.late.borrow().iter().map(|late| late.due).max()
+    }
+
     /// Makes what was late come about, as far as its time has come. Ports call this before every look and change.
-    pub(super) fn settle(&self) {
-        let now = self.clock.now();
+    pub(super) fn settle(&self, truth: &RefCell<D::Truth>) {
+        if self.late.borrow().is_empty() {
+            return;
+        }
+        let now = self.common.clock.now();
         loop {
             let due = {
                 let mut late = self.late.borrow_mut();
-                late.iter().position(|(at, _)| *at <= now).map(|index| late.remove(index))
+                late.iter().position(|late| late.due <= now).map(|index| late.remove(index))
             };
             match due {
-                Some((_, change)) => change(),
+                Some(late) => drop(late.deed.make(&mut truth.borrow_mut())),
                 None => return,
             }
         }
     }
 
-    /// Runs a change under the next fault. `change` gives what an undisturbed call would answer; `late` makes it again, later.
-    pub(super) fn run(
-        &self,
-        place: &str,
-        change: impl FnOnce() -> Reply,
-        late: impl FnOnce() -> Box<dyn FnOnce() + 'static>,
-    ) -> Reply {
-        self.settle();
+    /// Makes a change under the next fault.
+    pub(super) fn run(&self, place: &str, truth: &RefCell<D::Truth>, deed: D) -> Reply {
+        self.settle(truth);
         if self.is_silent(place) {
             return Reply::lost("no answer in time");
         }
-        let fault = self.next.borrow_mut().pop_front().unwrap_or(Fault::None);
+        let own = self.next.borrow_mut().pop_front();
+        let fault = own.unwrap_or_else(|| self.common.tape.next());
         match fault {
-            Fault::None => change(),
+            Fault::None => deed.make(&mut truth.borrow_mut()),
             Fault::Refuse => Reply::refused("refused by a simulated fault"),
             Fault::LostApplied => {
-                change();
+                deed.make(&mut truth.borrow_mut());
                 Reply::lost("the answer was lost")
             }
             Fault::LostAbsent => Reply::lost("the answer was lost"),
             Fault::Late(time) => {
-                self.late.borrow_mut().push((self.clock.now().plus(time), late()));
+                let due = self.common.clock.now().plus(time);
+                self.late.borrow_mut().push(Late { due, place: place.to_owned(), deed });
                 Reply::lost("the answer was lost")
             }
         }
-    }
-}
-
-impl std::fmt::Debug for Faults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Faults")
-            .field("next", &self.next)
-            .field("silent", &self.silent)
-            .finish_non_exhaustive()
     }
 }

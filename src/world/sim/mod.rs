@@ -11,11 +11,12 @@ pub mod fault;
 pub mod http;
 pub mod notify;
 pub mod postgres;
+mod postgres_deed;
 mod postgres_server;
 pub mod signal;
 pub mod silent;
 
-pub use fault::{Fault, Faults};
+pub use fault::{Common, Fault, Faults, Tape};
 
 use super::World;
 use super::postgres::Postgres;
@@ -26,6 +27,8 @@ use std::rc::Rc;
 pub struct Sim {
     /// Virtual time.
     pub clock: Rc<clock::SimClock>,
+    /// What happens to changing calls.
+    pub tape: Rc<Tape>,
     /// Authoritative DNS.
     pub dns: Rc<dns::SimDns>,
     /// Endpoints.
@@ -45,18 +48,47 @@ pub struct Sim {
 impl Sim {
     /// An empty world at a fixed moment.
     pub fn new() -> Self {
-        let clock = Rc::new(clock::SimClock::default());
-        let faults = || Faults::new(Rc::clone(&clock));
+        let common = Common::default();
+        let postgres = Rc::new(postgres::SimPostgres::new(&common));
         Self {
-            dns: Rc::new(dns::SimDns::new(faults())),
+            dns: Rc::new(dns::SimDns::new(&common)),
             http: Rc::new(http::SimHttp::default()),
-            cache: Rc::new(cache::SimCache::new(faults())),
-            exec: Rc::new(exec::SimExec::new(faults())),
-            postgres: Rc::new(postgres::SimPostgres::new(faults())),
-            notify: Rc::new(notify::SimNotify::new(faults())),
+            cache: Rc::new(cache::SimCache::new(&common)),
+            exec: Rc::new(exec::SimExec::new(&common, Rc::clone(&postgres))),
+            postgres,
+            notify: Rc::new(notify::SimNotify::new(&common)),
             signals: Rc::new(signal::SimSignals::default()),
-            clock,
+            clock: common.clock,
+            tape: common.tape,
         }
+    }
+
+    /// The same world again, sharing nothing: what happens in one does not in the other.
+    pub fn fork(&self) -> Self {
+        let common = Common { clock: Rc::new((*self.clock).clone()), tape: Rc::default() };
+        let postgres = Rc::new(self.postgres.fork(&common));
+        Self {
+            dns: Rc::new(self.dns.fork(&common)),
+            http: Rc::new((*self.http).clone()),
+            cache: Rc::new(self.cache.fork(&common)),
+            exec: Rc::new(self.exec.fork(&common, Rc::clone(&postgres))),
+            postgres,
+            notify: Rc::new(self.notify.fork(&common)),
+            signals: Rc::new((*self.signals).clone()),
+            clock: common.clock,
+            tape: common.tape,
+        }
+    }
+
+    /// What tells two worlds apart, in which the same may happen from now on.
+    pub fn digest(&self, hasher: &mut impl std::hash::Hasher) {
+        self.postgres.digest(hasher);
+        self.dns.digest(hasher);
+        self.cache.digest(hasher);
+        self.exec.digest(hasher);
+        self.notify.digest(hasher);
+        self.http.digest(hasher);
+        self.signals.digest(hasher);
     }
 
     /// The ports for the engine, with a PostgreSQL of the caller's choice.

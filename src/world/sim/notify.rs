@@ -1,15 +1,16 @@
 //! Messages in memory.
 
 use super::Faults;
+use super::fault::{Common, Deed};
 use crate::journal::Permit;
 use crate::world::notify::Notify;
 use crate::world::{Answer, Reply};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::hash::{Hash, Hasher};
 
 /// A message that arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sent {
     /// Channel.
     pub channel: String,
@@ -23,15 +24,26 @@ pub struct Sent {
 #[derive(Debug)]
 pub struct SimNotify {
     /// Faults; places are channels.
-    pub faults: Faults,
+    pub faults: Faults<Sent>,
     channels: RefCell<BTreeSet<String>>,
-    sent: Rc<RefCell<Vec<Sent>>>,
+    sent: RefCell<Vec<Sent>>,
 }
 
 impl SimNotify {
     /// No channels.
-    pub fn new(faults: Faults) -> Self {
-        Self { faults, channels: RefCell::default(), sent: Rc::default() }
+    pub fn new(common: &Common) -> Self {
+        Self { faults: Faults::new(common), channels: RefCell::default(), sent: RefCell::default() }
+    }
+
+    /// The same in another world.
+    pub fn fork(&self, common: &Common) -> Self {
+        Self { faults: self.faults.fork(common), channels: self.channels.clone(), sent: self.sent.clone() }
+    }
+
+    /// What tells two worlds apart. A message that was sent changes nothing but its reader's mind.
+    pub fn digest(&self, hasher: &mut impl Hasher) {
+        self.faults.digest(hasher);
+        self.sent.borrow().len().hash(hasher);
     }
 
     /// Adds a channel.
@@ -41,8 +53,17 @@ impl SimNotify {
 
     /// Everything that arrived, copies too.
     pub fn sent(&self) -> Vec<Sent> {
-        self.faults.settle();
+        self.faults.settle(&self.sent);
         self.sent.borrow().clone()
+    }
+}
+
+impl Deed for Sent {
+    type Truth = Vec<Self>;
+
+    fn make(&self, sent: &mut Vec<Self>) -> Reply {
+        sent.push(self.clone());
+        Reply::acknowledged(format!("sent to {}", self.channel))
     }
 }
 
@@ -54,15 +75,7 @@ impl Notify for SimNotify {
             }
             let message =
                 Sent { channel: channel.to_owned(), text: text.to_owned(), key: permit.idempotency_key() };
-            let change = || {
-                self.sent.borrow_mut().push(message.clone());
-                Reply::acknowledged(format!("sent to {channel}"))
-            };
-            let late = || {
-                let (sent, message) = (Rc::clone(&self.sent), message.clone());
-                Box::new(move || sent.borrow_mut().push(message)) as Box<dyn FnOnce()>
-            };
-            self.faults.run(channel, change, late)
+            self.faults.run(channel, &self.sent, message)
         })
     }
 }

@@ -2,7 +2,9 @@
 //! the real statements.
 
 use super::Faults;
-use super::postgres_server::{alter, promote, read};
+use super::fault::Common;
+use super::postgres_deed::{Call, What};
+use super::postgres_server::{RECORD, read};
 use crate::journal::Permit;
 use crate::world::postgres::{
     Altered, Change, Finding, Glance, Handover, Lsn, Postgres, Scope, Sender, ServerFacts,
@@ -10,27 +12,24 @@ use crate::world::postgres::{
 use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::hash::{Hash, Hasher};
 
 pub use super::postgres_server::{Server, Session};
 
-/// Bytes of one write, of a mark, and of a shutdown checkpoint.
-const RECORD: u64 = 0x100;
-
 /// Servers and who holds their locks.
 #[derive(Clone, Debug, Default)]
-struct Truth {
-    servers: BTreeMap<Member, Server>,
+pub struct Truth {
+    pub(super) servers: BTreeMap<Member, Server>,
     locks: BTreeMap<Member, String>,
     /// Locks that their holder has lost without knowing.
     stolen: BTreeSet<Member>,
     /// `<session>` of every change that was done, in order.
-    done: Vec<String>,
+    pub(super) done: Vec<String>,
 }
 
 impl Truth {
     /// Every connected standby gets what its upstream has.
-    fn replicate(&mut self) {
+    pub(super) fn replicate(&mut self) {
         let upstreams = self.servers.clone();
         for (member, standby) in &mut self.servers {
             let upstream = standby.follows.as_ref().map(|region| Member::new(&member.resource, region));
@@ -73,14 +72,32 @@ impl Truth {
 #[derive(Debug)]
 pub struct SimPostgres {
     /// Faults; places are `cluster in region`.
-    pub faults: Faults,
-    truth: Rc<RefCell<Truth>>,
+    pub faults: Faults<Call>,
+    truth: RefCell<Truth>,
 }
 
 impl SimPostgres {
     /// No servers.
-    pub fn new(faults: Faults) -> Self {
-        Self { faults, truth: Rc::default() }
+    pub fn new(common: &Common) -> Self {
+        Self { faults: Faults::new(common), truth: RefCell::default() }
+    }
+
+    /// The same in another world.
+    pub fn fork(&self, common: &Common) -> Self {
+        Self { faults: self.faults.fork(common), truth: self.truth.clone() }
+    }
+
+    /// What tells two worlds apart. Names of sessions that are gone do not.
+    pub fn digest(&self, hasher: &mut impl Hasher) {
+        self.faults.digest(hasher);
+        let truth = self.truth.borrow();
+        (&truth.servers, &truth.locks, &truth.stolen).hash(hasher);
+    }
+
+    /// Every server: the ground truth.
+    pub fn servers(&self) -> BTreeMap<Member, Server> {
+        self.faults.settle(&self.truth);
+        self.truth.borrow().servers.clone()
     }
 
     /// A cluster: the first region has the primary, with one application's session; the others follow it.
@@ -89,6 +106,7 @@ impl SimPostgres {
             let server = Server {
                 system: format!("system-of-{cluster}"),
                 up: true,
+                clean: false,
                 started: 1,
                 recovery: index > 0,
                 timeline: 1,
@@ -119,7 +137,7 @@ impl SimPostgres {
 
     /// Changes or reads a server: the ground truth.
     pub fn with<T>(&self, cluster: &str, region: &str, change: impl FnOnce(&mut Server) -> T) -> Option<T> {
-        self.faults.settle();
+        self.faults.settle(&self.truth);
         let mut truth = self.truth.borrow_mut();
         truth.replicate();
         let done = truth.servers.get_mut(&Member::new(cluster, region)).map(change);
@@ -143,7 +161,7 @@ impl SimPostgres {
 
     /// Regions in which a plain application can commit: more than one is a split brain.
     pub fn writable(&self, cluster: &str) -> Vec<String> {
-        self.faults.settle();
+        self.faults.settle(&self.truth);
         let truth = self.truth.borrow();
         let servers = truth.servers.iter().filter(|(member, _)| member.resource == cluster);
         servers
@@ -154,7 +172,7 @@ impl SimPostgres {
 
     /// Names under which changes were done, in order: the same one twice is an effect that happened twice.
     pub fn done(&self) -> Vec<String> {
-        self.faults.settle();
+        self.faults.settle(&self.truth);
         self.truth.borrow().done.clone()
     }
 
@@ -172,7 +190,9 @@ impl SimPostgres {
             server.position += server.unflushed + RECORD;
             server.unflushed = 0;
         });
-        self.with(cluster, region, |server| (server.up, server.sessions) = (false, vec![]));
+        self.with(cluster, region, |server| {
+            (server.up, server.clean, server.sessions) = (false, true, vec![]);
+        });
         self.truth.borrow_mut().locks.remove(&Member::new(cluster, region));
     }
 
@@ -180,10 +200,38 @@ impl SimPostgres {
     pub fn restart(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
             server.started += 1;
-            (server.up, server.promoting, server.sessions) = (true, false, vec![]);
+            (server.up, server.clean, server.promoting, server.sessions) = (true, false, false, vec![]);
             server.loaded = server.altered.clone();
         });
         self.truth.borrow_mut().locks.remove(&Member::new(cluster, region));
+    }
+
+    /// Starts it unless it runs.
+    pub fn start(&self, cluster: &str, region: &str) {
+        if self.with(cluster, region, |server| server.up) == Some(false) {
+            self.restart(cluster, region);
+        }
+    }
+
+    /// What `pg_controldata` prints there.
+    pub fn control_data(&self, at: &Member) -> String {
+        let seen = self.with(&at.resource, &at.region, |server| {
+            let state = match (server.recovery, server.clean) {
+                (false, true) => "shut down",
+                (true, true) => "shut down in recovery",
+                (false, false) => "in production",
+                (true, false) => "in archive recovery",
+            };
+            // The control file names the start of the last record.
+            let checkpoint = Lsn(server.position - RECORD);
+            format!(
+                "Database system identifier:           {}\nDatabase cluster state:               {state}\n\
+                 Latest checkpoint location:           {checkpoint}\nLatest checkpoint's TimeLineID:       {}\n\
+                 Latest checkpoint's NextXID:          0:{}\n",
+                server.system, server.timeline, server.next_transaction
+            )
+        });
+        seen.unwrap_or_default()
     }
 
     /// A slow promotion comes about.
@@ -196,39 +244,13 @@ impl SimPostgres {
     }
 
     /// A change under the next fault; a refusal is not counted as done.
-    fn change(
-        &self,
-        permit: &Permit,
-        at: &Member,
-        act: impl Fn(&mut Server) -> Reply + Clone + 'static,
-    ) -> Reply {
-        let (truth, member, name) = (Rc::clone(&self.truth), at.clone(), permit.session());
-        let act = move || {
-            let mut truth = truth.borrow_mut();
-            truth.replicate();
-            let Some(server) = truth.servers.get_mut(&member) else {
-                return Reply::refused(format!("{member} is not there"));
-            };
-            if !server.up {
-                return Reply::refused("no connection: connection refused");
-            }
-            let reply = act(server);
-            if !matches!(reply, Reply::Refused { .. }) {
-                truth.done.push(name.clone());
-            }
-            truth.replicate();
-            reply
-        };
-        let late = act.clone();
-        self.faults.run(&at.to_string(), act, move || {
-            Box::new(move || {
-                late();
-            })
-        })
+    fn change(&self, permit: &Permit, at: &Member, what: What) -> Reply {
+        let call = Call { at: at.clone(), name: permit.session(), what };
+        self.faults.run(&at.to_string(), &self.truth, call)
     }
 
     fn facts(&self, at: &Member, scope: &Scope) -> Known<ServerFacts> {
-        self.faults.settle();
+        self.faults.settle(&self.truth);
         if self.faults.is_silent(&at.to_string()) {
             return Known::unknown("no answer in time");
         }
@@ -237,16 +259,15 @@ impl SimPostgres {
         match truth.servers.get(at) {
             None => Known::unknown(format!("{at} is not there")),
             Some(server) if !server.up => Known::unknown("no connection: connection refused"),
-            Some(server) => Known::Known(read(server, truth.senders(at), truth.upstream_runs(at), scope)),
+            Some(server) => {
+                let mut facts = read(server, truth.senders(at), truth.upstream_runs(at), scope);
+                // A call that is on its way has its session at the server.
+                let ours = self.faults.on_their_way(&at.to_string());
+                facts.ours = Known::Known(ours.into_iter().map(|call| call.name).collect());
+                Known::Known(facts)
+            }
         }
     }
-}
-
-/// Ends the sessions of clients from before the configuration was loaded, and those that write; says how many.
-fn end(server: &mut Server, keep: &[String]) -> String {
-    let before = server.sessions.len();
-    server.sessions.retain(|s| s.superuser || keep.contains(&s.role) || !(s.older || s.writing));
-    format!("{} ended", before - server.sessions.len())
 }
 
 impl Truth {
@@ -280,18 +301,8 @@ impl Postgres for SimPostgres {
         system: &'a str,
         ending: Option<&'a Scope>,
     ) -> Answer<'a, Reply> {
-        let (system, keep) = (system.to_owned(), ending.map(|scope| scope.keep.clone()));
-        ready(self.change(permit, at, move |server| {
-            if server.system != system || server.recovery {
-                return Reply::refused("it is not the primary of this cluster");
-            }
-            alter(server, Altered::To("on".into()));
-            let note = "read-only by default, configuration reloaded";
-            match &keep {
-                Some(keep) => Reply::acknowledged(format!("{note}, {}", end(server, keep))),
-                None => Reply::acknowledged(note),
-            }
-        }))
+        let keep = ending.map(|scope| scope.keep.clone());
+        ready(self.change(permit, at, What::Freeze(system.to_owned(), keep)))
     }
 
     fn unfreeze<'a>(
@@ -301,14 +312,7 @@ impl Postgres for SimPostgres {
         system: &'a str,
         prior: &'a Altered,
     ) -> Answer<'a, Reply> {
-        let (system, prior) = (system.to_owned(), prior.clone());
-        ready(self.change(permit, at, move |server| {
-            if server.system != system {
-                return Reply::refused("it is another cluster");
-            }
-            alter(server, prior.clone());
-            Reply::acknowledged("put back, configuration reloaded")
-        }))
+        ready(self.change(permit, at, What::Unfreeze(system.to_owned(), prior.clone())))
     }
 
     fn end_sessions<'a>(
@@ -318,26 +322,11 @@ impl Postgres for SimPostgres {
         system: &'a str,
         scope: &'a Scope,
     ) -> Answer<'a, Reply> {
-        let (system, keep) = (system.to_owned(), scope.keep.clone());
-        ready(self.change(permit, at, move |server| {
-            if server.system != system || server.recovery {
-                return Reply::refused("it is not the primary of this cluster");
-            }
-            Reply::acknowledged(end(server, &keep))
-        }))
+        ready(self.change(permit, at, What::End(system.to_owned(), scope.keep.clone())))
     }
 
     fn mark<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {
-        let system = system.to_owned();
-        ready(self.change(permit, at, move |server| {
-            if server.system != system || server.recovery {
-                return Reply::refused("it is not the primary of this cluster");
-            }
-            server.position += server.unflushed + RECORD;
-            server.unflushed = 0;
-            server.next_transaction += 1;
-            Reply::acknowledged(format!("marked at {}", Lsn(server.position)))
-        }))
+        ready(self.change(permit, at, What::Mark(system.to_owned())))
     }
 
     fn promote<'a>(
@@ -346,25 +335,12 @@ impl Postgres for SimPostgres {
         at: &'a Member,
         handover: &'a Handover,
     ) -> Answer<'a, Reply> {
-        let handover = handover.clone();
-        ready(self.change(permit, at, move |server| promote(server, &handover)))
+        ready(self.change(permit, at, What::Promote(handover.clone())))
     }
 
     fn write_probe<'a>(&'a self, permit: &'a Permit, at: &'a Member, _: &'a str) -> Answer<'a, Reply> {
         let row = format!("probe:{}/{}", permit.run(), at.region);
-        ready(self.change(permit, at, move |server| {
-            if server.recovery || server.frozen() {
-                return Reply::refused("cannot execute INSERT in a read-only transaction");
-            }
-            server.log.push(row.clone());
-            server.position += RECORD;
-            server.next_transaction += 1;
-            if server.synchronous_names.is_empty() {
-                Reply::acknowledged("one row committed")
-            } else {
-                Reply::lost("its commit waits for a synchronous standby")
-            }
-        }))
+        ready(self.change(permit, at, What::Probe(row)))
     }
 
     fn read_probe<'a>(&'a self, at: &'a Member, _: &'a str, run: &'a str) -> Answer<'a, Known<bool>> {

@@ -8,8 +8,11 @@ use crate::world::postgres::{
 };
 use std::collections::BTreeMap;
 
+/// Bytes of one write, of a mark, and of a shutdown checkpoint.
+pub(super) const RECORD: u64 = 0x100;
+
 /// A client session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
     /// Its role.
     pub role: String,
@@ -31,12 +34,14 @@ impl Session {
 }
 
 /// One server: the ground truth, free to be changed by a test.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
     /// System identifier.
     pub system: String,
     /// Whether it runs.
     pub up: bool,
+    /// Whether it was stopped cleanly, and did not run since.
+    pub clean: bool,
     /// Counts starts.
     pub started: u64,
     /// Whether it is a standby.

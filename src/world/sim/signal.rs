@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Simulated signals: each gives its scripted samples in turn, the last one for ever.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SimSignals {
     samples: RefCell<BTreeMap<SignalCall, VecDeque<Known<f64>>>>,
 }
@@ -21,6 +21,18 @@ impl SimSignals {
     pub fn script(&self, name: &str, of: &str, samples: impl IntoIterator<Item = Known<f64>>) {
         let call = SignalCall { name: name.to_owned(), of: of.to_owned() };
         self.samples.borrow_mut().insert(call, samples.into_iter().collect());
+    }
+}
+
+impl SimSignals {
+    /// What tells two worlds apart.
+    pub fn digest(&self, hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        for (call, samples) in &*self.samples.borrow() {
+            call.hash(hasher);
+            samples.len().hash(hasher);
+            samples.front().map(|sample| sample.as_ref().map(|value| value.to_bits())).hash(hasher);
+        }
     }
 }
 
