@@ -11,6 +11,7 @@ pub mod language;
 pub mod output;
 pub mod plan;
 pub mod redact;
+pub mod rehearse;
 pub mod runbook;
 pub mod step;
 pub mod store;

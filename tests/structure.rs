@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "runbook",
     "plan",
     "engine",
+    "rehearse",
     "store",
     "exit_code",
     "output",

@@ -1,7 +1,7 @@
 //! The engine: a pure core (`record`, `state`, `decide`), `perform` that turns one task into one record, and the driver.
 
 mod advance;
-mod ask;
+pub mod ask;
 pub mod decide;
 mod doubt;
 pub mod driver;

@@ -62,6 +62,11 @@ pub struct Facts {
 }
 
 impl Exec {
+    /// The command itself, its look and its undo.
+    pub fn commands(&self) -> (&Command, Option<&Command>, Option<&Command>) {
+        (&self.run, self.look.as_ref(), self.undo.as_ref())
+    }
+
     fn last_line(output: &Output) -> String {
         let text = if output.stdout.trim().is_empty() { &output.stderr } else { &output.stdout };
         text.lines()

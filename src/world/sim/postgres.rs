@@ -4,7 +4,7 @@
 use super::Faults;
 use super::fault::Common;
 use super::postgres_deed::{Call, What};
-use super::postgres_server::{RECORD, read};
+use super::postgres_server::{RECORD, alter, read};
 use crate::journal::Permit;
 use crate::world::postgres::{
     Altered, Change, Finding, Glance, Handover, Lsn, Postgres, Scope, Sender, ServerFacts,
@@ -30,6 +30,17 @@ pub struct Truth {
 impl Truth {
     /// Every connected standby gets what its upstream has.
     pub(super) fn replicate(&mut self) {
+        let ahead = |(member, standby): &(&Member, &Server)| {
+            let upstream = standby.follows.as_ref().map(|region| Member::new(&member.resource, region));
+            let upstream = upstream.and_then(|upstream| self.servers.get(&upstream));
+            upstream.is_some_and(|upstream| {
+                upstream.position != standby.position || upstream.log.len() != standby.log.len()
+            })
+        };
+        // Looked at far more often than anything is to be done.
+        if !self.servers.iter().any(|pair| ahead(&pair)) {
+            return;
+        }
         let upstreams = self.servers.clone();
         for (member, standby) in &mut self.servers {
             let upstream = standby.follows.as_ref().map(|region| Member::new(&member.resource, region));
@@ -107,6 +118,7 @@ impl SimPostgres {
                 system: format!("system-of-{cluster}"),
                 up: true,
                 clean: false,
+                written: false,
                 started: 1,
                 recovery: index > 0,
                 timeline: 1,
@@ -159,6 +171,19 @@ impl SimPostgres {
         written.unwrap_or(false)
     }
 
+    /// As [`SimPostgres::write`], unless the application has committed since the server last changed: one more would show nothing new.
+    /// Says whether it was committed.
+    pub fn write_once(&self, cluster: &str, region: &str, name: &str) -> bool {
+        if self.with(cluster, region, |server| server.written) == Some(true) {
+            return false;
+        }
+        let told = self.write(cluster, region, name, false);
+        if told {
+            self.with(cluster, region, |server| server.written = true);
+        }
+        told
+    }
+
     /// Regions in which a plain application can commit: more than one is a split brain.
     pub fn writable(&self, cluster: &str) -> Vec<String> {
         self.faults.settle(&self.truth);
@@ -184,6 +209,11 @@ impl SimPostgres {
         truth.stolen.insert(member);
     }
 
+    /// Whether another run holds a lock.
+    pub fn lock_stolen(&self, at: &Member) -> bool {
+        self.truth.borrow().stolen.contains(at)
+    }
+
     /// A clean stop: everything flushed and shipped, then a checkpoint.
     pub fn stop(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
@@ -202,6 +232,7 @@ impl SimPostgres {
             server.started += 1;
             (server.up, server.clean, server.promoting, server.sessions) = (true, false, false, vec![]);
             server.loaded = server.altered.clone();
+            server.written = false;
         });
         self.truth.borrow_mut().locks.remove(&Member::new(cluster, region));
     }
@@ -232,6 +263,51 @@ impl SimPostgres {
             )
         });
         seen.unwrap_or_default()
+    }
+
+    /// Whether a promotion that was asked for has not reached it yet.
+    pub fn promotion_on_its_way(&self, at: &Member) -> bool {
+        let late = self.faults.on_their_way(&at.to_string());
+        late.iter().any(|call| matches!(call.what, What::Promote(_)))
+    }
+
+    /// Other automation promotes it.
+    pub fn promoted_by_others(&self, cluster: &str, region: &str) {
+        self.with(cluster, region, |server| {
+            if server.recovery {
+                server.become_primary();
+            }
+        });
+    }
+
+    /// Somebody else puts the write setting back.
+    pub fn thawed_by_others(&self, cluster: &str, region: &str) {
+        self.with(cluster, region, |server| alter(server, Altered::Unset));
+    }
+
+    /// Standbys that stayed behind catch up, those that were cut off follow the primary of their timeline again, and promotions that
+    /// were asked for have come about.
+    pub fn recover(&self) {
+        let mut truth = self.truth.borrow_mut();
+        let primaries: Vec<(Member, u32)> = truth
+            .servers
+            .iter()
+            .filter(|(_, server)| !server.recovery)
+            .map(|(member, server)| (member.clone(), server.timeline))
+            .collect();
+        for (member, server) in &mut truth.servers {
+            (server.behind, server.stuck, server.paused) = (0, false, false);
+            if server.promoting {
+                server.become_primary();
+            }
+            if server.recovery && server.follows.is_none() {
+                let upstream = primaries
+                    .iter()
+                    .find(|(at, timeline)| at.resource == member.resource && *timeline == server.timeline);
+                server.follows = upstream.map(|(at, _)| at.region.clone());
+            }
+        }
+        truth.replicate();
     }
 
     /// A slow promotion comes about.

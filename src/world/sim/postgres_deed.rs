@@ -88,6 +88,7 @@ impl What {
                     return not_there();
                 }
                 server.position += server.unflushed + RECORD;
+                server.written = false;
                 server.unflushed = 0;
                 server.next_transaction += 1;
                 Reply::acknowledged(format!("marked at {}", Lsn(server.position)))

@@ -42,6 +42,8 @@ pub struct Server {
     pub up: bool,
     /// Whether it was stopped cleanly, and did not run since.
     pub clean: bool,
+    /// Whether the application has committed since the server last changed.
+    pub written: bool,
     /// Counts starts.
     pub started: u64,
     /// Whether it is a standby.
@@ -99,6 +101,7 @@ impl Server {
     /// Ends recovery on a new timeline.
     pub(super) fn become_primary(&mut self) {
         (self.recovery, self.promoting, self.follows, self.behind) = (false, false, None, 0);
+        self.written = false;
         self.timeline += 1;
     }
 }
@@ -173,7 +176,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
 
 /// `ALTER SYSTEM` and a reload: sessions of now are those from before.
 pub(super) fn alter(server: &mut Server, to: Altered) {
-    (server.altered, server.loaded) = (to.clone(), to);
+    (server.altered, server.loaded, server.written) = (to.clone(), to, false);
     for session in &mut server.sessions {
         session.older = true;
     }

@@ -2,16 +2,22 @@
 
 use crate::world::signal::{SignalCall, Signals};
 use crate::world::{Answer, Known, ready};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Simulated signals: each gives its scripted samples in turn, the last one for ever.
 #[derive(Clone, Debug, Default)]
 pub struct SimSignals {
     samples: RefCell<BTreeMap<SignalCall, VecDeque<Known<f64>>>>,
+    otherwise: Cell<Option<f64>>,
 }
 
 impl SimSignals {
+    /// The value of every signal that has none of its own.
+    pub fn otherwise(&self, value: f64) {
+        self.otherwise.set(Some(value));
+    }
+
     /// From now on it gives this.
     pub fn set(&self, name: &str, of: &str, value: f64) {
         self.script(name, of, [Known::Known(value)]);
@@ -49,7 +55,10 @@ impl Signals for SimSignals {
                 Known::unknown(format!("the value is {value}"))
             }
             Some(sample) => sample,
-            None => Known::unknown(format!("no sample of {call}")),
+            None => match self.otherwise.get() {
+                Some(value) => Known::Known(value),
+                None => Known::unknown(format!("no sample of {call}")),
+            },
         })
     }
 }

@@ -1,0 +1,172 @@
+//! What can go wrong: one row for each fault.
+
+use crate::world::Member;
+use crate::world::sim::Fault;
+
+/// One thing that happened to a run, besides what it did itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mishap {
+    /// A changing call (counted from 1 within its task) met a fault of its port.
+    Call(usize, CallFault),
+    /// The process was killed after its last record.
+    Killed,
+    /// The process was killed after a call had done its work, and before the answer was recorded.
+    KilledBeforeReply,
+    /// A server does not answer any more.
+    Silent(String),
+    /// A server crashed and was started again.
+    Restarted(Member),
+    /// Replay on a standby stays behind.
+    LagGrows(Member),
+    /// A standby has lost its upstream.
+    CutOff(Member),
+    /// Somebody else promoted a standby.
+    PromotedByOthers(Member),
+    /// Somebody else put the write setting back.
+    ThawedByOthers(Member),
+    /// A client that ignores the freeze has committed.
+    WroteThroughFreeze(Member),
+    /// Another run took a lock over.
+    LockTaken(Member),
+    /// The process was asked to stop.
+    AskedToStop,
+    /// A person said no.
+    No,
+    /// Nobody answered.
+    Absent,
+    /// A watched condition was untrue for too long.
+    Breached(String),
+    /// A watched condition could not be told for too long.
+    NoData(String),
+    /// The write gap lasted longer than allowed.
+    GapExpired,
+}
+
+/// What a port does to one changing call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CallFault {
+    /// Refused; nothing was changed.
+    Refused,
+    /// Done; the answer was lost.
+    LostDone,
+    /// Not done; the answer was lost.
+    LostNotDone,
+    /// The answer was lost, and it is done later.
+    Late,
+}
+
+impl CallFault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Refused, Self::LostDone, Self::LostNotDone, Self::Late];
+
+    /// As the port understands it.
+    pub(super) fn fault(self, late: std::time::Duration) -> Fault {
+        match self {
+            Self::Refused => Fault::Refuse,
+            Self::LostDone => Fault::LostApplied,
+            Self::LostNotDone => Fault::LostAbsent,
+            Self::Late => Fault::Late(late),
+        }
+    }
+}
+
+/// A row of the table of faults.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Name, as it stands in reports.
+    pub name: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// The alphabet, in the order of the docs.
+pub const ALPHABET: &[Row] = &[
+    Row { name: "refused", meaning: "a changing call is refused; nothing was changed" },
+    Row { name: "lost_done", meaning: "a changing call is done, and its answer is lost" },
+    Row { name: "lost_not_done", meaning: "a changing call is not done, and its answer is lost" },
+    Row { name: "late", meaning: "the answer of a changing call is lost, and it is done later" },
+    Row { name: "killed", meaning: "mrctl is killed after a record, and a person resumes or rolls back" },
+    Row { name: "killed_before_reply", meaning: "mrctl is killed between a call and its answer" },
+    Row { name: "silent", meaning: "a server, name server or command does not answer from here on" },
+    Row { name: "restarted", meaning: "a database server crashes and starts again" },
+    Row { name: "lag_grows", meaning: "replay on the target stays behind" },
+    Row { name: "cut_off", meaning: "the target has lost its upstream: its lag is unknown" },
+    Row { name: "promoted_by_others", meaning: "other automation promotes the target" },
+    Row { name: "thawed_by_others", meaning: "somebody takes the freeze back" },
+    Row { name: "wrote_through_freeze", meaning: "a client that ignores the freeze commits" },
+    Row { name: "lock_taken", meaning: "a second operator takes a lock over" },
+    Row { name: "asked_to_stop", meaning: "the operator asks mrctl to stop" },
+    Row { name: "no", meaning: "a person says no" },
+    Row { name: "absent", meaning: "nobody answers" },
+    Row { name: "breached", meaning: "a watched condition is untrue for too long" },
+    Row { name: "no_data", meaning: "a watched condition cannot be told for too long" },
+    Row { name: "gap_expired", meaning: "writes are stopped for longer than the write gap allows" },
+];
+
+impl Mishap {
+    /// Its row's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Call(_, CallFault::Refused) => "refused",
+            Self::Call(_, CallFault::LostDone) => "lost_done",
+            Self::Call(_, CallFault::LostNotDone) => "lost_not_done",
+            Self::Call(_, CallFault::Late) => "late",
+            Self::Killed => "killed",
+            Self::KilledBeforeReply => "killed_before_reply",
+            Self::Silent(_) => "silent",
+            Self::Restarted(_) => "restarted",
+            Self::LagGrows(_) => "lag_grows",
+            Self::CutOff(_) => "cut_off",
+            Self::PromotedByOthers(_) => "promoted_by_others",
+            Self::ThawedByOthers(_) => "thawed_by_others",
+            Self::WroteThroughFreeze(_) => "wrote_through_freeze",
+            Self::LockTaken(_) => "lock_taken",
+            Self::AskedToStop => "asked_to_stop",
+            Self::No => "no",
+            Self::Absent => "absent",
+            Self::Breached(_) => "breached",
+            Self::NoData(_) => "no_data",
+            Self::GapExpired => "gap_expired",
+        }
+    }
+
+    /// Whether others changed something of ours: then the end need not be as the beginning.
+    pub fn foreign(&self) -> bool {
+        matches!(self, Self::PromotedByOthers(_) | Self::ThawedByOthers(_))
+    }
+
+    /// In words, for a story.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Call(1, fault) => fault.in_words().to_owned(),
+            Self::Call(n, fault) => format!("call {n} of it: {}", fault.in_words()),
+            Self::Killed => "mrctl is killed".into(),
+            Self::KilledBeforeReply => "mrctl is killed after the call, before its answer is recorded".into(),
+            Self::Silent(place) => format!("{place} does not answer any more"),
+            Self::Restarted(at) => format!("{at} crashes and starts again"),
+            Self::LagGrows(at) => format!("replay of {at} stays behind"),
+            Self::CutOff(at) => format!("{at} loses its upstream"),
+            Self::PromotedByOthers(at) => format!("somebody else promotes {at}"),
+            Self::ThawedByOthers(at) => format!("somebody else takes the freeze of {at} back"),
+            Self::WroteThroughFreeze(at) => format!("a client that ignores the freeze commits on {at}"),
+            Self::LockTaken(at) => format!("another run takes the lock on {at}"),
+            Self::AskedToStop => "the operator asks mrctl to stop".into(),
+            Self::No => "the answer is no".into(),
+            Self::Absent => "nobody answers".into(),
+            Self::Breached(watch) => format!("watch {watch} is breached"),
+            Self::NoData(watch) => format!("watch {watch} has no data"),
+            Self::GapExpired => "writes were stopped for longer than allowed".into(),
+        }
+    }
+}
+
+impl CallFault {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Refused => "refused; nothing was changed",
+            Self::LostDone => "the answer is lost, and it was done",
+            Self::LostNotDone => "the answer is lost, and it was not done",
+            Self::Late => "the answer is lost, and it is done later",
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What tells two states apart. Not: moments that are long past, how many processes there were, and words for people. Two states that
+//! are equal here have the same future.
+
+use super::node::{Ground, Node};
+use crate::engine::state::{EffectState, Flight, Intent, RunState, Stage, Undone};
+use crate::world::clock::Clock as _;
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::{Hash, Hasher};
+
+/// 128 bits over a state.
+pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
+    let mut hasher = SipHasher13::new();
+    node.sim.digest(&mut hasher);
+    run(&node.state, &mut hasher);
+    times(ground, node, &mut hasher);
+    (node.alive, node.foreign, node.split, node.diverged, node.only_killed, decisions, &node.told)
+        .hash(&mut hasher);
+    hasher.finish128().as_u128()
+}
+
+fn times(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
+    let now = node.sim.clock.now();
+    node.times.saved.hash(hasher);
+    (node.times.frozen.is_some(), node.times.promoted.is_some()).hash(hasher);
+    for ((s, e), at) in &node.times.intended {
+        // Only whether, and for how long, the call may still come about.
+        let settles = ground.plan.steps[*s].effects[*e].effect.settles_ms;
+        let since = u64::try_from(now.since(*at).as_millis()).unwrap_or(u64::MAX);
+        settles.saturating_sub(since).hash(hasher);
+    }
+}
+
+fn run(state: &RunState, hasher: &mut impl Hasher) {
+    state.process.hash(hasher);
+    match &state.stage {
+        Stage::Forward => 0_u8.hash(hasher),
+        Stage::Finishing => 1_u8.hash(hasher),
+        Stage::RollingBack { .. } => 2_u8.hash(hasher),
+        Stage::Paused { unknown, from_rollback, .. } => (3_u8, unknown, from_rollback).hash(hasher),
+        Stage::Refusing { .. } => 4_u8.hash(hasher),
+    }
+    for step in &state.steps {
+        (step.required, step.tries, step.warned).hash(hasher);
+        step.effects.iter().for_each(|one| effect(one, hasher));
+    }
+    (&state.answers, &state.handovers, &state.intents).hash(hasher);
+    (state.gap_expired, state.gap_told, &state.fenced, &state.acknowledged, state.signals).hash(hasher);
+    for breach in &state.breaches {
+        (&breach.watch, breach.silent).hash(hasher);
+    }
+    state.lock_lost.hash(hasher);
+    if let Some(survey) = &state.survey {
+        (&survey.frozen, survey.unknown, &survey.promoted).hash(hasher);
+    }
+    state.survey.is_some().hash(hasher);
+    (state.fresh, &state.remarks, state.verdict).hash(hasher);
+}
+
+fn effect(state: &EffectState, hasher: &mut impl Hasher) {
+    if let Some(seen) = &state.seen {
+        (seen.purpose, seen.standing, &seen.facts).hash(hasher);
+    }
+    state.seen.is_some().hash(hasher);
+    for intent in [&state.intent, &state.undo] {
+        intent.as_ref().map(flight).hash(hasher);
+    }
+    // All that is done with the numbers of attempts: how many are left.
+    let first = state.intent.as_ref().map_or(0, |intent| intent.attempt).max(state.tried_before);
+    state.attempts.saturating_sub(first).hash(hasher);
+    (state.attempts >= 3, state.unproven, state.found).hash(hasher);
+    match state.undone {
+        None => 0_u8,
+        Some(Undone::Restored) => 1,
+        Some(Undone::Foreign) => 2,
+        Some(Undone::Failed { unknown: false }) => 3,
+        Some(Undone::Failed { unknown: true }) => 4,
+    }
+    .hash(hasher);
+}
+
+fn flight(intent: &Intent) -> (u8, &str, &crate::step::Facts, bool) {
+    let (number, cursor) = match &intent.flight {
+        Flight::InFlight { cursor } => (0, cursor.as_str()),
+        Flight::InDoubt { orphaned: false } => (1, ""),
+        Flight::InDoubt { orphaned: true } => (2, ""),
+        Flight::Acknowledged => (3, ""),
+        Flight::Refused { .. } => (4, ""),
+        Flight::Landed => (5, ""),
+    };
+    (number, cursor, &intent.prior, intent.over)
+}

@@ -1,0 +1,275 @@
+//! What must hold in the simulated world, whatever goes wrong: checked on the truth, not on what the run believes.
+
+use super::node::{Ground, Happening, Node};
+use crate::engine::record::{Record, Verdict};
+use crate::engine::state::RunState;
+use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
+use crate::world::sim::Sim;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// One invariant.
+pub struct Invariant {
+    /// Short name, stable: part of the identity of counterexamples.
+    pub id: &'static str,
+    /// What must not be.
+    pub title: &'static str,
+    /// When it is checked.
+    pub when: When,
+    /// What is wrong; nothing if it holds.
+    pub check: fn(&Ground, &Node) -> Option<String>,
+}
+
+/// When an invariant is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// After every move.
+    Always,
+    /// When a run has a verdict, and later, when everything that was on its way has arrived.
+    Ended,
+    /// When a run has a verdict: what it says is of that moment.
+    Told,
+}
+
+const fn row(
+    id: &'static str,
+    title: &'static str,
+    when: When,
+    check: fn(&Ground, &Node) -> Option<String>,
+) -> Invariant {
+    Invariant { id, title, when, check }
+}
+
+/// All of them, in the order of the docs.
+pub const INVARIANTS: &[Invariant] = &[
+    row("I1", "two writable primaries", When::Always, two_primaries),
+    row("I2", "users are sent nowhere", When::Always, nowhere),
+    row("I3", "an acknowledged write is lost", When::Always, lost),
+    row("I4", "writes are stopped, and the run does not say so", When::Told, frozen),
+    row("I5", "rolled back, and not as before", When::Ended, not_as_before),
+    row("I6", "both sides took commits, and the run does not say so", When::Ended, divergence),
+    row("I7", "a run that was only killed and resumed does not end well", When::Ended, killed),
+    row("I8", "the run says what is not true", When::Told, untrue),
+    row("I9", "a temporary change was forgotten", When::Ended, forgotten),
+    row("I12", "a reader of the journal folds another state", When::Ended, journal),
+    row("I13", "completed, and a step's effect is not there", When::Ended, incomplete),
+];
+
+/// The first invariant that does not hold, with what is wrong. `later`: the run has ended a while ago.
+pub fn broken(ground: &Ground, node: &Node, later: bool) -> Option<(&'static Invariant, String)> {
+    let ended = node.alive && node.state.verdict.is_some();
+    INVARIANTS
+        .iter()
+        .filter(|invariant| match invariant.when {
+            When::Always => true,
+            When::Ended => ended,
+            When::Told => ended && !later,
+        })
+        .find_map(|invariant| (invariant.check)(ground, node).map(|what| (invariant, what)))
+}
+
+fn two_primaries(ground: &Ground, node: &Node) -> Option<String> {
+    ground.plan.clusters.keys().find_map(|cluster| {
+        let writable = node.sim.postgres.writable(cluster);
+        (writable.len() > 1 && !node.split)
+            .then(|| format!("{cluster} accepts commits in {}", writable.join(" and in ")))
+    })
+}
+
+fn nowhere(ground: &Ground, node: &Node) -> Option<String> {
+    let start = ground.start.dns.shares();
+    node.sim.dns.shares().into_iter().find_map(|(at, shares)| {
+        let some = |shares: &crate::world::Known<crate::world::dns::Shares>| {
+            shares.is(|shares| shares.values().any(|share| *share > 0))
+        };
+        let began = start.get(&at).is_some_and(some);
+        (began && !some(&shares)).then(|| format!("{} at {} names no region", at.record, at.server))
+    })
+}
+
+fn lost(_: &Ground, node: &Node) -> Option<String> {
+    if node.foreign {
+        return None;
+    }
+    node.told.iter().find_map(|(cluster, told)| {
+        let region = node.sim.postgres.writable(cluster).into_iter().next()?;
+        let log = node.sim.postgres.with(cluster, &region, |server| server.log.clone())?;
+        let lost = told.iter().filter(|name| !log.contains(name)).count();
+        (lost > 0).then(|| {
+            format!("{lost} acknowledged writes are not on {cluster} in {region}, which takes new ones")
+        })
+    })
+}
+
+/// Clusters that took writes at the start and take none now.
+fn stopped(ground: &Ground, node: &Node) -> BTreeSet<String> {
+    let clusters = ground.plan.clusters.keys();
+    clusters
+        .filter(|cluster| {
+            !ground.start.postgres.writable(cluster).is_empty()
+                && node.sim.postgres.writable(cluster).is_empty()
+        })
+        .cloned()
+        .collect()
+}
+
+fn frozen(ground: &Ground, node: &Node) -> Option<String> {
+    let verdict = node.state.verdict?;
+    let stopped = stopped(ground, node);
+    let cluster = stopped.first()?;
+    if matches!(verdict, Verdict::Completed | Verdict::RolledBack) {
+        return Some(format!("{cluster} takes no writes, and the run ended as {}", word(verdict)));
+    }
+    let said = node.state.survey.as_ref().is_some_and(|survey| {
+        survey.unknown || stopped.iter().all(|cluster| survey.frozen.contains(cluster))
+    });
+    (!said && !node.foreign).then(|| format!("{cluster} takes no writes, and the last look does not say so"))
+}
+
+fn word(verdict: Verdict) -> String {
+    serde_json::to_value(verdict).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
+}
+
+/// What a rollback is to bring back: roles and settings of servers, shares, marks of commands that can be taken back.
+fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
+    let mut kept = BTreeMap::new();
+    for (at, server) in sim.postgres.servers() {
+        kept.insert(
+            format!("{at}"),
+            format!(
+                "{}, {}, {:?}",
+                if server.recovery { "standby" } else { "primary" },
+                if server.up { "up" } else { "down" },
+                server.loaded
+            ),
+        );
+    }
+    let stays: BTreeSet<String> = ground
+        .plan
+        .effects()
+        .filter(|(s, _, _)| ground.plan.steps[*s].keep_because.is_some())
+        .flat_map(|(_, _, planned)| planned.action.resources())
+        .collect();
+    for (at, shares) in sim.dns.shares() {
+        if !stays.iter().any(|resource| resource.ends_with(&format!("/{}", at.record))) {
+            kept.insert(format!("{} at {}", at.record, at.server), format!("{shares:?}"));
+        }
+    }
+    let marks = sim.exec.marks();
+    for (s, _, planned) in ground.plan.effects() {
+        let Action::Exec(exec) = &planned.action else { continue };
+        let (_, Some(look), Some(_)) = exec.commands() else { continue };
+        if ground.plan.steps[s].keep_because.is_none() {
+            let mark = look.argv.join(" ");
+            let set = marks.contains(&mark);
+            kept.insert(mark, set.to_string());
+        }
+    }
+    kept
+}
+
+fn not_as_before(ground: &Ground, node: &Node) -> Option<String> {
+    if node.state.verdict != Some(Verdict::RolledBack) || node.foreign {
+        return None;
+    }
+    let now = kept(ground, &node.sim);
+    kept(ground, &ground.start).into_iter().find_map(|(what, was)| {
+        let is = now.get(&what)?;
+        (*is != was).then(|| format!("{what} was {was}, and is {is}"))
+    })
+}
+
+fn divergence(_: &Ground, node: &Node) -> Option<String> {
+    (node.diverged && node.state.verdict == Some(Verdict::Completed) && node.state.diverges().is_none())
+        .then(|| "the old primary took a commit after the promotion, and the run ended as completed".into())
+}
+
+fn killed(_: &Ground, node: &Node) -> Option<String> {
+    let verdict = node.state.verdict?;
+    (node.mishaps > 0 && node.only_killed && verdict != Verdict::Completed)
+        .then(|| format!("it was killed and resumed, and ended as {}", word(verdict)))
+}
+
+fn untrue(ground: &Ground, node: &Node) -> Option<String> {
+    let survey = node.state.survey.as_ref()?;
+    if survey.unknown || node.foreign {
+        return None;
+    }
+    let now = stopped(ground, node);
+    let said: BTreeSet<String> = survey.frozen.iter().cloned().collect();
+    let wrong = said.iter().find(|cluster| !now.contains(*cluster))?;
+    Some(format!("{wrong} takes writes, and the last look says that it is frozen"))
+}
+
+fn forgotten(ground: &Ground, node: &Node) -> Option<String> {
+    if !matches!(node.state.verdict, Some(Verdict::Completed | Verdict::RolledBack)) || node.foreign {
+        return None;
+    }
+    ground.plan.effects().filter(|(s, _, _)| ground.plan.steps[*s].temporary).find_map(|(s, e, planned)| {
+        let effect = node.state.steps.get(s)?.effects.get(e)?;
+        let prior = &effect.intent.as_ref()?.prior;
+        let world = node.sim.fork().world();
+        let sight = Sight { world: &world, run: &node.state.run, starts: &ground.starts };
+        let facts = super::node::once(planned.action.observe(&planned.effect.id, sight))?;
+        let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Restored(prior), None);
+        (judged.standing != Standing::Reached)
+            .then(|| format!("{}/{}: {}", ground.plan.steps[s].id, planned.name, judged.evidence))
+    })
+}
+
+fn journal(ground: &Ground, node: &Node) -> Option<String> {
+    if node.mishaps > 1 {
+        return None;
+    }
+    let mut records: Vec<Rc<Record>> = Vec::new();
+    let mut link = node.trail.as_ref();
+    while let Some(one) = link {
+        if let Happening::Record(record) = &one.what {
+            records.push(Rc::clone(record));
+        }
+        link = one.before.as_ref();
+    }
+    records.reverse();
+    let folded = RunState::of(&ground.plan, records.iter().map(|record| &**record));
+    (folded != node.state).then(|| "the live state and the folded state differ".into())
+}
+
+fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
+    if node.state.verdict != Some(Verdict::Completed) || node.foreign {
+        return None;
+    }
+    let world = node.sim.fork();
+    world.postgres.faults.unsilence_all();
+    world.dns.faults.unsilence_all();
+    world.exec.faults.unsilence_all();
+    let ports = world.world();
+    let done: Vec<_> = ground
+        .plan
+        .effects()
+        .filter(|(s, _, planned)| {
+            let step = &ground.plan.steps[*s];
+            let warned = node.state.steps.get(*s).is_some_and(|step| step.warned);
+            step.skipped.is_none()
+                && !step.temporary
+                && !warned
+                && planned.effect.proof == Proof::Look
+                && matches!(planned.effect.class, Class::Undoable | Class::Pivot)
+        })
+        .collect();
+    // Only the last change of a thing is to be there.
+    let later = |s: usize, e: usize, action: &Action| {
+        done.iter().any(|(s2, e2, other)| {
+            (*s2, *e2) > (s, e)
+                && action.resources().iter().any(|resource| other.action.resources().contains(resource))
+        })
+    };
+    done.iter().filter(|(s, e, planned)| !later(*s, *e, &planned.action)).find_map(|(s, _, planned)| {
+        let sight = Sight { world: &ports, run: &node.state.run, starts: &ground.starts };
+        let facts = super::node::once(planned.action.observe(&planned.effect.id, sight))?;
+        let handover = planned.effect.needs.as_ref().and_then(|set| node.state.handovers.get(set));
+        let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Applied, handover);
+        let there = judged.standing == Standing::Reached
+            || planned.effect.class == Class::Pivot && handover.is_none();
+        (!there).then(|| format!("{}/{}: {}", ground.plan.steps[*s].id, planned.name, judged.evidence))
+    })
+}

@@ -1,0 +1,352 @@
+//! One state of a rehearsal: a simulated world, a run in it, and what its process holds. It can be forked and compared.
+
+use super::alphabet::Mishap;
+use crate::engine::ask::{Answered, Asked, AskedKind, Person};
+use crate::engine::decide::{Task, decide};
+use crate::engine::immediate::{Immediate, immediate};
+use crate::engine::perform::{Cx, perform};
+use crate::engine::record::{Choice, Record};
+use crate::engine::state::RunState;
+use crate::engine::times::Times;
+use crate::journal::memory::MemoryJournal;
+use crate::journal::{Permit, Storage as _};
+use crate::plan::Plan;
+use crate::step::condition::Starts;
+use crate::world::clock::Clock as _;
+use crate::world::sim::{Fault, Sim};
+use crate::world::{Answer, World, ready};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// What stays the same over a whole rehearsal.
+pub struct Ground {
+    /// The plan.
+    pub plan: Plan,
+    /// What `at_start(…)` refers to.
+    pub starts: Starts,
+    /// The world as it was.
+    pub start: Sim,
+}
+
+/// Something that happened, in order: what a story is told from.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// A record of the run.
+    Record(Rc<Record>),
+    /// A fault.
+    Mishap(Mishap),
+    /// What did not answer or stayed behind is well again.
+    Calm,
+}
+
+/// The happenings that led to a state, the last one first.
+#[derive(Debug)]
+pub struct Link {
+    /// What happened.
+    pub what: Happening,
+    /// What happened before it.
+    pub before: Option<Rc<Self>>,
+}
+
+/// One state.
+pub struct Node {
+    /// The simulated world.
+    pub sim: Sim,
+    /// Its ports.
+    world: World,
+    /// The run as its journal has it.
+    pub state: RunState,
+    /// Moments of the run.
+    pub times: Times,
+    /// What its process may do.
+    permits: BTreeMap<(usize, usize, bool), Rc<Permit>>,
+    /// Whether a process drives it.
+    pub alive: bool,
+    /// Processes so far.
+    pub processes: u32,
+    /// Writes of which applications were told that they are committed, by cluster.
+    pub told: BTreeMap<String, Vec<String>>,
+    /// Whether others changed something of ours.
+    pub foreign: bool,
+    /// Whether two primaries were made by others.
+    pub split: bool,
+    /// Whether both sides took commits.
+    pub diverged: bool,
+    /// Whether nothing went wrong but that mrctl was killed, and whoever came next went on.
+    pub only_killed: bool,
+    /// Mishaps so far.
+    pub mishaps: u32,
+    /// How it came here.
+    pub trail: Option<Rc<Link>>,
+}
+
+/// Polls once: every simulated port answers at once, and what waits nevertheless waits for ever.
+pub(super) fn once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// Answers every question the same way.
+struct Scripted {
+    yes: bool,
+    absent: bool,
+}
+
+impl Person for Scripted {
+    fn ask<'a>(&'a self, asked: &'a Asked) -> Answer<'a, Answered> {
+        let yes = self.yes && !matches!(asked.kind, AskedKind::Paused { .. });
+        let how = if self.absent { "absent" } else { "terminal" };
+        ready(Answered { yes, by: "operator".into(), how: how.into(), choice: Choice::Leave })
+    }
+}
+
+impl Ground {
+    /// The first state: a run that is about to be created in this world.
+    pub fn begin(plan: Plan, sim: Sim) -> Option<(Self, Node)> {
+        let mut plan = plan;
+        let world = sim.world();
+        let starts = once(crate::engine::preview::starts(&plan, &world))?;
+        let seen = once(crate::engine::preview::preview(&plan, &world, &starts))?;
+        plan.identity = seen.values().flat_map(|preview| preview.identity.iter().cloned()).collect();
+        let mut node = Node {
+            world,
+            state: RunState::new(&plan),
+            times: Times::default(),
+            permits: BTreeMap::new(),
+            alive: false,
+            processes: 0,
+            told: plan.clusters.keys().map(|name| (name.clone(), Vec::new())).collect(),
+            foreign: false,
+            split: false,
+            diverged: false,
+            only_killed: true,
+            mishaps: 0,
+            trail: None,
+            sim: sim.fork(),
+        };
+        node.world = node.sim.world();
+        let created = Record::Created {
+            run: "rehearsal".into(),
+            plan: plan.digest(),
+            format: plan.format,
+            starts: crate::engine::preview::starts_in_words(&starts),
+        };
+        let ground = Self { plan, starts, start: sim };
+        node.append(&ground, created);
+        Some((ground, node))
+    }
+}
+
+impl Node {
+    /// The same state again, in a world of its own.
+    pub fn fork(&self) -> Self {
+        let sim = self.sim.fork();
+        Self {
+            world: sim.world(),
+            sim,
+            state: self.state.clone(),
+            times: self.times.clone(),
+            permits: self.permits.clone(),
+            alive: self.alive,
+            processes: self.processes,
+            told: self.told.clone(),
+            foreign: self.foreign,
+            split: self.split,
+            diverged: self.diverged,
+            only_killed: self.only_killed,
+            mishaps: self.mishaps,
+            trail: self.trail.clone(),
+        }
+    }
+
+    fn happened(&mut self, what: Happening) {
+        self.trail = Some(Rc::new(Link { what, before: self.trail.take() }));
+    }
+
+    /// A record as the driver writes it.
+    pub fn append(&mut self, ground: &Ground, record: Record) {
+        self.times.note(&ground.plan, self.sim.clock.now(), &record);
+        self.state.fold(&ground.plan, &record);
+        self.happened(Happening::Record(Rc::new(record)));
+    }
+
+    /// A process begins.
+    pub fn open(&mut self, ground: &Ground, choice: Choice) {
+        self.permits.clear();
+        self.alive = true;
+        self.processes += 1;
+        self.append(
+            ground,
+            Record::Opened {
+                version: String::new(),
+                operator: "operator".into(),
+                host: String::new(),
+                pid: 0,
+                terminal: false,
+                choice,
+                reason: String::new(),
+                torn: 0,
+            },
+        );
+    }
+
+    /// The process is gone.
+    pub fn kill(&mut self) {
+        self.alive = false;
+        self.permits.clear();
+    }
+
+    /// What should be in flight; nothing without a process.
+    pub fn wanted(&self, ground: &Ground) -> BTreeSet<Task> {
+        if self.alive { decide(&ground.plan, &self.state) } else { BTreeSet::new() }
+    }
+
+    /// Writes what needs no waiting. Whether there was something.
+    pub fn immediate(&mut self, ground: &Ground, wanted: &BTreeSet<Task>) -> bool {
+        match immediate(&ground.plan, &self.state, wanted) {
+            None => return false,
+            Some(Immediate::Plain(record)) => self.append(ground, record),
+            Some(Immediate::Intent { key, record, of }) => {
+                if let Ok((_, permit)) = MemoryJournal::default().append_intent(key, serde_json::Map::new()) {
+                    self.permits.insert(of, Rc::new(permit));
+                }
+                self.append(ground, record);
+            }
+        }
+        true
+    }
+
+    /// Turns one task into its record, with what its changing calls meet. Gives the record, which is not written yet, and how many
+    /// changing calls there were; nothing if it waits for ever.
+    pub fn perform(
+        &self,
+        ground: &Ground,
+        task: &Task,
+        tape: &[Fault],
+        answer: (bool, bool),
+    ) -> Option<(Record, usize)> {
+        let permit = match task {
+            Task::Apply(s, e, undo, _) => self.permits.get(&(*s, *e, *undo)),
+            _ => None,
+        };
+        let person = Scripted { yes: answer.0, absent: answer.1 };
+        let progress = Cell::new(());
+        let cx = Cx {
+            plan: &ground.plan,
+            world: &self.world,
+            starts: &ground.starts,
+            person: &person,
+            progress: &|_| progress.set(()),
+            times: &self.times,
+        };
+        self.sim.clock.hurry();
+        self.sim.tape.play(tape.iter().cloned());
+        let record = once(perform(&cx, task, &self.state, permit.map(|permit| &**permit)))??;
+        Some((record, self.sim.tape.calls()))
+    }
+
+    /// Something goes wrong.
+    pub fn suffer(&mut self, ground: &Ground, mishap: &Mishap) {
+        self.mishaps += 1;
+        self.foreign |= mishap.foreign();
+        self.only_killed &= matches!(mishap, Mishap::Killed | Mishap::KilledBeforeReply);
+        self.happened(Happening::Mishap(mishap.clone()));
+        let postgres = &self.sim.postgres;
+        match mishap {
+            Mishap::Killed | Mishap::KilledBeforeReply => self.kill(),
+            Mishap::Silent(place) => {
+                self.sim.postgres.faults.silence(place);
+                self.sim.dns.faults.silence(place);
+                self.sim.cache.faults.silence(place);
+                self.sim.exec.faults.silence(place);
+            }
+            Mishap::Restarted(at) => postgres.restart(&at.resource, &at.region),
+            Mishap::LagGrows(at) => {
+                postgres.with(&at.resource, &at.region, |server| server.behind += 3);
+                self.tell(&at.resource, true);
+            }
+            Mishap::CutOff(at) => {
+                let _server = postgres.with(&at.resource, &at.region, |server| server.follows = None);
+            }
+            Mishap::PromotedByOthers(at) => postgres.promoted_by_others(&at.resource, &at.region),
+            Mishap::ThawedByOthers(at) => {
+                postgres.thawed_by_others(&at.resource, &at.region);
+                self.split |= self.promoting(&at.resource);
+            }
+            Mishap::WroteThroughFreeze(at) => {
+                let name = format!("hostile-{}", self.mishaps);
+                // Beside another primary, or one that is about to be, it is lost whatever the run does; that the run says so is what
+                // counts then.
+                let alone = !self.promoting(&at.resource);
+                if self.sim.postgres.write(&at.resource, &at.region, &name, true) {
+                    match alone {
+                        true => self.told.entry(at.resource.clone()).or_default().push(name),
+                        false => self.diverged = true,
+                    }
+                }
+            }
+            Mishap::LockTaken(at) => postgres.steal_lock(&at.resource, &at.region, "another"),
+            Mishap::AskedToStop => self.append(ground, Record::Signalled { signal: "SIGTERM".into() }),
+            Mishap::GapExpired => {
+                let allowed_ms = ground.plan.objectives.write_gap_ms;
+                self.sim.clock.advance(Duration::from_millis(allowed_ms));
+                self.append(ground, Record::Expired { allowed_ms });
+            }
+            Mishap::Breached(watch) | Mishap::NoData(watch) => {
+                let silent = matches!(mishap, Mishap::NoData(_));
+                self.append(
+                    ground,
+                    Record::Breached { watch: watch.clone(), silent, evidence: "as rehearsed".into() },
+                );
+            }
+            Mishap::Call(..) | Mishap::No | Mishap::Absent => {}
+        }
+    }
+
+    /// Whether a member that was a standby is a primary by now, or a promotion is on its way.
+    fn promoting(&self, cluster: &str) -> bool {
+        let servers = self.sim.postgres.servers();
+        let mut servers = servers.iter().filter(|(at, _)| at.resource == cluster);
+        servers.any(|(at, server)| {
+            let late = self.sim.postgres.promotion_on_its_way(at);
+            late || server.promoting || !server.recovery && server.timeline > 1
+        })
+    }
+
+    /// Whatever did not answer does again, what stayed behind catches up, and what was on its way has arrived.
+    pub fn calm(&mut self) {
+        self.happened(Happening::Calm);
+        self.sim.postgres.faults.unsilence_all();
+        self.sim.dns.faults.unsilence_all();
+        self.sim.cache.faults.unsilence_all();
+        self.sim.exec.faults.unsilence_all();
+        self.sim.postgres.recover();
+        self.sim.clock.advance(Duration::from_secs(3600));
+    }
+
+    /// Applications commit wherever they can, and are told so; unless `anyway`, only where the server has changed since.
+    pub fn tell(&mut self, only: &str, anyway: bool) {
+        for (cluster, told) in &mut self.told {
+            if !only.is_empty() && cluster != only {
+                continue;
+            }
+            for region in self.sim.postgres.writable(cluster) {
+                let name = format!("write-{}", told.len());
+                let postgres = &self.sim.postgres;
+                let done = match anyway {
+                    true => postgres.write(cluster, &region, &name, false),
+                    false => postgres.write_once(cluster, &region, &name),
+                };
+                if done {
+                    told.push(name);
+                }
+            }
+        }
+    }
+}

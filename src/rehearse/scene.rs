@@ -1,0 +1,79 @@
+//! The simulated world that an inventory describes, seen from a plan: everything is well in it, and the source serves.
+
+use crate::plan::Plan;
+use crate::runbook::inventory::Inventory;
+use crate::step::Action;
+use crate::world::Member;
+use crate::world::exec::Command;
+use crate::world::record_content::RecordSpec;
+use crate::world::sim::exec::{Act, Script};
+use crate::world::sim::{Sim, http};
+
+/// Keys of every cache in the source: more than one slice of a copy would only take longer.
+const KEYS: usize = 3;
+
+/// Builds it.
+pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
+    let sim = Sim::new();
+    for (name, cluster) in &inventory.postgres {
+        let source = if cluster.members.contains_key(&plan.from) { Some(plan.from.as_str()) } else { None };
+        let mut regions: Vec<&str> = source.into_iter().collect();
+        regions.extend(cluster.members.keys().map(String::as_str).filter(|region| Some(*region) != source));
+        sim.postgres.add(name, &regions);
+        for (region, member) in &cluster.members {
+            let at = || Member::new(name, region);
+            let hooks = [
+                (&member.stop, Act::Stop(at())),
+                (&member.start, Act::Start(at())),
+                (&member.control_data, Act::ControlData(at())),
+            ];
+            for (command, act) in hooks {
+                let Some(command) = command else { continue };
+                sim.exec.script(&command.command.join(" "), Script { acts: Some(act), ..Script::default() });
+            }
+        }
+    }
+    for (name, record) in &inventory.dns_records {
+        let spec = RecordSpec {
+            domain: record.name.clone(),
+            zone: record.zone().to_owned(),
+            kind: record.kind.as_str().to_owned(),
+            ttl: u32::try_from(record.ttl.millis() / 1000).unwrap_or(u32::MAX),
+            targets: record.targets.clone(),
+        };
+        let servers: Vec<&str> = record.servers.iter().map(String::as_str).collect();
+        let first = record.targets.keys().next().map_or("", String::as_str);
+        let serves = if record.targets.contains_key(&plan.from) { plan.from.as_str() } else { first };
+        sim.dns.add(name, spec, &servers, serves);
+    }
+    for (name, cache) in &inventory.caches {
+        for region in cache.members.keys() {
+            let keys = if *region == plan.from { KEYS } else { 0 };
+            sim.cache.add(name, region, (0..keys).map(|n| (format!("key:{n}"), None)));
+        }
+    }
+    for (name, endpoint) in &inventory.endpoints {
+        for region in endpoint.members.keys() {
+            sim.http.set(name, region, http::healthy(20_000));
+        }
+    }
+    for channel in inventory.channels.keys() {
+        sim.notify.add(channel);
+    }
+    sim.signals.otherwise(0.0);
+    for (_, _, planned) in plan.effects() {
+        let Action::Exec(exec) = &planned.action else { continue };
+        let typed = |command: &Command| command.argv.join(" ");
+        let (run, look, undo) = exec.commands();
+        // Commands with the same look are about the same thing.
+        let mark = typed(look.unwrap_or(run));
+        sim.exec.script(&typed(run), Script { sets: Some(mark.clone()), ..Script::default() });
+        if let Some(look) = look {
+            sim.exec.script(&typed(look), Script { asks: Some(mark.clone()), ..Script::default() });
+        }
+        if let Some(undo) = undo {
+            sim.exec.script(&typed(undo), Script { clears: Some(mark), ..Script::default() });
+        }
+    }
+    sim
+}

@@ -1,0 +1,95 @@
+//! A counterexample, told so that an operator understands it.
+
+use super::alphabet::Mishap;
+use super::node::{Happening, Link};
+use crate::engine::record::Record;
+use crate::world::Reply;
+use std::rc::Rc;
+
+/// Happenings in order.
+pub fn happenings(trail: Option<&Rc<Link>>) -> Vec<Happening> {
+    let mut all = Vec::new();
+    let mut link = trail;
+    while let Some(one) = link {
+        all.push(one.what.clone());
+        link = one.before.as_ref();
+    }
+    all.reverse();
+    all
+}
+
+/// What tells causes apart: which faults there were, each with the step that it met.
+pub fn cause(trail: Option<&Rc<Link>>) -> String {
+    let mut step = String::new();
+    let mut parts: Vec<String> = Vec::new();
+    for happening in happenings(trail) {
+        match &happening {
+            Happening::Record(record) => {
+                if let Some(now) = of(record) {
+                    step = now.to_owned();
+                }
+            }
+            Happening::Mishap(mishap) => parts.push(format!("{}@{step}", mishap.name())),
+            Happening::Calm => {}
+        }
+    }
+    parts.join(", ")
+}
+
+/// The step that a record is about.
+fn of(record: &Record) -> Option<&str> {
+    match record {
+        Record::Looked { step, .. }
+        | Record::Intent { step, .. }
+        | Record::Replied { step, .. }
+        | Record::Required { step, .. } => Some(step),
+        _ => None,
+    }
+}
+
+/// One line of a story, and whether it is a fault; nothing for what an operator need not read.
+pub fn line(happening: &Happening) -> Option<(String, bool)> {
+    match happening {
+        Happening::Mishap(mishap) => Some((mishap.in_words(), true)),
+        Happening::Calm => Some(("an hour later everything answers again".into(), false)),
+        Happening::Record(record) => record_line(record).map(|line| (line, false)),
+    }
+}
+
+fn record_line(record: &Record) -> Option<String> {
+    Some(match record {
+        Record::Opened { choice, .. } => match choice {
+            crate::engine::record::Choice::RollBack => "a person rolls back".into(),
+            _ => "mrctl starts, and goes on".into(),
+        },
+        Record::Intent { step, effect, undo, .. } => match undo {
+            true => format!("{step}/{effect}: take back"),
+            false => format!("{step}/{effect}: make"),
+        },
+        Record::Replied { step, effect, reply, .. } => match reply {
+            Reply::Acknowledged { note } => format!("{step}/{effect}: answered: {note}"),
+            Reply::Refused { why } => format!("{step}/{effect}: refused: {why}"),
+            Reply::Lost { why } => format!("{step}/{effect}: no answer: {why}"),
+            Reply::More { .. } => return None,
+        },
+        Record::Looked { step, effect, standing, evidence, .. } => {
+            format!("{step}/{effect}: seen: {standing:?}: {evidence}")
+        }
+        Record::Turned { to, why, .. } => format!("mrctl turns: {to:?}: {why}"),
+        Record::Surveyed { world, .. } => format!("last look: {world}"),
+        Record::Ended { verdict, why, .. } => format!("ended as {verdict:?}: {why}"),
+        Record::Retrying { step, try_number, .. } => format!("{step}: try {try_number}"),
+        _ => return None,
+    })
+}
+
+/// All mishaps of a story.
+pub fn mishaps(trail: Option<&Rc<Link>>) -> Vec<Mishap> {
+    happenings(trail)
+        .into_iter()
+        .filter_map(|happening| match happening {
+            Happening::Mishap(mishap) => Some(mishap),
+            Happening::Record(_) | Happening::Calm => None,
+        })
+        .collect()
+}
