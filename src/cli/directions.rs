@@ -19,12 +19,9 @@ pub(super) fn plan_each(runbook: &Runbook, loaded: &Loaded, problems: &mut Probl
     if runbook.parameters.iter().any(|(name, p)| p.is_required() && !parameters.contains_key(name)) {
         return Vec::new();
     }
-    let regions: Vec<&String> = loaded.inventory.regions.keys().collect();
     let missing = missing(runbook, loaded);
-    let serving: Vec<&String> =
-        regions.iter().copied().filter(|region| !missing.contains_key(region.as_str())).collect();
-    // Where no direction is left, the errors of all say why.
-    let (serving, left_out) = if serving.len() < 2 { (regions, false) } else { (serving, true) };
+    let serving = serving(runbook, loaded);
+    let left_out = serving.iter().all(|region| !missing.contains_key(region.as_str()));
     let directions: Vec<(&String, &String)> = serving
         .iter()
         .flat_map(|from| serving.iter().filter(move |to| *to != from).map(move |to| (*from, *to)))
@@ -76,6 +73,14 @@ pub(super) fn plan_each(runbook: &Runbook, loaded: &Loaded, problems: &mut Probl
         format!("not checked: runs from or to {region}, because {cluster} has no member there")
     };
     missing.iter().map(note).collect()
+}
+
+/// Regions that a run of this runbook can leave or move to; all, where no direction is left: then the errors of all say why.
+pub(super) fn serving<'a>(runbook: &Runbook, loaded: &'a Loaded) -> Vec<&'a String> {
+    let missing = missing(runbook, loaded);
+    let all = || loaded.inventory.regions.keys();
+    let serving: Vec<&String> = all().filter(|region| !missing.contains_key(region.as_str())).collect();
+    if serving.len() < 2 { all().collect() } else { serving }
 }
 
 /// Regions in which a cluster that the runbook moves has no member, each with the first such cluster.

@@ -13,6 +13,7 @@ mod lab;
 mod lock;
 mod prepare;
 mod readiness;
+mod rehearse;
 pub mod resume;
 mod root;
 mod secrets;

@@ -1,7 +1,7 @@
 //! The command line: definition and dispatch.
 
 use super::setup::{Format, Setup};
-use super::{abandon, describe, dry_run, failover, history, kinds, lab, resume, status, wire};
+use super::{abandon, describe, dry_run, failover, history, kinds, lab, rehearse, resume, status, wire};
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
 use crate::redact::Redactor;
@@ -77,6 +77,8 @@ enum Command {
     Failover(failover::FailoverArgs),
     /// Practise a runbook; with --dry-run look at everything and change nothing.
     Drill(dry_run::DrillArgs),
+    /// Try every way in which a runbook can go wrong, in a simulated world.
+    Rehearse(rehearse::RehearseArgs),
     /// Tell what is true now: regions, resources, open runs.
     Status,
     /// Go on with an open run.
@@ -139,6 +141,7 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
         // These need no runtime: they answer at once.
         Command::Check(args) => describe::check(setup, args),
         Command::Kinds(args) => kinds::kinds(setup, &args),
+        Command::Rehearse(args) => rehearse::rehearse(setup, &args),
         Command::Explain(args) => describe::explain(setup, &args),
         Command::Schema(args) => describe::schema(setup, &args),
         Command::Init(args) => describe::init(setup, &args, INIT),

@@ -37,8 +37,7 @@ impl RunState {
             .enumerate()
             .map(|(s, step)| (0..step.effects.len()).map(|e| self.over(plan, s, e)).collect())
             .collect();
-        let last =
-            plan.effects().map(|(s, e, _)| (s, e)).filter(|(s, e)| self.steps[*s].effects[*e].stands()).max();
+        let last = self.last_standing(plan);
         let all = self.settled(plan, None);
         let to_come = !all || self.pivots_to_come(plan);
         for (s, (step, planned)) in self.steps.iter_mut().zip(&plan.steps).enumerate() {
@@ -129,6 +128,11 @@ impl RunState {
         }
         // A no is an answer to that day's question.
         self.answers.retain(|_, answer| answer.yes);
+    }
+
+    /// The last effect, by its place in the plan, of which a change of ours stands.
+    pub(super) fn last_standing(&self, plan: &Plan) -> Option<(usize, usize)> {
+        plan.effects().map(|(s, e, _)| (s, e)).filter(|(s, e)| self.steps[*s].effects[*e].stands()).max()
     }
 
     /// Whether a promotion that is armed or passed has made this effect a thing of the past: one of its data set, or, for what

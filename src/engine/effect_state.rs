@@ -3,6 +3,7 @@
 use super::record::Purpose;
 use crate::plan::PlannedEffect;
 use crate::step::{Class, Effect, Facts, Found, Standing};
+use std::sync::Arc;
 
 /// State of one effect: its last standing, and our last intent. Two separate facts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -35,7 +36,7 @@ pub struct Seen {
     /// What a consent to it covers, and what was seen in one line.
     pub evidence: String,
     /// The facts, kept while they may become the prior of an intent.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
 }
 
 /// An intent of ours.
@@ -44,7 +45,7 @@ pub struct Intent {
     /// Counts from 1.
     pub attempt: u32,
     /// Facts before it.
-    pub prior: Facts,
+    pub prior: Arc<Facts>,
     /// What became of it.
     pub flight: Flight,
     /// It was seen once: whatever others make of it, this call is over and nothing of it comes late.

@@ -7,6 +7,7 @@ use crate::plan::Plan;
 use crate::step::{Class, Proof, Remark, Standing};
 use crate::world::postgres::Handover;
 use crate::world::{Member, Reply};
+use std::sync::Arc;
 
 impl RunState {
     /// Folds one record.
@@ -41,7 +42,7 @@ impl RunState {
                     purpose: *purpose,
                     standing: *standing,
                     evidence: evidence.clone(),
-                    facts: facts.clone(),
+                    facts: Arc::new(facts.clone()),
                 };
                 self.looked(plan, step, effect, seen, handover.as_ref(), *remark);
             }
@@ -53,7 +54,7 @@ impl RunState {
                 let state = &mut self.steps[s].effects[e];
                 let intent = Intent {
                     attempt: *attempt,
-                    prior: prior.clone(),
+                    prior: Arc::new(prior.clone()),
                     flight: Flight::InFlight { cursor: String::new() },
                     over: false,
                 };
@@ -67,7 +68,7 @@ impl RunState {
                     let first =
                         state.intent.take().filter(|old| !matches!(old.flight, Flight::Refused { .. }));
                     state.unproven |= first.is_some();
-                    let prior = first.map_or_else(|| prior.clone(), |old| old.prior);
+                    let prior = first.map_or_else(|| Arc::clone(&intent.prior), |old| old.prior);
                     state.intent = Some(Intent { prior, ..intent });
                     self.intents.retain(|pair| *pair != (s, e));
                     self.intents.push((s, e));
@@ -292,11 +293,14 @@ impl RunState {
         {
             // Facts may have changed while the person was thinking: look again before acting on the answer. A typed consent may
             // stand at another step than the change that it is for.
+            // What a change of ours came after is not looked at again: a stopped server has no sessions to be seen.
+            let last = self.last_standing(plan);
             for (s, step) in self.steps.iter_mut().enumerate() {
-                for effect in &mut step.effects {
+                for (e, effect) in step.effects.iter_mut().enumerate() {
                     let to_be_made =
                         effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
-                    if effect.intent.is_none() && !effect.found && (s == index || to_be_made) {
+                    let own = s == index && last.is_none_or(|last| (s, e) > last);
+                    if effect.intent.is_none() && !effect.found && (own || to_be_made) {
                         effect.seen = None;
                     }
                 }

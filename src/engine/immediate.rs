@@ -112,7 +112,7 @@ fn intent(plan: &Plan, state: &RunState, s: usize, e: usize, undo: bool) -> Opti
         effect: key.effect.clone(),
         attempt: key.attempt,
         undo,
-        prior: prior.clone(),
+        prior: (**prior).clone(),
     };
     Some(Immediate::Intent { key, record, of: (s, e, undo) })
 }

@@ -48,6 +48,9 @@ pub struct Cx<'a> {
 const LOOKED_FOR: Duration = Duration::from_millis(1500);
 /// How long what is taken back is looked for at least.
 const UNDO: Duration = Duration::from_secs(60);
+/// How long after its intent a call is still made. Who was held up for longer (a laptop that slept) must not come with it: what may
+/// still come about is reckoned from the intent.
+const STALE: Duration = Duration::from_secs(10);
 /// How long a look before a change may stay unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -138,7 +141,7 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
     let mut told = String::new();
     loop {
         let facts = planned.action.observe(&planned.effect.id, sight(cx, state)).await;
-        let aim = prior.as_ref().map_or(Aim::Applied, Aim::Restored);
+        let aim = prior.as_deref().map_or(Aim::Applied, Aim::Restored);
         let judged = match unproved {
             true => planned.action.judge_found(&planned.effect.id, &facts, handover),
             false => planned.action.judge(&planned.effect.id, &facts, aim, handover),
@@ -163,7 +166,8 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
             Standing::NotReached => {
                 reached_since = None;
                 match purpose {
-                    Purpose::Undo => true,
+                    // One of several servers may have it already, and another one not yet.
+                    Purpose::Undo => !(doubted && may_land(now, spent)),
                     Purpose::Before if changes => true,
                     Purpose::After if orphaned || again => {
                         spent >= LOOKED_FOR.min(within) && (spent >= within || !may_land(now, spent))
@@ -214,9 +218,14 @@ async fn apply(
     let intent = if undo { effect.undo.as_ref() } else { effect.intent.as_ref() };
     let handover = planned.effect.needs.as_ref().and_then(|set| state.handovers.get(set));
     let id = planned.effect.id.as_str();
+    let held_up = cx.times.intended.get(&(s, e)).map(|at| cx.world.clock.now().since(*at));
     let guarded = match (cursor.is_empty(), intent) {
+        (true, Some(_)) if held_up.is_some_and(|time| time > STALE) => {
+            let seconds = held_up.unwrap_or_default().as_secs();
+            locks::Guard::Changed(format!("held up for {seconds} s between the intent and the call"))
+        }
         (true, Some(intent)) => {
-            let aim = if undo { Aim::Restored(&intent.prior) } else { Aim::Applied };
+            let aim = if undo { Aim::Restored(&*intent.prior) } else { Aim::Applied };
             locks::guard(cx, state, planned, aim, handover).await
         }
         _ => locks::Guard::Held,

@@ -13,6 +13,7 @@ pub mod paint;
 pub mod plain;
 pub mod plan;
 pub mod prompt;
+pub mod rehearsal;
 pub mod rows;
 pub mod scribe;
 pub mod show;

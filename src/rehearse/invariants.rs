@@ -77,6 +77,9 @@ fn two_primaries(ground: &Ground, node: &Node) -> Option<String> {
 }
 
 fn nowhere(ground: &Ground, node: &Node) -> Option<String> {
+    if node.sim.dns.same(&ground.start.dns) {
+        return None;
+    }
     let start = ground.start.dns.shares();
     node.sim.dns.shares().into_iter().find_map(|(at, shares)| {
         let some = |shares: &crate::world::Known<crate::world::dns::Shares>| {
@@ -93,7 +96,7 @@ fn lost(_: &Ground, node: &Node) -> Option<String> {
     }
     node.told.iter().find_map(|(cluster, told)| {
         let region = node.sim.postgres.writable(cluster).into_iter().next()?;
-        let log = node.sim.postgres.with(cluster, &region, |server| server.log.clone())?;
+        let log = node.sim.postgres.read(cluster, &region, |server| server.log.clone())?;
         let lost = told.iter().filter(|name| !log.contains(name)).count();
         (lost > 0).then(|| {
             format!("{lost} acknowledged writes are not on {cluster} in {region}, which takes new ones")
@@ -208,13 +211,22 @@ fn forgotten(ground: &Ground, node: &Node) -> Option<String> {
     ground.plan.effects().filter(|(s, _, _)| ground.plan.steps[*s].temporary).find_map(|(s, e, planned)| {
         let effect = node.state.steps.get(s)?.effects.get(e)?;
         let prior = &effect.intent.as_ref()?.prior;
-        let world = node.sim.fork().world();
+        let world = well(node).world();
         let sight = Sight { world: &world, run: &node.state.run, starts: &ground.starts };
         let facts = super::node::once(planned.action.observe(&planned.effect.id, sight))?;
         let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Restored(prior), None);
         (judged.standing != Standing::Reached)
             .then(|| format!("{}/{}: {}", ground.plan.steps[s].id, planned.name, judged.evidence))
     })
+}
+
+/// The same world, in which everything answers.
+fn well(node: &Node) -> Sim {
+    let sim = node.sim.fork();
+    sim.postgres.faults.unsilence_all();
+    sim.dns.faults.unsilence_all();
+    sim.exec.faults.unsilence_all();
+    sim
 }
 
 fn journal(ground: &Ground, node: &Node) -> Option<String> {
@@ -238,11 +250,7 @@ fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
     if node.state.verdict != Some(Verdict::Completed) || node.foreign {
         return None;
     }
-    let world = node.sim.fork();
-    world.postgres.faults.unsilence_all();
-    world.dns.faults.unsilence_all();
-    world.exec.faults.unsilence_all();
-    let ports = world.world();
+    let ports = well(node).world();
     let done: Vec<_> = ground
         .plan
         .effects()

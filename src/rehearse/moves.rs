@@ -75,7 +75,7 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
     let source = Member::new(cluster, &ground.plan.from);
     let target = Member::new(cluster, &ground.plan.to);
     let at = |member: &Member| {
-        node.sim.postgres.with(&member.resource, &member.region, |server| {
+        node.sim.postgres.read(&member.resource, &member.region, |server| {
             (server.up, server.recovery, server.behind > 0, server.follows.is_some(), server.altered.clone())
         })
     };

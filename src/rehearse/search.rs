@@ -5,8 +5,10 @@ use super::digest::digest;
 use super::invariants::broken;
 use super::moves::mishaps;
 use super::node::{Ground, Link, Node};
+use super::report::{alone, belief, truth};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
+use crate::step::contract::Part;
 use crate::world::sim::Fault;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -27,7 +29,7 @@ pub struct Bound {
 }
 
 /// What was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Moves that were made.
     pub moves: u64,
@@ -56,6 +58,10 @@ pub struct Finding {
     pub mishaps: u32,
     /// Happenings in it.
     pub length: u32,
+    /// What is true in the end.
+    pub truth: String,
+    /// What the run believes then.
+    pub belief: String,
 }
 
 /// A search in progress.
@@ -67,6 +73,8 @@ pub struct Search<'a> {
     pub counts: Counts,
     /// Findings so far, the first of each cause.
     pub findings: BTreeMap<String, (Finding, u64)>,
+    /// Why the run does not complete when nothing goes wrong; nothing if it does.
+    pub alone: Option<String>,
     /// Effects that were made, and taken back, in some schedule.
     pub covered: BTreeMap<(usize, usize), (bool, bool)>,
 }
@@ -87,6 +95,7 @@ impl<'a> Search<'a> {
             seen: HashMap::new(),
             counts: Counts::default(),
             findings: BTreeMap::new(),
+            alone: None,
             covered: BTreeMap::new(),
         }
     }
@@ -126,25 +135,25 @@ impl<'a> Search<'a> {
 
     fn found(&mut self, node: &Node, depth: u32, invariant: &'static str, title: &'static str, what: String) {
         let cause = format!("{invariant} {}", super::story::cause(node.trail.as_ref()));
-        let finding = Finding {
+        let finding = || Finding {
             invariant,
             title,
-            what,
+            what: what.clone(),
             trail: node.trail.clone(),
             mishaps: node.mishaps,
             length: depth,
+            truth: truth(self.ground, node),
+            belief: belief(node),
         };
-        let entry = self.findings.entry(cause).or_insert_with(|| (finding.clone(), 0));
+        let entry = self.findings.entry(cause).or_insert_with(|| (finding(), 0));
         entry.1 += 1;
-        if (finding.mishaps, finding.length) < (entry.0.mishaps, entry.0.length) {
-            entry.0 = finding;
+        if (node.mishaps, depth) < (entry.0.mishaps, entry.0.length) {
+            entry.0 = finding();
         }
     }
 
     /// Checks a state after a move; whether it is searched on from.
-    fn sound(&mut self, node: &mut Node, depth: u32, later: bool) -> bool {
-        self.counts.moves += 1;
-        node.tell("", false);
+    fn sound(&mut self, node: &Node, depth: u32, later: bool) -> bool {
         if let Some((invariant, what)) = broken(self.ground, node, later) {
             self.found(node, depth, invariant.id, invariant.title, what);
             return false;
@@ -158,11 +167,14 @@ impl<'a> Search<'a> {
 
     fn visit(&mut self, mut at: Open, open: &mut Vec<Open>) {
         loop {
-            if !self.sound(&mut at.node, at.depth, false) {
-                return;
-            }
+            // Whoever can commit does, before two states are compared.
+            at.node.tell("", false);
+            self.counts.moves += 1;
             if !self.fresh(&at) {
                 self.counts.merged += 1;
+                return;
+            }
+            if !self.sound(&at.node, at.depth, false) {
                 return;
             }
             at.depth += 1;
@@ -274,10 +286,14 @@ impl<'a> Search<'a> {
 
     /// A run has ended. What was on its way still arrives; and a person may decide to go on, or back, once things are well again.
     fn ended(&mut self, at: Open, verdict: Verdict, open: &mut Vec<Open>) {
-        *self.counts.ends.entry(format!("{verdict:?}")).or_default() += 1;
+        *self.counts.ends.entry(verdict.word().to_owned()).or_default() += 1;
+        if self.bound.mishaps == 0 && at.decisions == 0 && self.alone.is_none() {
+            self.alone = alone(&at.node, verdict);
+        }
         let mut later = at.node.fork();
         later.sim.clock.advance(Duration::from_secs(24 * 3600));
-        if !self.sound(&mut later, at.depth, true) {
+        later.tell("", false);
+        if !self.sound(&later, at.depth, true) {
             return;
         }
         let closed = matches!(verdict, Verdict::Completed | Verdict::RolledBack | Verdict::Refused);
@@ -321,8 +337,9 @@ fn split(ground: &Ground, node: &Node) -> bool {
 fn late(ground: &Ground, task: &Task) -> Duration {
     let Task::Apply(s, e, ..) = task else { return Duration::ZERO };
     let planned = &ground.plan.steps[*s].effects[*e];
-    // A database shows the session of a call that is still under way; of others there is only a bound.
-    match planned.action.info().name.starts_with("postgres.") {
+    // A database shows the session of a call that is still under way; of requests and commands there is only a bound.
+    let info = planned.action.info();
+    match info.name.starts_with("postgres.") && info.part != Part::Stop {
         true => Duration::from_secs(20),
         false => Duration::from_millis(planned.effect.settles_ms.saturating_sub(200)),
     }

@@ -37,7 +37,7 @@ pub fn cause(trail: Option<&Rc<Link>>) -> String {
 }
 
 /// The step that a record is about.
-fn of(record: &Record) -> Option<&str> {
+pub fn of(record: &Record) -> Option<&str> {
     match record {
         Record::Looked { step, .. }
         | Record::Intent { step, .. }

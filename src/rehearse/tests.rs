@@ -1,41 +1,50 @@
 //! What a rehearsal finds, and what it does not.
 
-use super::node::Ground;
-use super::scene::scene;
-use super::search::{Bound, Search};
-use super::story;
+use super::report::{Report, rehearse};
 use crate::error::{Problems, Sources};
 use crate::plan::testing::planned;
 use crate::runbook::open_inventory;
 use std::path::Path;
 
-#[test]
-fn measure() {
+/// The rehearsal of a runbook of this project.
+fn rehearsed(runbook: &str, inventory: &str, faults: u32) -> Report {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let runbook = std::env::var("RB").unwrap_or("runbooks/postgres-planned-failover.yaml".into());
-    let inv = std::env::var("INV").unwrap_or("runbooks/mrctl.yaml".into());
-    let inventory = folder.join(inv);
+    let inventory = folder.join(inventory);
     let (plan, problems, sources) = planned(&folder.join(runbook), &inventory);
-    let plan =
-        plan.unwrap_or_else(|| panic!("{}", crate::error::render::text(&problems, &sources, false, 100)));
+    let text = || crate::error::render::text(&problems, &sources, false, 100);
+    let plan = plan.unwrap_or_else(|| panic!("{}", text()));
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let inventory = open_inventory(&inventory, None, &mut sources, &mut problems).unwrap();
-    let sim = scene(&plan, &inventory.inventory);
-    for mishaps in 0..=std::env::var("K").map_or(1, |k| k.parse().unwrap()) {
-        let (ground, node) = Ground::begin(plan.clone(), sim.fork()).unwrap();
-        let mut search = Search::new(&ground, Bound { mishaps, states: 3_000_000 });
-        let begun = std::time::Instant::now();
-        search.run(node);
-        println!("k={mishaps} {:?} {:?} findings {}", begun.elapsed(), search.counts, search.findings.len());
-        let mut all: Vec<_> = search.findings.iter().collect();
-        all.sort_by_key(|(_, (finding, _))| (finding.mishaps, finding.length));
-        for (cause, (finding, count)) in all.iter().take(6) {
-            println!("--- {cause} ×{count}: {}", finding.what);
-            for happening in story::happenings(finding.trail.as_ref()) {
-                if let Some((line, fault)) = story::line(&happening) {
-                    println!("{} {line}", if fault { "!!" } else { "  " });
-                }
-            }
+    rehearse(&plan, &inventory.inventory, faults)
+}
+
+fn told(report: &Report) -> String {
+    let stories = report.counterexamples.iter().map(|one| {
+        let lines: Vec<_> = one.story.iter().map(|line| line.text.as_str()).collect();
+        format!("{} {}: {}\n{}", one.invariant, one.title, one.what, lines.join("\n"))
+    });
+    format!("{:?}\n{}", report.fails_alone, stories.collect::<Vec<_>>().join("\n\n"))
+}
+
+#[test]
+fn a_shipped_runbook_survives_every_single_fault() {
+    for runbook in ["postgres-planned-failover", "postgres-shutdown-failover", "dns-drain", "template"] {
+        let report = rehearsed(&format!("runbooks/{runbook}.yaml"), "runbooks/mrctl.yaml", 1);
+        assert!(report.clean(), "{runbook}: {}", told(&report));
+        assert_eq!(report.complete_for, Some(1), "{runbook}");
+        assert!(report.never_made.is_empty(), "{runbook}: {:?}", report.never_made);
+        assert!(report.never_taken_back.is_empty(), "{runbook}: {:?}", report.never_taken_back);
+        for end in ["completed", "rolled_back"] {
+            assert!(report.counts.ends.contains_key(end), "{runbook}: {:?}", report.counts.ends);
         }
     }
+}
+
+#[test]
+fn two_rehearsals_of_one_runbook_are_the_same() {
+    let again = || {
+        let report = rehearsed("runbooks/postgres-planned-failover.yaml", "runbooks/mrctl.yaml", 1);
+        (report.counts, report.plan)
+    };
+    assert_eq!(again(), again());
 }

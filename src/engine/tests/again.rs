@@ -4,6 +4,7 @@
 use super::{Kill, Trial};
 use crate::engine::decide::{Task, decide};
 use crate::engine::record::{Choice, Purpose, Record, Verdict};
+use crate::world::Reply;
 use crate::world::clock::Clock as _;
 use crate::world::postgres::Altered;
 use crate::world::sim::exec::Script;
@@ -239,6 +240,26 @@ fn a_command_that_may_still_run_is_waited_for_before_it_is_taken_back() {
     trial.sim.clock.advance(Duration::from_secs(60));
     assert!(!trial.sim.exec.marked("shown"), "{}", trial.story());
     assert_eq!(ran(&trial, "banner hide"), 1);
+}
+
+#[test]
+fn a_change_that_is_seen_at_one_server_is_waited_for_at_the_others_before_it_is_taken_back() {
+    let mut trial = Trial::in_world("short-ttl.yaml", "two-name-servers.yaml", two_regions());
+    trial.fault = Some((1, Fault::Late(Duration::from_millis(1_300))));
+    assert_eq!(trial.process(Choice::Continue, Kill::Call(1)), None);
+    assert_eq!(trial.process(Choice::RollBack, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+    trial.sim.clock.advance(Duration::from_secs(60));
+    assert!(trial.untouched(), "{}", trial.story());
+}
+
+#[test]
+fn who_was_held_up_between_intent_and_call_does_not_make_it() {
+    let frozen = place(trial, |record| intended(record, "freeze", false));
+    let mut trial = trial();
+    trial.at(frozen, |trial| trial.sim.clock.advance(Duration::from_secs(600)));
+    trial.process(Choice::Continue, Kill::Never);
+    let held_up = |record: &Record| matches!(record, Record::Replied { reply: Reply::Refused { why }, .. } if why.contains("held up"));
+    assert!(trial.records.iter().any(held_up), "{}", trial.story());
 }
 
 #[test]

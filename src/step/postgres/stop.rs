@@ -192,7 +192,9 @@ impl Kind for Stop {
     fn effects(&self) -> Vec<Effect> {
         // Without a way to start it there is nothing to take back.
         let class = if self.start.is_some() { Class::Undoable } else { Class::ForwardOnly };
-        let mut stop = Effect::of("stop", class, Pace::new(120_000, 100));
+        let longest = self.start.as_ref().map_or(0, |start| start.timeout_ms).max(self.stop.timeout_ms);
+        // A command outlives an mrctl that is killed: it may stop or start the server as long as it may run.
+        let mut stop = Effect::of("stop", class, Pace::new(120_000, 100)).settles_within(longest);
         stop.freezes = Some(self.pair.cluster.clone());
         stop.makes = Some(self.pair.cluster.clone());
         vec![stop]

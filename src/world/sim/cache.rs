@@ -2,10 +2,10 @@
 
 use super::Faults;
 use super::fault::{Common, Deed};
+use super::shared::Shared;
 use crate::journal::Permit;
 use crate::world::cache::{Cache, CacheFacts, Pace};
 use crate::world::{Answer, Known, Member, Reply, ready};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
@@ -34,13 +34,13 @@ type Servers = BTreeMap<Member, Server>;
 pub struct SimCache {
     /// Faults; places are `cache in region`.
     pub faults: Faults<Copy>,
-    servers: RefCell<Servers>,
+    servers: Shared<Servers>,
 }
 
 impl SimCache {
     /// No servers.
     pub fn new(common: &Common) -> Self {
-        Self { faults: Faults::new(common), servers: RefCell::default() }
+        Self { faults: Faults::new(common), servers: Shared::default() }
     }
 
     /// The same in another world.

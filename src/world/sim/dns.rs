@@ -2,11 +2,11 @@
 
 use super::Faults;
 use super::fault::{Common, Deed};
+use super::shared::Shared;
 use crate::journal::Permit;
 use crate::world::dns::{Dns, RecordAim, RecordFacts, RecordName, RecordSet, Shares};
 use crate::world::record_content::{self, RecordSpec, in_words, normalised, wanted};
 use crate::world::{Answer, Known, Reply, ready};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
@@ -28,9 +28,9 @@ type Zones = BTreeMap<RecordName, Zone>;
 pub struct SimDns {
     /// Faults; places are the names of servers.
     pub faults: Faults<Swap>,
-    specs: RefCell<BTreeMap<String, RecordSpec>>,
-    zones: RefCell<Zones>,
-    broken: RefCell<BTreeMap<String, String>>,
+    specs: Shared<BTreeMap<String, RecordSpec>>,
+    zones: Shared<Zones>,
+    broken: Shared<BTreeMap<String, String>>,
 }
 
 impl SimDns {
@@ -38,9 +38,9 @@ impl SimDns {
     pub fn new(common: &Common) -> Self {
         Self {
             faults: Faults::new(common),
-            specs: RefCell::default(),
-            zones: RefCell::default(),
-            broken: RefCell::default(),
+            specs: Shared::default(),
+            zones: Shared::default(),
+            broken: Shared::default(),
         }
     }
 
@@ -61,6 +61,12 @@ impl SimDns {
             (at, &zone.sets).hash(hasher);
         }
         self.broken.borrow().hash(hasher);
+    }
+
+    /// Whether nothing was written in one of two forks since they were one.
+    pub fn same(&self, other: &Self) -> bool {
+        self.faults.settle(&self.zones);
+        self.zones.same(&other.zones)
     }
 
     /// Every record at every server with its shares: the ground truth.

@@ -3,10 +3,10 @@
 use super::Faults;
 use super::fault::{Common, Deed};
 use super::postgres::SimPostgres;
+use super::shared::Shared;
 use crate::journal::Permit;
 use crate::world::exec::{Command, ENDED_WELL, Exec, Output};
 use crate::world::{Answer, Known, Member, Reply, ready};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -40,7 +40,7 @@ pub struct Script {
 }
 
 /// What commands change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Truth {
     marks: BTreeSet<String>,
     postgres: Rc<SimPostgres>,
@@ -51,9 +51,9 @@ pub struct Truth {
 pub struct SimExec {
     /// Faults; places are commands.
     pub faults: Faults<Script>,
-    scripts: RefCell<BTreeMap<String, Script>>,
-    truth: RefCell<Truth>,
-    ran: RefCell<Vec<Command>>,
+    scripts: Shared<BTreeMap<String, Script>>,
+    truth: Shared<Truth>,
+    ran: Shared<Vec<Command>>,
 }
 
 impl SimExec {
@@ -61,9 +61,9 @@ impl SimExec {
     pub fn new(common: &Common, postgres: Rc<SimPostgres>) -> Self {
         Self {
             faults: Faults::new(common),
-            scripts: RefCell::default(),
-            truth: RefCell::new(Truth { marks: BTreeSet::new(), postgres }),
-            ran: RefCell::default(),
+            scripts: Shared::default(),
+            truth: Shared::new(Truth { marks: BTreeSet::new(), postgres }),
+            ran: Shared::default(),
         }
     }
 
@@ -73,7 +73,7 @@ impl SimExec {
         Self {
             faults: self.faults.fork(common),
             scripts: self.scripts.clone(),
-            truth: RefCell::new(Truth { marks, postgres }),
+            truth: Shared::new(Truth { marks, postgres }),
             ran: self.ran.clone(),
         }
     }
@@ -82,6 +82,11 @@ impl SimExec {
     pub fn digest(&self, hasher: &mut impl Hasher) {
         self.faults.digest(hasher);
         self.truth.borrow().marks.hash(hasher);
+    }
+
+    /// What is late and due comes about.
+    pub(super) fn settle(&self) {
+        self.faults.settle(&self.truth);
     }
 
     /// Marks that are set: the ground truth.

@@ -1,6 +1,7 @@
 //! What can go wrong with a changing call, and when its effect comes about.
 
 use super::clock::SimClock;
+use super::shared::Shared;
 use crate::world::Reply;
 use crate::world::clock::{Clock as _, Moment};
 use std::cell::{Cell, RefCell};
@@ -62,7 +63,7 @@ pub struct Common {
 /// A call that may be made later than it was asked for.
 pub trait Deed: Clone + Debug + Hash {
     /// The truth that it changes.
-    type Truth;
+    type Truth: Clone;
 
     /// Makes it.
     fn make(&self, truth: &mut Self::Truth) -> Reply;
@@ -74,8 +75,10 @@ pub trait Deed: Clone + Debug + Hash {
 pub struct Faults<D> {
     common: Common,
     next: RefCell<VecDeque<Fault>>,
-    silent: RefCell<BTreeSet<String>>,
-    late: RefCell<Vec<Late<D>>>,
+    silent: Shared<BTreeSet<String>>,
+    late: Shared<Vec<Late<D>>>,
+    /// What is late is being made: a port may look at another one meanwhile.
+    settling: Cell<bool>,
 }
 
 /// A change that is still on its way.
@@ -92,8 +95,9 @@ impl<D: Deed> Faults<D> {
         Self {
             common: common.clone(),
             next: RefCell::default(),
-            silent: RefCell::default(),
-            late: RefCell::default(),
+            silent: Shared::default(),
+            late: Shared::new(Vec::new()),
+            settling: Cell::new(false),
         }
     }
 
@@ -104,6 +108,7 @@ impl<D: Deed> Faults<D> {
             next: self.next.clone(),
             silent: self.silent.clone(),
             late: self.late.clone(),
+            settling: Cell::new(false),
         }
     }
 
@@ -153,8 +158,8 @@ impl<D: Deed> Faults<D> {
     }
 
     /// Makes what was late come about, as far as its time has come. Ports call this before every look and change.
-    pub(super) fn settle(&self, truth: &RefCell<D::Truth>) {
-        if self.late.borrow().is_empty() {
+    pub(super) fn settle(&self, truth: &Shared<D::Truth>) {
+        if self.late.borrow().is_empty() || self.settling.replace(true) {
             return;
         }
         let now = self.common.clock.now();
@@ -165,13 +170,14 @@ impl<D: Deed> Faults<D> {
             };
             match due {
                 Some(late) => drop(late.deed.make(&mut truth.borrow_mut())),
-                None => return,
+                None => break,
             }
         }
+        self.settling.set(false);
     }
 
     /// Makes a change under the next fault.
-    pub(super) fn run(&self, place: &str, truth: &RefCell<D::Truth>, deed: D) -> Reply {
+    pub(super) fn run(&self, place: &str, truth: &Shared<D::Truth>, deed: D) -> Reply {
         self.settle(truth);
         if self.is_silent(place) {
             return Reply::lost("no answer in time");

@@ -1,15 +1,15 @@
 //! Endpoints in memory.
 
+use super::shared::Shared;
 use crate::world::http::{Http, Probe};
 use crate::world::{Answer, Known, Member, ready};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Simulated endpoints: each answers with its scripted probes in turn, the last one for ever.
 #[derive(Clone, Debug, Default)]
 pub struct SimHttp {
-    probes: RefCell<BTreeMap<Member, VecDeque<Probe>>>,
-    asked: RefCell<BTreeMap<Member, u32>>,
+    probes: Shared<BTreeMap<Member, VecDeque<Probe>>>,
+    asked: Shared<BTreeMap<Member, u32>>,
 }
 
 /// All stages passed, status 200.
@@ -67,11 +67,10 @@ impl SimHttp {
 impl Http for SimHttp {
     fn probe<'a>(&'a self, endpoint: &'a Member) -> Answer<'a, Probe> {
         *self.asked.borrow_mut().entry(endpoint.clone()).or_insert(0) += 1;
-        let mut probes = self.probes.borrow_mut();
-        let probe = match probes.get_mut(endpoint) {
-            Some(script) if script.len() > 1 => script.pop_front(),
-            Some(script) => script.front().cloned(),
-            None => None,
+        let many = self.probes.borrow().get(endpoint).is_some_and(|script| script.len() > 1);
+        let probe = match many {
+            true => self.probes.borrow_mut().get_mut(endpoint).and_then(VecDeque::pop_front),
+            false => self.probes.borrow().get(endpoint).and_then(|script| script.front().cloned()),
         };
         ready(probe.unwrap_or_else(|| silent(&format!("no endpoint {endpoint}"))))
     }

@@ -13,6 +13,7 @@ pub mod notify;
 pub mod postgres;
 mod postgres_deed;
 mod postgres_server;
+mod shared;
 pub mod signal;
 pub mod silent;
 
@@ -50,11 +51,13 @@ impl Sim {
     pub fn new() -> Self {
         let common = Common::default();
         let postgres = Rc::new(postgres::SimPostgres::new(&common));
+        let exec = Rc::new(exec::SimExec::new(&common, Rc::clone(&postgres)));
+        postgres.commands.replace(Rc::downgrade(&exec));
         Self {
             dns: Rc::new(dns::SimDns::new(&common)),
             http: Rc::new(http::SimHttp::default()),
             cache: Rc::new(cache::SimCache::new(&common)),
-            exec: Rc::new(exec::SimExec::new(&common, Rc::clone(&postgres))),
+            exec,
             postgres,
             notify: Rc::new(notify::SimNotify::new(&common)),
             signals: Rc::new(signal::SimSignals::default()),
@@ -67,11 +70,13 @@ impl Sim {
     pub fn fork(&self) -> Self {
         let common = Common { clock: Rc::new((*self.clock).clone()), tape: Rc::default() };
         let postgres = Rc::new(self.postgres.fork(&common));
+        let exec = Rc::new(self.exec.fork(&common, Rc::clone(&postgres)));
+        postgres.commands.replace(Rc::downgrade(&exec));
         Self {
             dns: Rc::new(self.dns.fork(&common)),
             http: Rc::new((*self.http).clone()),
             cache: Rc::new(self.cache.fork(&common)),
-            exec: Rc::new(self.exec.fork(&common, Rc::clone(&postgres))),
+            exec,
             postgres,
             notify: Rc::new(self.notify.fork(&common)),
             signals: Rc::new((*self.signals).clone()),

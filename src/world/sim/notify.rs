@@ -2,10 +2,10 @@
 
 use super::Faults;
 use super::fault::{Common, Deed};
+use super::shared::Shared;
 use crate::journal::Permit;
 use crate::world::notify::Notify;
 use crate::world::{Answer, Reply};
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
@@ -25,14 +25,14 @@ pub struct Sent {
 pub struct SimNotify {
     /// Faults; places are channels.
     pub faults: Faults<Sent>,
-    channels: RefCell<BTreeSet<String>>,
-    sent: RefCell<Vec<Sent>>,
+    channels: Shared<BTreeSet<String>>,
+    sent: Shared<Vec<Sent>>,
 }
 
 impl SimNotify {
     /// No channels.
     pub fn new(common: &Common) -> Self {
-        Self { faults: Faults::new(common), channels: RefCell::default(), sent: RefCell::default() }
+        Self { faults: Faults::new(common), channels: Shared::default(), sent: Shared::default() }
     }
 
     /// The same in another world.

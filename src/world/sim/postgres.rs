@@ -2,9 +2,11 @@
 //! the real statements.
 
 use super::Faults;
+use super::exec::SimExec;
 use super::fault::Common;
 use super::postgres_deed::{Call, What};
 use super::postgres_server::{RECORD, alter, read};
+use super::shared::Shared;
 use crate::journal::Permit;
 use crate::world::postgres::{
     Altered, Change, Finding, Glance, Handover, Lsn, Postgres, Scope, Sender, ServerFacts,
@@ -13,6 +15,7 @@ use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
+use std::rc::Weak;
 
 pub use super::postgres_server::{Server, Session};
 
@@ -30,15 +33,8 @@ pub struct Truth {
 impl Truth {
     /// Every connected standby gets what its upstream has.
     pub(super) fn replicate(&mut self) {
-        let ahead = |(member, standby): &(&Member, &Server)| {
-            let upstream = standby.follows.as_ref().map(|region| Member::new(&member.resource, region));
-            let upstream = upstream.and_then(|upstream| self.servers.get(&upstream));
-            upstream.is_some_and(|upstream| {
-                upstream.position != standby.position || upstream.log.len() != standby.log.len()
-            })
-        };
         // Looked at far more often than anything is to be done.
-        if !self.servers.iter().any(|pair| ahead(&pair)) {
+        if !self.behind() {
             return;
         }
         let upstreams = self.servers.clone();
@@ -60,6 +56,17 @@ impl Truth {
             standby.quiet &= to == standby.position;
             standby.position = to;
         }
+    }
+
+    /// Whether a standby has not what its upstream has.
+    fn behind(&self) -> bool {
+        self.servers.iter().any(|(member, standby)| {
+            let upstream = standby.follows.as_ref().map(|region| Member::new(&member.resource, region));
+            let upstream = upstream.and_then(|upstream| self.servers.get(&upstream));
+            upstream.is_some_and(|upstream| {
+                upstream.position != standby.position || upstream.log.len() != standby.log.len()
+            })
+        })
     }
 
     fn senders(&self, of: &Member) -> Vec<Sender> {
@@ -84,18 +91,20 @@ impl Truth {
 pub struct SimPostgres {
     /// Faults; places are `cluster in region`.
     pub faults: Faults<Call>,
-    truth: RefCell<Truth>,
+    truth: Shared<Truth>,
+    /// Commands that may stop and start servers, and may be late.
+    pub(super) commands: RefCell<Weak<SimExec>>,
 }
 
 impl SimPostgres {
     /// No servers.
     pub fn new(common: &Common) -> Self {
-        Self { faults: Faults::new(common), truth: RefCell::default() }
+        Self { faults: Faults::new(common), truth: Shared::default(), commands: RefCell::default() }
     }
 
     /// The same in another world.
     pub fn fork(&self, common: &Common) -> Self {
-        Self { faults: self.faults.fork(common), truth: self.truth.clone() }
+        Self { faults: self.faults.fork(common), truth: self.truth.clone(), commands: RefCell::default() }
     }
 
     /// What tells two worlds apart. Names of sessions that are gone do not.
@@ -105,9 +114,17 @@ impl SimPostgres {
         (&truth.servers, &truth.locks, &truth.stolen).hash(hasher);
     }
 
+    /// What is late and due comes about, also what commands do to servers.
+    fn settle(&self) {
+        if let Some(commands) = self.commands.borrow().upgrade() {
+            commands.settle();
+        }
+        self.faults.settle(&self.truth);
+    }
+
     /// Every server: the ground truth.
     pub fn servers(&self) -> BTreeMap<Member, Server> {
-        self.faults.settle(&self.truth);
+        self.settle();
         self.truth.borrow().servers.clone()
     }
 
@@ -147,9 +164,24 @@ impl SimPostgres {
         }
     }
 
+    /// Every standby gets what it can.
+    fn replicate(&self) {
+        let behind = self.truth.borrow().behind();
+        if behind {
+            self.truth.borrow_mut().replicate();
+        }
+    }
+
+    /// Reads a server: the ground truth.
+    pub fn read<T>(&self, cluster: &str, region: &str, look: impl FnOnce(&Server) -> T) -> Option<T> {
+        self.settle();
+        self.replicate();
+        self.truth.borrow().servers.get(&Member::new(cluster, region)).map(look)
+    }
+
     /// Changes or reads a server: the ground truth.
     pub fn with<T>(&self, cluster: &str, region: &str, change: impl FnOnce(&mut Server) -> T) -> Option<T> {
-        self.faults.settle(&self.truth);
+        self.settle();
         let mut truth = self.truth.borrow_mut();
         truth.replicate();
         let done = truth.servers.get_mut(&Member::new(cluster, region)).map(change);
@@ -174,7 +206,7 @@ impl SimPostgres {
     /// As [`SimPostgres::write`], unless the application has committed since the server last changed: one more would show nothing new.
     /// Says whether it was committed.
     pub fn write_once(&self, cluster: &str, region: &str, name: &str) -> bool {
-        if self.with(cluster, region, |server| server.written) == Some(true) {
+        if self.read(cluster, region, |server| server.written) == Some(true) {
             return false;
         }
         let told = self.write(cluster, region, name, false);
@@ -186,7 +218,7 @@ impl SimPostgres {
 
     /// Regions in which a plain application can commit: more than one is a split brain.
     pub fn writable(&self, cluster: &str) -> Vec<String> {
-        self.faults.settle(&self.truth);
+        self.settle();
         let truth = self.truth.borrow();
         let servers = truth.servers.iter().filter(|(member, _)| member.resource == cluster);
         servers
@@ -197,7 +229,7 @@ impl SimPostgres {
 
     /// Names under which changes were done, in order: the same one twice is an effect that happened twice.
     pub fn done(&self) -> Vec<String> {
-        self.faults.settle(&self.truth);
+        self.settle();
         self.truth.borrow().done.clone()
     }
 
@@ -326,12 +358,12 @@ impl SimPostgres {
     }
 
     fn facts(&self, at: &Member, scope: &Scope) -> Known<ServerFacts> {
-        self.faults.settle(&self.truth);
+        self.settle();
         if self.faults.is_silent(&at.to_string()) {
             return Known::unknown("no answer in time");
         }
-        let mut truth = self.truth.borrow_mut();
-        truth.replicate();
+        self.replicate();
+        let truth = self.truth.borrow();
         match truth.servers.get(at) {
             None => Known::unknown(format!("{at} is not there")),
             Some(server) if !server.up => Known::unknown("no connection: connection refused"),
@@ -428,8 +460,11 @@ impl Postgres for SimPostgres {
 
     fn lock<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<bool>> {
         let seen = self.facts(at, &Scope::default());
-        let mut truth = self.truth.borrow_mut();
-        ready(seen.map(|_| truth.locks.entry(at.clone()).or_insert_with(|| run.to_owned()) == run))
+        let holder = self.truth.borrow().locks.get(at).cloned();
+        ready(seen.map(|_| match holder {
+            Some(holder) => holder == run,
+            None => self.truth.borrow_mut().locks.insert(at.clone(), run.to_owned()).is_none(),
+        }))
     }
 
     fn lock_held<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<bool>> {

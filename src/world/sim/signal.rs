@@ -1,14 +1,15 @@
 //! Numbers in memory.
 
+use super::shared::Shared;
 use crate::world::signal::{SignalCall, Signals};
 use crate::world::{Answer, Known, ready};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Simulated signals: each gives its scripted samples in turn, the last one for ever.
 #[derive(Clone, Debug, Default)]
 pub struct SimSignals {
-    samples: RefCell<BTreeMap<SignalCall, VecDeque<Known<f64>>>>,
+    samples: Shared<BTreeMap<SignalCall, VecDeque<Known<f64>>>>,
     otherwise: Cell<Option<f64>>,
 }
 
@@ -44,11 +45,10 @@ impl SimSignals {
 
 impl Signals for SimSignals {
     fn sample<'a>(&'a self, call: &'a SignalCall) -> Answer<'a, Known<f64>> {
-        let mut samples = self.samples.borrow_mut();
-        let sample = match samples.get_mut(call) {
-            Some(script) if script.len() > 1 => script.pop_front(),
-            Some(script) => script.front().cloned(),
-            None => None,
+        let many = self.samples.borrow().get(call).is_some_and(|script| script.len() > 1);
+        let sample = match many {
+            true => self.samples.borrow_mut().get_mut(call).and_then(VecDeque::pop_front),
+            false => self.samples.borrow().get(call).and_then(|script| script.front().cloned()),
         };
         ready(match sample {
             Some(Known::Known(value)) if !value.is_finite() => {
