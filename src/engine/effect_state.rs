@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct EffectState {
     /// The last judged look since the last change of ours.
-    pub seen: Option<Seen>,
+    pub seen: Option<Arc<Seen>>,
     /// Our last intent to apply it.
     pub intent: Option<Intent>,
     /// Our last intent to take it back.

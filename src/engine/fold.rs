@@ -158,7 +158,7 @@ impl RunState {
                 {
                     self.handovers.insert(set.clone(), handover.clone());
                 }
-                state.seen = Some(seen);
+                state.seen = Some(Arc::new(seen));
                 self.fresh = (standing == Standing::Reached).then_some((s, e));
             }
             // Unless it was proved, a look that shows the prior value is not enough: half of the change may be written and not yet
@@ -170,7 +170,7 @@ impl RunState {
                         matches!(i.flight, Flight::InDoubt { .. } | Flight::Acknowledged)
                     }) =>
             {
-                state.seen = Some(Seen { standing: Standing::NotReached, ..seen });
+                state.seen = Some(Arc::new(Seen { standing: Standing::NotReached, ..seen }));
             }
             Purpose::Undo | Purpose::Undone => {
                 match standing {
@@ -184,15 +184,15 @@ impl RunState {
                     }
                     Standing::NotReached => {
                         // Before the undo: there is something to take back. After it: this attempt did not work.
-                        state.seen = Some(seen);
+                        state.seen = Some(Arc::new(seen));
                     }
                     Standing::Moving | Standing::Unknown => {
                         state.undone = Some(Undone::Failed { unknown: true });
-                        state.seen = Some(seen);
+                        state.seen = Some(Arc::new(seen));
                     }
                     Standing::Blocked => {
                         state.undone = Some(Undone::Failed { unknown: false });
-                        state.seen = Some(seen);
+                        state.seen = Some(Arc::new(seen));
                     }
                 }
             }

@@ -24,9 +24,15 @@ fn times(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
     (node.times.frozen.is_some(), node.times.promoted.is_some()).hash(hasher);
     for ((s, e), at) in &node.times.intended {
         // Only whether, and for how long, the call may still come about.
-        let settles = ground.plan.steps[*s].effects[*e].effect.settles_ms;
-        let since = u64::try_from(now.since(*at).as_millis()).unwrap_or(u64::MAX);
-        settles.saturating_sub(since).hash(hasher);
+        let effect = &node.state.steps[*s].effects[*e];
+        let open = |intent: &Option<Intent>| {
+            intent.as_ref().is_some_and(|intent| !intent.over && !matches!(intent.flight, Flight::Landed))
+        };
+        if open(&effect.intent) || open(&effect.undo) {
+            let settles = ground.plan.steps[*s].effects[*e].effect.settles_ms;
+            let since = u64::try_from(now.since(*at).as_millis()).unwrap_or(u64::MAX);
+            (s, e, settles.saturating_sub(since)).hash(hasher);
+        }
     }
 }
 
@@ -39,9 +45,13 @@ fn run(state: &RunState, hasher: &mut impl Hasher) {
         Stage::Paused { unknown, from_rollback, .. } => (3_u8, unknown, from_rollback).hash(hasher),
         Stage::Refusing { .. } => 4_u8.hash(hasher),
     }
-    for step in &state.steps {
+    for (s, step) in state.steps.iter().enumerate() {
         (step.required, step.tries, step.warned).hash(hasher);
-        step.effects.iter().for_each(|one| effect(one, hasher));
+        let there = |one: &EffectState| one.landed() || one.found;
+        let done = step.effects.iter().all(there);
+        for (e, one) in step.effects.iter().enumerate() {
+            effect(one, !(done && there(one)) || state.fresh == Some((s, e)), hasher);
+        }
     }
     (&state.answers, &state.handovers, &state.intents).hash(hasher);
     (state.gap_expired, state.gap_told, &state.fenced, &state.acknowledged, state.signals).hash(hasher);
@@ -56,9 +66,13 @@ fn run(state: &RunState, hasher: &mut impl Hasher) {
     (state.fresh, &state.remarks, state.verdict).hash(hasher);
 }
 
-fn effect(state: &EffectState, hasher: &mut impl Hasher) {
+fn effect(state: &EffectState, facts: bool, hasher: &mut impl Hasher) {
     if let Some(seen) = &state.seen {
-        (seen.purpose, seen.standing, &seen.facts).hash(hasher);
+        (seen.purpose, seen.standing).hash(hasher);
+        // What was seen of a step that is done is asked for no more, except by the effect that comes next.
+        if facts {
+            seen.facts.hash(hasher);
+        }
     }
     state.seen.is_some().hash(hasher);
     for intent in [&state.intent, &state.undo] {

@@ -51,7 +51,7 @@ impl SimCache {
     /// What tells two worlds apart.
     pub fn digest(&self, hasher: &mut impl Hasher) {
         self.faults.digest(hasher);
-        self.servers.borrow().hash(hasher);
+        self.servers.hash(hasher);
     }
 
     /// Adds a server with these keys.

@@ -57,10 +57,11 @@ impl SimDns {
     /// What tells two worlds apart. Serials count up with every change and mean nothing else.
     pub fn digest(&self, hasher: &mut impl Hasher) {
         self.faults.digest(hasher);
-        for (at, zone) in &*self.zones.borrow() {
-            (at, &zone.sets).hash(hasher);
-        }
-        self.broken.borrow().hash(hasher);
+        let zones = |zones: &Zones, mut hasher: &mut std::hash::DefaultHasher| {
+            zones.iter().for_each(|(at, zone)| (at, &zone.sets).hash(&mut hasher));
+        };
+        self.zones.digest(zones).hash(hasher);
+        self.broken.hash(hasher);
     }
 
     /// Whether nothing was written in one of two forks since they were one.

@@ -116,7 +116,7 @@ impl<D: Deed> Faults<D> {
     pub fn digest(&self, hasher: &mut impl Hasher) {
         let now = self.common.clock.now();
         self.next.borrow().hash(hasher);
-        self.silent.borrow().hash(hasher);
+        self.silent.hash(hasher);
         for late in &*self.late.borrow() {
             (late.due.since(now), &late.place, &late.deed).hash(hasher);
         }

@@ -110,8 +110,10 @@ impl SimPostgres {
     /// What tells two worlds apart. Names of sessions that are gone do not.
     pub fn digest(&self, hasher: &mut impl Hasher) {
         self.faults.digest(hasher);
-        let truth = self.truth.borrow();
-        (&truth.servers, &truth.locks, &truth.stolen).hash(hasher);
+        let truth = |truth: &Truth, mut hasher: &mut std::hash::DefaultHasher| {
+            (&truth.servers, &truth.locks, &truth.stolen).hash(&mut hasher);
+        };
+        self.truth.digest(truth).hash(hasher);
     }
 
     /// What is late and due comes about, also what commands do to servers.

@@ -35,11 +35,14 @@ impl SimSignals {
     /// What tells two worlds apart.
     pub fn digest(&self, hasher: &mut impl std::hash::Hasher) {
         use std::hash::Hash;
-        for (call, samples) in &*self.samples.borrow() {
-            call.hash(hasher);
-            samples.len().hash(hasher);
-            samples.front().map(|sample| sample.as_ref().map(|value| value.to_bits())).hash(hasher);
-        }
+        let samples = |samples: &BTreeMap<SignalCall, VecDeque<Known<f64>>>,
+                       mut hasher: &mut std::hash::DefaultHasher| {
+            for (call, samples) in samples {
+                (call, samples.len()).hash(&mut hasher);
+                samples.front().map(|sample| sample.as_ref().map(|value| value.to_bits())).hash(&mut hasher);
+            }
+        };
+        self.samples.digest(samples).hash(hasher);
     }
 }
 
