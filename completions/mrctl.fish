@@ -36,6 +36,7 @@ complete -c mrctl -n "__fish_mrctl_needs_command" -s h -l help -d 'Print help (s
 complete -c mrctl -n "__fish_mrctl_needs_command" -s V -l version -d 'Print version'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "failover" -d 'Execute a runbook: move an application from one region to another'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "drill" -d 'Practise a runbook; with --dry-run look at everything and change nothing'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rehearse" -d 'Try every way in which a runbook can go wrong, in a simulated world'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "status" -d 'Tell what is true now: regions, resources, open runs'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "resume" -d 'Go on with an open run'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rollback" -d 'Take back what an open run changed; only before a promotion'
@@ -87,6 +88,23 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l dry-run -d 'Look at every step read-only and say what it would change'
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l from -d 'Region to leave; every direction that the inventory can serve if not given' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l to -d 'Region to move to' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l set -d 'A parameter of the runbook' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l faults -d 'Faults in one schedule up to which everything is tried' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l replay -d 'Show one counterexample with everything that happens in it' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l accept-not-covered -d 'A step whose effect the model cannot know, and with which that is accepted' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l deep -d 'Up to three faults: takes longer'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l all -d 'Show all counterexamples'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F

@@ -6,6 +6,8 @@ use mrctl::cli::kinds::kind_text;
 use mrctl::cli::{completions, man};
 use mrctl::error::Code;
 use mrctl::exit_code::ExitCode;
+use mrctl::rehearse::alphabet::ALPHABET;
+use mrctl::rehearse::invariants::{INVARIANTS, When};
 use mrctl::step::KINDS;
 use std::path::Path;
 
@@ -58,6 +60,29 @@ fn the_reference_of_errors_is_as_committed() {
         text += &format!("- [{code}](../errors/{code}.md): {}\n", code.title());
     }
     compare("docs/reference/errors.md", &text);
+}
+
+#[test]
+fn the_reference_of_the_rehearsal_is_as_committed() {
+    let mut text = String::from(
+        "# What a rehearsal tries, and what it checks\n\nGenerated from the tables that `mrctl rehearse` works from.\n\n## Faults\n\n| name | \
+         what happens |\n|---|---|\n",
+    );
+    for row in ALPHABET {
+        text += &format!("| `{}` | {} |\n", row.name, row.meaning);
+    }
+    text += "\n## Invariants\n\nEach is checked on the simulated truth, not on what the run believes: after every move, or when a run has ended \
+             and again a day later, when everything that was late has arrived.\n\n| name | what must not be | checked |\n|---|---|---|\n";
+    for row in INVARIANTS {
+        let when = match row.when {
+            When::Always => "after every move",
+            When::Ended => "at the end, and a day later",
+            When::Told => "at the end",
+        };
+        text += &format!("| {} | {} | {when} |\n", row.id, row.title);
+    }
+    text += "| I11 | it does not end | after every move |\n";
+    compare("docs/reference/rehearsal.md", &text);
 }
 
 #[test]

@@ -13,7 +13,17 @@ pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
     node.sim.digest(&mut hasher);
     run(&node.state, &mut hasher);
     times(ground, node, &mut hasher);
-    (node.alive, node.foreign, node.split, node.diverged, node.only_killed, decisions, &node.told)
+    (
+        node.alive,
+        node.foreign,
+        node.split,
+        node.diverged,
+        node.denied,
+        node.back,
+        node.only_killed,
+        decisions,
+        &node.told,
+    )
         .hash(&mut hasher);
     hasher.finish128().as_u128()
 }

@@ -2,7 +2,7 @@
 
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::{Record, Verdict};
-use crate::engine::state::RunState;
+use crate::engine::state::{Flight, RunState};
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
 use crate::world::sim::Sim;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,9 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I7", "a run that was only killed and resumed does not end well", When::Ended, killed),
     row("I8", "the run says what is not true", When::Told, untrue),
     row("I9", "a temporary change was forgotten", When::Ended, forgotten),
+    row("I10", "completed, and users are sent where they cannot write", When::Told, stranded),
     row("I12", "a reader of the journal folds another state", When::Ended, journal),
+    row("I14", "a change that nobody permitted", When::Always, |_, node| node.trespass.clone()),
     row("I13", "completed, and a step's effect is not there", When::Ended, incomplete),
 ];
 
@@ -187,8 +189,17 @@ fn divergence(_: &Ground, node: &Node) -> Option<String> {
         .then(|| "the old primary took a commit after the promotion, and the run ended as completed".into())
 }
 
-fn killed(_: &Ground, node: &Node) -> Option<String> {
+fn killed(ground: &Ground, node: &Node) -> Option<String> {
     let verdict = node.state.verdict?;
+    // Of a command without a look nobody can tell whether it was run: that is told as not covered.
+    let opaque = ground.plan.effects().any(|(s, e, planned)| {
+        let intent = node.state.steps[s].effects[e].intent.as_ref();
+        planned.effect.proof == Proof::Reply
+            && intent.is_some_and(|intent| matches!(intent.flight, Flight::InDoubt { .. }))
+    });
+    if opaque {
+        return None;
+    }
     (node.mishaps > 0 && node.only_killed && verdict != Verdict::Completed)
         .then(|| format!("it was killed and resumed, and ended as {}", word(verdict)))
 }
@@ -202,6 +213,35 @@ fn untrue(ground: &Ground, node: &Node) -> Option<String> {
     let said: BTreeSet<String> = survey.frozen.iter().cloned().collect();
     let wrong = said.iter().find(|cluster| !now.contains(*cluster))?;
     Some(format!("{wrong} takes writes, and the last look says that it is frozen"))
+}
+
+/// Users of a record that the runbook moves are sent to a region from which a cluster that it moved cannot be written.
+fn stranded(ground: &Ground, node: &Node) -> Option<String> {
+    if node.state.verdict != Some(Verdict::Completed) || node.foreign {
+        return None;
+    }
+    let steers = |record: &str| {
+        ground.plan.effects().any(|(s, _, planned)| {
+            let here = planned.action.resources().iter().any(|one| one.ends_with(&format!("/{record}")));
+            here && !planned.action.sends().is_empty() && ground.plan.steps[s].skipped.is_none()
+        })
+    };
+    let moved = |cluster: &&String| node.state.passed_for(&ground.plan, cluster.as_str());
+    let moved: Vec<&String> = ground.local.iter().filter(moved).collect();
+    node.sim.dns.shares().into_iter().filter(|(at, _)| steers(&at.record)).find_map(|(at, shares)| {
+        let shares = shares.get()?.clone();
+        let regions = shares.iter().filter(|(_, share)| **share > 0).map(|(region, _)| region);
+        regions.into_iter().find_map(|region| {
+            let cluster = moved.iter().find(|cluster| {
+                let writable = node.sim.postgres.writable(cluster);
+                ground.plan.clusters[**cluster].contains(region) && !writable.contains(region)
+            })?;
+            Some(format!(
+                "{} at {} sends users to {region}, where {cluster} cannot be written",
+                at.record, at.server
+            ))
+        })
+    })
 }
 
 fn forgotten(ground: &Ground, node: &Node) -> Option<String> {
@@ -230,7 +270,8 @@ fn well(node: &Node) -> Sim {
 }
 
 fn journal(ground: &Ground, node: &Node) -> Option<String> {
-    if node.mishaps > 1 {
+    // An engine that is broken in its fold would be caught by this alone.
+    if node.mishaps > 1 || ground.bend.state.is_some() {
         return None;
     }
     let mut records: Vec<Rc<Record>> = Vec::new();
@@ -271,13 +312,23 @@ fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
                 && action.resources().iter().any(|resource| other.action.resources().contains(resource))
         })
     };
-    done.iter().filter(|(s, e, planned)| !later(*s, *e, &planned.action)).find_map(|(s, _, planned)| {
-        let sight = Sight { world: &ports, run: &node.state.run, starts: &ground.starts };
-        let facts = super::node::once(planned.action.observe(&planned.effect.id, sight))?;
-        let handover = planned.effect.needs.as_ref().and_then(|set| node.state.handovers.get(set));
-        let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Applied, handover);
-        let there = judged.standing == Standing::Reached
-            || planned.effect.class == Class::Pivot && handover.is_none();
-        (!there).then(|| format!("{}/{}: {}", ground.plan.steps[*s].id, planned.name, judged.evidence))
+    let marks = node.sim.exec.marks();
+    let standing: Vec<_> = done.iter().filter(|(s, e, planned)| !later(*s, *e, &planned.action)).collect();
+    let lied = standing.iter().find_map(|(s, _, planned)| {
+        let Action::Exec(exec) = &planned.action else { return None };
+        let (_, Some(look), _) = exec.commands() else { return None };
+        let mark = look.argv.join(" ");
+        (!marks.contains(&mark)).then(|| format!("{}: the command did nothing", ground.plan.steps[*s].id))
+    });
+    lied.or_else(|| {
+        standing.iter().find_map(|(s, _, planned)| {
+            let sight = Sight { world: &ports, run: &node.state.run, starts: &ground.starts };
+            let facts = super::node::once(planned.action.observe(&planned.effect.id, sight))?;
+            let handover = planned.effect.needs.as_ref().and_then(|set| node.state.handovers.get(set));
+            let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Applied, handover);
+            let there = judged.standing == Standing::Reached
+                || planned.effect.class == Class::Pivot && handover.is_none();
+            (!there).then(|| format!("{}/{}: {}", ground.plan.steps[*s].id, planned.name, judged.evidence))
+        })
     })
 }

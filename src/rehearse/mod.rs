@@ -9,6 +9,7 @@ pub mod report;
 pub mod scene;
 pub mod search;
 pub mod story;
+mod suffer;
 
 #[cfg(test)]
 mod tests;

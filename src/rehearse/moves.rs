@@ -80,13 +80,14 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
         })
     };
     for member in [&source, &target] {
+        let up = at(member).is_some_and(|(up, ..)| up);
         if !node.sim.postgres.faults.is_silent(&member.to_string()) {
             found.push(Mishap::Silent(member.to_string()));
         }
-        if at(member).is_some_and(|(up, ..)| up) {
+        if up {
             found.push(Mishap::Restarted(member.clone()));
         }
-        if changes && !node.sim.postgres.lock_stolen(member) {
+        if changes && up && !node.sim.postgres.lock_stolen(member) {
             found.push(Mishap::LockTaken(member.clone()));
         }
     }

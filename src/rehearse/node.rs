@@ -11,16 +11,16 @@ use crate::engine::times::Times;
 use crate::journal::memory::MemoryJournal;
 use crate::journal::{Permit, Storage as _};
 use crate::plan::Plan;
+use crate::step::Class;
 use crate::step::condition::Starts;
 use crate::world::clock::Clock as _;
 use crate::world::sim::{Fault, Sim};
-use crate::world::{Answer, World, ready};
+use crate::world::{Answer, Reply, World, ready};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 /// What stays the same over a whole rehearsal.
 pub struct Ground {
@@ -30,6 +30,19 @@ pub struct Ground {
     pub starts: Starts,
     /// The world as it was.
     pub start: Sim,
+    /// Clusters whose applications write only where the primary is.
+    pub local: BTreeSet<String>,
+    /// What is broken on purpose.
+    pub bend: Bend,
+}
+
+/// A broken engine: what the rehearsal is tested with. A sound one bends nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bend {
+    /// Falsifies a record before it is written.
+    pub record: Option<fn(&Plan, &mut Record)>,
+    /// Falsifies what was folded: the state before, and after.
+    pub state: Option<fn(&Record, &RunState, &mut RunState)>,
 }
 
 /// Something that happened, in order: what a story is told from.
@@ -76,12 +89,23 @@ pub struct Node {
     pub split: bool,
     /// Whether both sides took commits.
     pub diverged: bool,
+    /// Whether the last answer was not a yes.
+    pub denied: bool,
+    /// Whether whoever began this process asked for a rollback.
+    pub back: bool,
+    /// A change that should not have been made.
+    pub trespass: Option<String>,
     /// Whether nothing went wrong but that mrctl was killed, and whoever came next went on.
     pub only_killed: bool,
     /// Mishaps so far.
     pub mishaps: u32,
     /// How it came here.
     pub trail: Option<Rc<Link>>,
+}
+
+/// The kind of a step.
+fn step_of<'a>(ground: &'a Ground, step: &str) -> &'a str {
+    ground.plan.steps.iter().find(|one| one.id == step).map_or("", |step| step.kind.as_str())
 }
 
 /// Polls once: every simulated port answers at once, and what waits nevertheless waits for ever.
@@ -108,7 +132,7 @@ impl Person for Scripted {
 
 impl Ground {
     /// The first state: a run that is about to be created in this world.
-    pub fn begin(plan: Plan, sim: Sim) -> Option<(Self, Node)> {
+    pub fn begin(plan: Plan, sim: Sim, local: BTreeSet<String>, bend: Bend) -> Option<(Self, Node)> {
         let mut plan = plan;
         let world = sim.world();
         let starts = once(crate::engine::preview::starts(&plan, &world))?;
@@ -125,6 +149,9 @@ impl Ground {
             foreign: false,
             split: false,
             diverged: false,
+            denied: false,
+            back: false,
+            trespass: None,
             only_killed: true,
             mishaps: 0,
             trail: None,
@@ -137,7 +164,7 @@ impl Ground {
             format: plan.format,
             starts: crate::engine::preview::starts_in_words(&starts),
         };
-        let ground = Self { plan, starts, start: sim };
+        let ground = Self { plan, starts, start: sim, local, bend };
         node.append(&ground, created);
         Some((ground, node))
     }
@@ -159,21 +186,75 @@ impl Node {
             foreign: self.foreign,
             split: self.split,
             diverged: self.diverged,
+            denied: self.denied,
+            back: self.back,
+            trespass: self.trespass.clone(),
             only_killed: self.only_killed,
             mishaps: self.mishaps,
             trail: self.trail.clone(),
         }
     }
 
-    fn happened(&mut self, what: Happening) {
+    pub(super) fn happened(&mut self, what: Happening) {
         self.trail = Some(Rc::new(Link { what, before: self.trail.take() }));
     }
 
     /// A record as the driver writes it.
     pub fn append(&mut self, ground: &Ground, record: Record) {
+        let mut record = record;
+        if let Some(bend) = ground.bend.record {
+            bend(&ground.plan, &mut record);
+        }
         self.times.note(&ground.plan, self.sim.clock.now(), &record);
+        let before = ground.bend.state.map(|bend| (bend, self.state.clone()));
         self.state.fold(&ground.plan, &record);
+        if let Some((bend, before)) = before {
+            bend(&record, &before, &mut self.state);
+        }
+        self.permitted(ground, &record);
         self.happened(Happening::Record(Rc::new(record)));
+    }
+
+    /// Notes a change that should not have been made.
+    fn permitted(&mut self, ground: &Ground, record: &Record) {
+        match record {
+            Record::Intent { step, effect, undo: false, .. }
+                if self.back
+                    && ground.plan.steps.iter().any(|one| one.id == *step && one.takes_back.is_none()) =>
+            {
+                self.trespass = Some(format!("{step}/{effect} was begun although a rollback was asked for"));
+            }
+            Record::Intent { step, undo: false, .. } if self.denied => {
+                let step = ground.plan.steps.iter().find(|one| one.id == *step);
+                let pivot = |step: &crate::plan::Step| {
+                    step.effects.iter().any(|planned| planned.effect.class == Class::Pivot)
+                };
+                if step.is_some_and(pivot) {
+                    self.trespass =
+                        Some("a promotion was begun although the last answer was not a yes".into());
+                }
+            }
+            Record::Replied { step, effect, undo: false, reply: Reply::Acknowledged { .. }, .. }
+                if self.locked_out(ground) && step_of(ground, step).starts_with("postgres.") =>
+            {
+                let what = format!("{step}/{effect} was made although another run holds the lock");
+                self.trespass = Some(what);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether another run has taken a lock of ours, and can be seen to have it.
+    fn locked_out(&self, ground: &Ground) -> bool {
+        let members = ground.plan.clusters.iter().flat_map(|(cluster, regions)| {
+            regions.iter().map(move |region| crate::world::Member::new(cluster, region))
+        });
+        let postgres = &self.sim.postgres;
+        members.into_iter().any(|at| {
+            postgres.lock_stolen(&at)
+                && !postgres.faults.is_silent(&at.to_string())
+                && postgres.read(&at.resource, &at.region, |server| server.up) == Some(true)
+        })
     }
 
     /// A process begins.
@@ -181,6 +262,7 @@ impl Node {
         self.permits.clear();
         self.alive = true;
         self.processes += 1;
+        self.back = choice == Choice::RollBack;
         self.append(
             ground,
             Record::Opened {
@@ -249,85 +331,6 @@ impl Node {
         self.sim.tape.play(tape.iter().cloned());
         let record = once(perform(&cx, task, &self.state, permit.map(|permit| &**permit)))??;
         Some((record, self.sim.tape.calls()))
-    }
-
-    /// Something goes wrong.
-    pub fn suffer(&mut self, ground: &Ground, mishap: &Mishap) {
-        self.mishaps += 1;
-        self.foreign |= mishap.foreign();
-        self.only_killed &= matches!(mishap, Mishap::Killed | Mishap::KilledBeforeReply);
-        self.happened(Happening::Mishap(mishap.clone()));
-        let postgres = &self.sim.postgres;
-        match mishap {
-            Mishap::Killed | Mishap::KilledBeforeReply => self.kill(),
-            Mishap::Silent(place) => {
-                self.sim.postgres.faults.silence(place);
-                self.sim.dns.faults.silence(place);
-                self.sim.cache.faults.silence(place);
-                self.sim.exec.faults.silence(place);
-            }
-            Mishap::Restarted(at) => postgres.restart(&at.resource, &at.region),
-            Mishap::LagGrows(at) => {
-                postgres.with(&at.resource, &at.region, |server| server.behind += 3);
-                self.tell(&at.resource, true);
-            }
-            Mishap::CutOff(at) => {
-                let _server = postgres.with(&at.resource, &at.region, |server| server.follows = None);
-            }
-            Mishap::PromotedByOthers(at) => postgres.promoted_by_others(&at.resource, &at.region),
-            Mishap::ThawedByOthers(at) => {
-                postgres.thawed_by_others(&at.resource, &at.region);
-                self.split |= self.promoting(&at.resource);
-            }
-            Mishap::WroteThroughFreeze(at) => {
-                let name = format!("hostile-{}", self.mishaps);
-                // Beside another primary, or one that is about to be, it is lost whatever the run does; that the run says so is what
-                // counts then.
-                let alone = !self.promoting(&at.resource);
-                if self.sim.postgres.write(&at.resource, &at.region, &name, true) {
-                    match alone {
-                        true => self.told.entry(at.resource.clone()).or_default().push(name),
-                        false => self.diverged = true,
-                    }
-                }
-            }
-            Mishap::LockTaken(at) => postgres.steal_lock(&at.resource, &at.region, "another"),
-            Mishap::AskedToStop => self.append(ground, Record::Signalled { signal: "SIGTERM".into() }),
-            Mishap::GapExpired => {
-                let allowed_ms = ground.plan.objectives.write_gap_ms;
-                self.sim.clock.advance(Duration::from_millis(allowed_ms));
-                self.append(ground, Record::Expired { allowed_ms });
-            }
-            Mishap::Breached(watch) | Mishap::NoData(watch) => {
-                let silent = matches!(mishap, Mishap::NoData(_));
-                self.append(
-                    ground,
-                    Record::Breached { watch: watch.clone(), silent, evidence: "as rehearsed".into() },
-                );
-            }
-            Mishap::Call(..) | Mishap::No | Mishap::Absent => {}
-        }
-    }
-
-    /// Whether a member that was a standby is a primary by now, or a promotion is on its way.
-    fn promoting(&self, cluster: &str) -> bool {
-        let servers = self.sim.postgres.servers();
-        let mut servers = servers.iter().filter(|(at, _)| at.resource == cluster);
-        servers.any(|(at, server)| {
-            let late = self.sim.postgres.promotion_on_its_way(at);
-            late || server.promoting || !server.recovery && server.timeline > 1
-        })
-    }
-
-    /// Whatever did not answer does again, what stayed behind catches up, and what was on its way has arrived.
-    pub fn calm(&mut self) {
-        self.happened(Happening::Calm);
-        self.sim.postgres.faults.unsilence_all();
-        self.sim.dns.faults.unsilence_all();
-        self.sim.cache.faults.unsilence_all();
-        self.sim.exec.faults.unsilence_all();
-        self.sim.postgres.recover();
-        self.sim.clock.advance(Duration::from_secs(3600));
     }
 
     /// Applications commit wherever they can, and are told so; unless `anyway`, only where the server has changed since.

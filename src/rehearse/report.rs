@@ -1,15 +1,17 @@
 //! What a rehearsal found, as values that outlive it.
 
 use super::alphabet::ALPHABET;
-use super::node::{Ground, Happening, Node};
-use super::scene::scene;
+use super::node::{Bend, Ground, Happening, Node};
+use super::scene::{local_writers, scene};
 use super::search::{Bound, Counts, Finding, Search};
 use super::story;
 use crate::engine::record::{Record, Verdict};
 use crate::plan::Plan;
 use crate::runbook::inventory::Inventory;
 use crate::step::{Class, Proof};
+use crate::world::sim::Sim;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// States after which a search gives up: a few gigabytes.
@@ -101,6 +103,19 @@ impl Report {
 /// Rehearses a plan with every schedule of at most so many faults. A wider search is not begun once a narrower one has found
 /// something: its shortest stories are the ones to mend first.
 pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32) -> Report {
+    let local = local_writers(plan, inventory);
+    rehearse_in(plan, &scene(plan, inventory), &local, Bend::default(), mishaps, false)
+}
+
+/// As [`rehearse`], in a world, and with an engine, of the caller's choice; `first`: the first finding is enough.
+pub(super) fn rehearse_in(
+    plan: &Plan,
+    sim: &Sim,
+    local: &BTreeSet<String>,
+    bend: Bend,
+    mishaps: u32,
+    first: bool,
+) -> Report {
     let begun = Instant::now();
     let mut report = Report {
         runbook: plan.runbook.clone(),
@@ -117,13 +132,12 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32) -> Report {
         never_made: Vec::new(),
         never_taken_back: Vec::new(),
     };
-    let sim = scene(plan, inventory);
     for mishaps in 0..=mishaps {
-        let Some((ground, node)) = Ground::begin(plan.clone(), sim.fork()) else {
+        let Some((ground, node)) = Ground::begin(plan.clone(), sim.fork(), local.clone(), bend) else {
             report.fails_alone = Some("a step waits for ever in the simulated world".into());
             break;
         };
-        let mut search = Search::new(&ground, Bound { mishaps, states: STATES });
+        let mut search = Search::new(&ground, Bound { mishaps, states: STATES, first });
         search.run(node);
         report.counts = search.counts.clone();
         if mishaps == 0 {

@@ -1,16 +1,25 @@
 //! The simulated world that an inventory describes, seen from a plan: everything is well in it, and the source serves.
 
 use crate::plan::Plan;
-use crate::runbook::inventory::Inventory;
+use crate::runbook::inventory::{Inventory, Writers};
 use crate::step::Action;
 use crate::world::Member;
 use crate::world::exec::Command;
 use crate::world::record_content::RecordSpec;
 use crate::world::sim::exec::{Act, Script};
 use crate::world::sim::{Sim, http};
+use std::collections::BTreeSet;
 
 /// Keys of every cache in the source: more than one slice of a copy would only take longer.
 const KEYS: usize = 3;
+
+/// Clusters of a plan whose applications write only where the primary is.
+pub fn local_writers(plan: &Plan, inventory: &Inventory) -> BTreeSet<String> {
+    let local = |name: &&String| {
+        inventory.postgres.get(*name).is_some_and(|cluster| cluster.writers == Writers::Local)
+    };
+    plan.clusters.keys().filter(local).cloned().collect()
+}
 
 /// Builds it.
 pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {

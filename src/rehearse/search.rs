@@ -8,6 +8,7 @@ use super::node::{Ground, Link, Node};
 use super::report::{alone, belief, truth};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
+use crate::engine::state::Undone;
 use crate::step::contract::Part;
 use crate::world::sim::Fault;
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +27,8 @@ pub struct Bound {
     pub mishaps: u32,
     /// States after which the search gives up.
     pub states: u64,
+    /// Whether the first finding ends it.
+    pub first: bool,
 }
 
 /// What was done.
@@ -107,6 +110,9 @@ impl<'a> Search<'a> {
             first.node.open(self.ground, Choice::Continue);
         }
         while let Some(next) = open.pop() {
+            if self.bound.first && !self.findings.is_empty() {
+                return;
+            }
             if self.counts.states >= self.bound.states {
                 self.counts.cut = true;
                 return;
@@ -256,14 +262,24 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Which effects were made and taken back in some schedule.
+    /// Which effects were taken back in a run that ended as it should.
+    fn taken_back(&mut self, node: &Node) {
+        for (s, step) in node.state.steps.iter().enumerate() {
+            for (e, effect) in step.effects.iter().enumerate() {
+                if effect.undone == Some(Undone::Restored) {
+                    self.covered.entry((s, e)).or_default().1 = true;
+                }
+            }
+        }
+    }
+
+    /// Which effects were made in some schedule.
     fn cover(&mut self, task: &Task, record: &crate::engine::record::Record) {
         if let (Task::Apply(s, e, undo, _), crate::engine::record::Record::Replied { reply, .. }) =
             (task, record)
             && matches!(reply, crate::world::Reply::Acknowledged { .. })
         {
-            let covered = self.covered.entry((*s, *e)).or_default();
-            if *undo { covered.1 = true } else { covered.0 = true }
+            self.covered.entry((*s, *e)).or_default().0 |= !undo;
         }
     }
 
@@ -276,16 +292,22 @@ impl<'a> Search<'a> {
         for (mishap, answer) in ways {
             let mut node = at.node.fork();
             let Some((record, _)) = node.perform(self.ground, task, &[], answer) else { continue };
+            let denied = mishap.is_some();
             if let Some(mishap) = mishap {
                 node.suffer(self.ground, &mishap);
             }
             node.append(self.ground, record);
+            // Whatever the engine made of the answer.
+            node.denied = denied;
             open.push(at.then(node));
         }
     }
 
     /// A run has ended. What was on its way still arrives; and a person may decide to go on, or back, once things are well again.
     fn ended(&mut self, at: Open, verdict: Verdict, open: &mut Vec<Open>) {
+        if verdict == Verdict::RolledBack {
+            self.taken_back(&at.node);
+        }
         *self.counts.ends.entry(verdict.word().to_owned()).or_default() += 1;
         if self.bound.mishaps == 0 && at.decisions == 0 && self.alone.is_none() {
             self.alone = alone(&at.node, verdict);
@@ -339,8 +361,11 @@ fn late(ground: &Ground, task: &Task) -> Duration {
     let planned = &ground.plan.steps[*s].effects[*e];
     // A database shows the session of a call that is still under way; of requests and commands there is only a bound.
     let info = planned.action.info();
+    // What the kind says now, and not what a plan kept of it.
+    let of = planned.action.effects().into_iter().find(|effect| effect.id == planned.effect.id);
+    let settles = of.map_or(planned.effect.settles_ms, |effect| effect.settles_ms);
     match info.name.starts_with("postgres.") && info.part != Part::Stop {
         true => Duration::from_secs(20),
-        false => Duration::from_millis(planned.effect.settles_ms.saturating_sub(200)),
+        false => Duration::from_millis(settles.saturating_sub(200)),
     }
 }

@@ -18,6 +18,14 @@ pub(super) fn unit_of(
     let unknown = |name: &str, at: usize| {
         let problem =
             Problem::error(Code::ConditionName, format!("`{}` is not known here", outside(name, 60)));
+        if environment.signal(name).is_some() {
+            let problem = Problem::error(
+                Code::ConditionName,
+                format!("`{name}` is a signal: it is asked of something"),
+            );
+            let problem = problem.help(format!("write `{name}(to)`, or the name of a region"));
+            return problem.at(place(span, text, at, name.len()));
+        }
         let names = environment.names();
         let problem = match suggest::closest(name, names.iter().map(String::as_str)) {
             Some(close) => problem.help(format!("did you mean `{close}`?")),

@@ -176,6 +176,10 @@ fn every_rule_for_the_head_refuses_what_it_is_for() {
         ),
         ("watch: [{ id: w, ok: x < 1 }]", "MR0102"),
         ("watch: [{ id: w, ok: errors(to) < 2%, during: a }]", "MR0303 `errors` is not known here"),
+        (
+            "watch: [{ id: w, ok: error_rate < 2%, during: a }]",
+            "MR0303 `error_rate` is a signal: it is asked of something",
+        ),
         ("watch: [{ id: w, ok: error_rate(to) < 2s, during: a }]", "MR0304"),
         (
             "watch: [{ id: w, ok: error_rate(two) < 2%, during: a }]",

@@ -31,6 +31,12 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// The sessions that hold locks are gone.
+    fn unlock(&mut self, at: &Member) {
+        self.locks.remove(at);
+        self.stolen.remove(at);
+    }
+
     /// Every connected standby gets what its upstream has.
     pub(super) fn replicate(&mut self) {
         // Looked at far more often than anything is to be done.
@@ -257,7 +263,7 @@ impl SimPostgres {
         self.with(cluster, region, |server| {
             (server.up, server.clean, server.sessions) = (false, true, vec![]);
         });
-        self.truth.borrow_mut().locks.remove(&Member::new(cluster, region));
+        self.truth.borrow_mut().unlock(&Member::new(cluster, region));
     }
 
     /// Starts it, or restarts it as after a crash: sessions, locks and a requested promotion are gone, the file is loaded.
@@ -268,7 +274,7 @@ impl SimPostgres {
             server.loaded = server.altered.clone();
             server.written = false;
         });
-        self.truth.borrow_mut().locks.remove(&Member::new(cluster, region));
+        self.truth.borrow_mut().unlock(&Member::new(cluster, region));
     }
 
     /// Starts it unless it runs.

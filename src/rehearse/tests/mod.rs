@@ -1,21 +1,27 @@
 //! What a rehearsal finds, and what it does not.
 
+mod mutants;
+
 use super::report::{Report, rehearse};
 use crate::error::{Problems, Sources};
+use crate::plan::Plan;
 use crate::plan::testing::planned;
+use crate::runbook::inventory::Inventory;
 use crate::runbook::open_inventory;
 use std::path::Path;
 
-/// The rehearsal of a runbook of this project.
-fn rehearsed(runbook: &str, inventory: &str, faults: u32) -> Report {
+/// The plan for a runbook of this project.
+fn plan(runbook: &str) -> Plan {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let inventory = folder.join(inventory);
-    let (plan, problems, sources) = planned(&folder.join(runbook), &inventory);
-    let text = || crate::error::render::text(&problems, &sources, false, 100);
-    let plan = plan.unwrap_or_else(|| panic!("{}", text()));
+    let (plan, problems, sources) = planned(&folder.join(runbook), &folder.join("runbooks/mrctl.yaml"));
+    plan.unwrap_or_else(|| panic!("{}", crate::error::render::text(&problems, &sources, false, 100)))
+}
+
+/// The shipped inventory.
+fn inventory() -> Inventory {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/mrctl.yaml");
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
-    let inventory = open_inventory(&inventory, None, &mut sources, &mut problems).unwrap();
-    rehearse(&plan, &inventory.inventory, faults)
+    open_inventory(&path, None, &mut sources, &mut problems).unwrap().inventory
 }
 
 fn told(report: &Report) -> String {
@@ -29,7 +35,7 @@ fn told(report: &Report) -> String {
 #[test]
 fn a_shipped_runbook_survives_every_single_fault() {
     for runbook in ["postgres-planned-failover", "postgres-shutdown-failover", "dns-drain", "template"] {
-        let report = rehearsed(&format!("runbooks/{runbook}.yaml"), "runbooks/mrctl.yaml", 1);
+        let report = rehearse(&plan(&format!("runbooks/{runbook}.yaml")), &inventory(), 1);
         assert!(report.clean(), "{runbook}: {}", told(&report));
         assert_eq!(report.complete_for, Some(1), "{runbook}");
         assert!(report.never_made.is_empty(), "{runbook}: {:?}", report.never_made);
@@ -43,7 +49,7 @@ fn a_shipped_runbook_survives_every_single_fault() {
 #[test]
 fn two_rehearsals_of_one_runbook_are_the_same() {
     let again = || {
-        let report = rehearsed("runbooks/postgres-planned-failover.yaml", "runbooks/mrctl.yaml", 1);
+        let report = rehearse(&plan("runbooks/postgres-planned-failover.yaml"), &inventory(), 1);
         (report.counts, report.plan)
     };
     assert_eq!(again(), again());

@@ -1,0 +1,88 @@
+//! What each fault of the alphabet does to a state, and how things become well again.
+
+use super::alphabet::Mishap;
+use super::node::{Ground, Happening, Node};
+use crate::engine::record::Record;
+use std::time::Duration;
+
+impl Node {
+    /// Something goes wrong.
+    pub fn suffer(&mut self, ground: &Ground, mishap: &Mishap) {
+        self.mishaps += 1;
+        self.foreign |= mishap.foreign();
+        self.only_killed &= matches!(mishap, Mishap::Killed | Mishap::KilledBeforeReply);
+        self.happened(Happening::Mishap(mishap.clone()));
+        let postgres = &self.sim.postgres;
+        match mishap {
+            Mishap::Killed | Mishap::KilledBeforeReply => self.kill(),
+            Mishap::Silent(place) => {
+                self.sim.postgres.faults.silence(place);
+                self.sim.dns.faults.silence(place);
+                self.sim.cache.faults.silence(place);
+                self.sim.exec.faults.silence(place);
+            }
+            Mishap::Restarted(at) => postgres.restart(&at.resource, &at.region),
+            Mishap::LagGrows(at) => {
+                postgres.with(&at.resource, &at.region, |server| server.behind += 3);
+                self.tell(&at.resource, true);
+            }
+            Mishap::CutOff(at) => {
+                let _server = postgres.with(&at.resource, &at.region, |server| server.follows = None);
+            }
+            Mishap::PromotedByOthers(at) => postgres.promoted_by_others(&at.resource, &at.region),
+            Mishap::ThawedByOthers(at) => {
+                postgres.thawed_by_others(&at.resource, &at.region);
+                self.split |= self.promoting(&at.resource);
+            }
+            Mishap::WroteThroughFreeze(at) => {
+                let name = format!("hostile-{}", self.mishaps);
+                // Beside another primary, or one that is about to be, it is lost whatever the run does; that the run says so is what
+                // counts then.
+                let alone = !self.promoting(&at.resource);
+                if self.sim.postgres.write(&at.resource, &at.region, &name, true) {
+                    match alone {
+                        true => self.told.entry(at.resource.clone()).or_default().push(name),
+                        false => self.diverged = true,
+                    }
+                }
+            }
+            Mishap::LockTaken(at) => postgres.steal_lock(&at.resource, &at.region, "another"),
+            Mishap::AskedToStop => self.append(ground, Record::Signalled { signal: "SIGTERM".into() }),
+            Mishap::GapExpired => {
+                let allowed_ms = ground.plan.objectives.write_gap_ms;
+                self.sim.clock.advance(Duration::from_millis(allowed_ms));
+                self.append(ground, Record::Expired { allowed_ms });
+            }
+            Mishap::Breached(watch) | Mishap::NoData(watch) => {
+                let silent = matches!(mishap, Mishap::NoData(_));
+                self.append(
+                    ground,
+                    Record::Breached { watch: watch.clone(), silent, evidence: "as rehearsed".into() },
+                );
+            }
+            Mishap::No | Mishap::Absent => self.denied = true,
+            Mishap::Call(..) => {}
+        }
+    }
+
+    /// Whether a member that was a standby is a primary by now, or a promotion is on its way.
+    fn promoting(&self, cluster: &str) -> bool {
+        let servers = self.sim.postgres.servers();
+        let mut servers = servers.iter().filter(|(at, _)| at.resource == cluster);
+        servers.any(|(at, server)| {
+            let late = self.sim.postgres.promotion_on_its_way(at);
+            late || server.promoting || !server.recovery && server.timeline > 1
+        })
+    }
+
+    /// Whatever did not answer does again, what stayed behind catches up, and what was on its way has arrived.
+    pub fn calm(&mut self) {
+        self.happened(Happening::Calm);
+        self.sim.postgres.faults.unsilence_all();
+        self.sim.dns.faults.unsilence_all();
+        self.sim.cache.faults.unsilence_all();
+        self.sim.exec.faults.unsilence_all();
+        self.sim.postgres.recover();
+        self.sim.clock.advance(Duration::from_secs(3600));
+    }
+}
