@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
     let mut hasher = SipHasher13::new();
     node.sim.digest(&mut hasher);
-    run(&node.state, &mut hasher);
+    run(node, &mut hasher);
     times(ground, node, &mut hasher);
     (
         node.alive,
@@ -46,7 +46,8 @@ fn times(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
     }
 }
 
-fn run(state: &RunState, hasher: &mut impl Hasher) {
+fn run(node: &Node, hasher: &mut impl Hasher) {
+    let state = &node.state;
     state.process.hash(hasher);
     match &state.stage {
         Stage::Forward => 0_u8.hash(hasher),
@@ -55,13 +56,16 @@ fn run(state: &RunState, hasher: &mut impl Hasher) {
         Stage::Paused { unknown, from_rollback, .. } => (3_u8, unknown, from_rollback).hash(hasher),
         Stage::Refusing { .. } => 4_u8.hash(hasher),
     }
-    for (s, step) in state.steps.iter().enumerate() {
-        (step.required, step.tries, step.warned).hash(hasher);
-        let there = |one: &EffectState| one.landed() || one.found;
-        let done = step.effects.iter().all(there);
-        for (e, one) in step.effects.iter().enumerate() {
-            effect(one, !(done && there(one)) || state.fresh == Some((s, e)), hasher);
-        }
+    for (s, kept) in node.hashes.iter().enumerate() {
+        let fresh = || {
+            let mut hasher = std::hash::DefaultHasher::new();
+            step(state, s, &mut hasher);
+            hasher.finish()
+        };
+        let hash = kept.get().unwrap_or_else(fresh);
+        debug_assert_eq!(hash, fresh(), "a record has changed step {s} unnoticed");
+        kept.set(Some(hash));
+        hasher.write_u64(hash);
     }
     (&state.answers, &state.handovers, &state.intents).hash(hasher);
     (state.gap_expired, state.gap_told, &state.fenced, &state.acknowledged, state.signals).hash(hasher);
@@ -74,6 +78,17 @@ fn run(state: &RunState, hasher: &mut impl Hasher) {
     }
     state.survey.is_some().hash(hasher);
     (state.fresh, &state.remarks, state.verdict).hash(hasher);
+}
+
+/// One step: hashed once, until a record changes it.
+fn step(state: &RunState, s: usize, hasher: &mut impl Hasher) {
+    let step = &state.steps[s];
+    (step.required, step.tries, step.warned).hash(hasher);
+    let there = |one: &EffectState| one.landed() || one.found;
+    let done = step.effects.iter().all(there);
+    for (e, one) in step.effects.iter().enumerate() {
+        effect(one, !(done && there(one)) || state.fresh == Some((s, e)), hasher);
+    }
 }
 
 fn effect(state: &EffectState, facts: bool, hasher: &mut impl Hasher) {

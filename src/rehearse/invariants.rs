@@ -60,6 +60,11 @@ pub const INVARIANTS: &[Invariant] = &[
 /// The first invariant that does not hold, with what is wrong. `later`: the run has ended a while ago.
 pub fn broken(ground: &Ground, node: &Node, later: bool) -> Option<(&'static Invariant, String)> {
     let ended = node.alive && node.state.verdict.is_some();
+    let truths = node.sim.truths();
+    let moved = node.trespass.is_some() || !node.sound.as_ref().is_some_and(|before| before.same(&truths));
+    if !moved && !ended {
+        return None;
+    }
     INVARIANTS
         .iter()
         .filter(|invariant| match invariant.when {

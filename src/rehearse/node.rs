@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::step::Class;
 use crate::step::condition::Starts;
 use crate::world::clock::Clock as _;
-use crate::world::sim::{Fault, Sim};
+use crate::world::sim::{Fault, Sim, Truths};
 use crate::world::{Answer, Reply, World, ready};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +99,10 @@ pub struct Node {
     pub only_killed: bool,
     /// Mishaps so far.
     pub mishaps: u32,
+    /// Hash of each step's part of the run, while no record has changed it.
+    pub(super) hashes: Vec<Cell<Option<u64>>>,
+    /// The servers and records for which the invariants were found to hold.
+    pub(super) sound: Option<Truths>,
     /// How it came here.
     pub trail: Option<Rc<Link>>,
 }
@@ -154,6 +158,8 @@ impl Ground {
             trespass: None,
             only_killed: true,
             mishaps: 0,
+            hashes: vec![Cell::new(None); plan.steps.len()],
+            sound: None,
             trail: None,
             sim: sim.fork(),
         };
@@ -191,6 +197,8 @@ impl Node {
             trespass: self.trespass.clone(),
             only_killed: self.only_killed,
             mishaps: self.mishaps,
+            hashes: self.hashes.clone(),
+            sound: self.sound.clone(),
             trail: self.trail.clone(),
         }
     }
@@ -206,6 +214,7 @@ impl Node {
             bend(&ground.plan, &mut record);
         }
         self.times.note(&ground.plan, self.sim.clock.now(), &record);
+        self.forget_hashes(ground, &record);
         let before = ground.bend.state.map(|bend| (bend, self.state.clone()));
         self.state.fold(&ground.plan, &record);
         if let Some((bend, before)) = before {
@@ -213,6 +222,27 @@ impl Node {
         }
         self.permitted(ground, &record);
         self.happened(Happening::Record(Rc::new(record)));
+    }
+
+    /// Parts of the run that a record may change are hashed again.
+    fn forget_hashes(&self, ground: &Ground, record: &Record) {
+        let one = match record {
+            Record::Looked { step, .. }
+            | Record::Intent { step, .. }
+            | Record::Replied { step, .. }
+            | Record::Required { step, .. } => ground.plan.step_index(step),
+            _ => None,
+        };
+        match one {
+            Some(s) if ground.bend.state.is_none() && !ground.plan.ways_back() => {
+                self.hashes[s].set(None);
+                // What was seen last counts in its step only as long as it is the last.
+                if let Some((last, _)) = self.state.fresh {
+                    self.hashes[last].set(None);
+                }
+            }
+            _ => self.hashes.iter().for_each(|hash| hash.set(None)),
+        }
     }
 
     /// Notes a change that should not have been made.
@@ -337,6 +367,9 @@ impl Node {
     pub fn tell(&mut self, only: &str, anyway: bool) {
         for (cluster, told) in &mut self.told {
             if !only.is_empty() && cluster != only {
+                continue;
+            }
+            if !anyway && !self.sim.postgres.eager(cluster) {
                 continue;
             }
             for region in self.sim.postgres.writable(cluster) {

@@ -183,6 +183,7 @@ impl<'a> Search<'a> {
             if !self.sound(&at.node, at.depth, false) {
                 return;
             }
+            at.node.sound = Some(at.node.sim.truths());
             at.depth += 1;
             if let Some(verdict) = at.node.state.verdict.filter(|_| at.node.alive) {
                 self.ended(at, verdict, open);
@@ -211,6 +212,25 @@ impl<'a> Search<'a> {
                 self.found(&at.node, at.depth, "I11", "it does not end", what);
                 return;
             };
+            let left = self.bound.mishaps - at.node.mishaps;
+            let one_way = left == 0 || !matches!(last, Task::Apply(..) | Task::Ask(_));
+            if others.is_empty() && one_way {
+                // It can come out in one way only: nothing is copied.
+                match at.node.perform(self.ground, last, &[], (true, false)) {
+                    Some((record, _)) => {
+                        self.cover(last, &record);
+                        let answered = matches!(last, Task::Ask(_));
+                        at.node.append(self.ground, record);
+                        at.node.denied &= !answered;
+                        continue;
+                    }
+                    None => {
+                        let what = format!("{last:?} waits for ever");
+                        self.found(&at.node, at.depth, "I11", "it does not end", what);
+                        return;
+                    }
+                }
+            }
             for task in others {
                 self.perform(&at, task, open);
             }

@@ -21,7 +21,8 @@ pub struct Zone {
     serial: u32,
 }
 
-type Zones = BTreeMap<RecordName, Zone>;
+/// Records by name and server.
+pub type Zones = BTreeMap<RecordName, Zone>;
 
 /// Simulated authoritative DNS.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub struct SimDns {
     /// Faults; places are the names of servers.
     pub faults: Faults<Swap>,
     specs: Shared<BTreeMap<String, RecordSpec>>,
-    zones: Shared<Zones>,
+    pub(super) zones: Shared<Zones>,
     broken: Shared<BTreeMap<String, String>>,
 }
 

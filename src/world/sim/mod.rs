@@ -23,6 +23,20 @@ use super::World;
 use super::postgres::Postgres;
 use std::rc::Rc;
 
+/// What the servers and records of a world were at a time.
+#[derive(Clone, Debug)]
+pub struct Truths {
+    servers: shared::Shared<postgres::Truth>,
+    zones: shared::Shared<dns::Zones>,
+}
+
+impl Truths {
+    /// Whether nothing was written since.
+    pub fn same(&self, other: &Self) -> bool {
+        self.servers.same(&other.servers) && self.zones.same(&other.zones)
+    }
+}
+
 /// All simulated ports of one world. Clones share it.
 #[derive(Clone)]
 pub struct Sim {
@@ -94,6 +108,13 @@ impl Sim {
         self.notify.digest(hasher);
         self.http.digest(hasher);
         self.signals.digest(hasher);
+    }
+
+    /// The servers and records as they are now, to be compared with later.
+    pub fn truths(&self) -> Truths {
+        self.postgres.settle();
+        self.dns.faults.settle(&self.dns.zones);
+        Truths { servers: self.postgres.truth.clone(), zones: self.dns.zones.clone() }
     }
 
     /// The ports for the engine, with a PostgreSQL of the caller's choice.

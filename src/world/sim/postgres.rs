@@ -97,7 +97,7 @@ impl Truth {
 pub struct SimPostgres {
     /// Faults; places are `cluster in region`.
     pub faults: Faults<Call>,
-    truth: Shared<Truth>,
+    pub(super) truth: Shared<Truth>,
     /// Commands that may stop and start servers, and may be late.
     pub(super) commands: RefCell<Weak<SimExec>>,
 }
@@ -123,7 +123,7 @@ impl SimPostgres {
     }
 
     /// What is late and due comes about, also what commands do to servers.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         if let Some(commands) = self.commands.borrow().upgrade() {
             commands.settle();
         }
@@ -209,6 +209,14 @@ impl SimPostgres {
             may
         });
         written.unwrap_or(false)
+    }
+
+    /// Whether an application could commit somewhere and has not since that server last changed.
+    pub fn eager(&self, cluster: &str) -> bool {
+        self.settle();
+        let truth = self.truth.borrow();
+        let mut servers = truth.servers.iter().filter(|(member, _)| member.resource == cluster);
+        servers.any(|(_, server)| server.up && !server.recovery && !server.frozen() && !server.written)
     }
 
     /// As [`SimPostgres::write`], unless the application has committed since the server last changed: one more would show nothing new.
