@@ -5,6 +5,7 @@
 
 mod command_line;
 mod executor;
+mod rehearse;
 mod write_gap;
 
 use std::io::Write as _;
@@ -64,10 +65,11 @@ type Figure = fn() -> bool;
 fn main() -> std::process::ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let figures: [(&str, Figure); 4] = [
+    let figures: [(&str, Figure); 5] = [
         ("help", command_line::help),
         ("check", command_line::check),
         ("executor", executor::cost),
+        ("rehearse", rehearse::growth),
         ("write_gap", write_gap::gap),
     ];
     let mut good = true;

@@ -14,6 +14,8 @@ pub enum Mishap {
     KilledBeforeReply,
     /// A server does not answer any more.
     Silent(String),
+    /// No number that conditions ask for can be had any more.
+    NoNumbers,
     /// A server crashed and was started again.
     Restarted(Member),
     /// Replay on a standby stays behind.
@@ -87,7 +89,11 @@ pub const ALPHABET: &[Row] = &[
     Row { name: "late", meaning: "the answer of a changing call is lost, and it is done later" },
     Row { name: "killed", meaning: "mrctl is killed after a record, and a person resumes or rolls back" },
     Row { name: "killed_before_reply", meaning: "mrctl is killed between a call and its answer" },
-    Row { name: "silent", meaning: "a server, name server or command does not answer from here on" },
+    Row {
+        name: "silent",
+        meaning: "a server, name server, endpoint or command does not answer from here on",
+    },
+    Row { name: "no_numbers", meaning: "no number that a condition asks for can be had from here on" },
     Row { name: "restarted", meaning: "a database server crashes and starts again" },
     Row { name: "lag_grows", meaning: "replay on the target stays behind" },
     Row { name: "cut_off", meaning: "the target has lost its upstream: its lag is unknown" },
@@ -114,6 +120,7 @@ impl Mishap {
             Self::Killed => "killed",
             Self::KilledBeforeReply => "killed_before_reply",
             Self::Silent(_) => "silent",
+            Self::NoNumbers => "no_numbers",
             Self::Restarted(_) => "restarted",
             Self::LagGrows(_) => "lag_grows",
             Self::CutOff(_) => "cut_off",
@@ -143,6 +150,7 @@ impl Mishap {
             Self::Killed => "mrctl is killed".into(),
             Self::KilledBeforeReply => "mrctl is killed after the call, before its answer is recorded".into(),
             Self::Silent(place) => format!("{place} does not answer any more"),
+            Self::NoNumbers => "no number that a condition asks for can be had any more".into(),
             Self::Restarted(at) => format!("{at} crashes and starts again"),
             Self::LagGrows(at) => format!("replay of {at} stays behind"),
             Self::CutOff(at) => format!("{at} loses its upstream"),

@@ -3,6 +3,7 @@
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::{Record, Verdict};
 use crate::engine::state::{Flight, RunState};
+use crate::plan::PlannedEffect;
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
 use crate::world::sim::Sim;
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,7 +170,8 @@ fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
     for (s, _, planned) in ground.plan.effects() {
         let Action::Exec(exec) = &planned.action else { continue };
         let (_, Some(look), Some(_)) = exec.commands() else { continue };
-        if ground.plan.steps[s].keep_because.is_none() {
+        let step = &ground.plan.steps[s];
+        if step.keep_because.is_none() && step.takes_back.is_none() {
             let mark = look.argv.join(" ");
             let set = marks.contains(&mark);
             kept.insert(mark, set.to_string());
@@ -271,6 +273,7 @@ fn well(node: &Node) -> Sim {
     sim.postgres.faults.unsilence_all();
     sim.dns.faults.unsilence_all();
     sim.exec.faults.unsilence_all();
+    sim.http.unsilence_all();
     sim
 }
 
@@ -318,7 +321,20 @@ fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
         })
     };
     let marks = node.sim.exec.marks();
-    let standing: Vec<_> = done.iter().filter(|(s, e, planned)| !later(*s, *e, &planned.action)).collect();
+    // A later step may run the very command that takes it back.
+    let hidden = |s: usize, action: &Action| {
+        let Action::Exec(exec) = action else { return false };
+        let Some(undo) = exec.commands().2 else { return false };
+        let runs = |(s2, _, other): &(usize, usize, &PlannedEffect)| match &other.action {
+            Action::Exec(exec) => *s2 > s && exec.commands().0.argv == undo.argv,
+            _ => false,
+        };
+        done.iter().any(runs)
+    };
+    let standing: Vec<_> = done
+        .iter()
+        .filter(|(s, e, planned)| !later(*s, *e, &planned.action) && !hidden(*s, &planned.action))
+        .collect();
     let lied = standing.iter().find_map(|(s, _, planned)| {
         let Action::Exec(exec) = &planned.action else { return None };
         let (_, Some(look), _) = exec.commands() else { return None };

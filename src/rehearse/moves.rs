@@ -32,12 +32,8 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
                 let id = &ground.plan.watches[*index].id;
                 found.extend([Mishap::Breached(id.clone()), Mishap::NoData(id.clone())]);
             }
-            Task::Require(_)
-            | Task::Ask(_)
-            | Task::Intend(..)
-            | Task::Backoff(_)
-            | Task::Turn(_)
-            | Task::End(..) => {}
+            Task::Require(_) => found.push(Mishap::NoNumbers),
+            Task::Ask(_) | Task::Intend(..) | Task::Backoff(_) | Task::Turn(_) | Task::End(..) => {}
         }
     }
     found.sort();
@@ -53,6 +49,11 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
         && !changes
     {
         found.push(Mishap::Silent(look.argv.join(" ")));
+    }
+    match action {
+        Action::HttpCheck(check) => found.push(Mishap::Silent(check.endpoint().to_string())),
+        Action::Wait(_) => found.push(Mishap::NoNumbers),
+        _ => {}
     }
     for resource in action.resources() {
         let Some((kind, name)) = resource.split_once('/') else { continue };

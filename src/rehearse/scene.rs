@@ -8,7 +8,7 @@ use crate::world::exec::Command;
 use crate::world::record_content::RecordSpec;
 use crate::world::sim::exec::{Act, Script};
 use crate::world::sim::{Sim, http};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys of every cache in the source: more than one slice of a copy would only take longer.
 const KEYS: usize = 3;
@@ -70,19 +70,41 @@ pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
         sim.notify.add(channel);
     }
     sim.signals.otherwise(0.0);
-    for (_, _, planned) in plan.effects() {
-        let Action::Exec(exec) = &planned.action else { continue };
-        let typed = |command: &Command| command.argv.join(" ");
-        let (run, look, undo) = exec.commands();
-        // Commands with the same look are about the same thing.
-        let mark = typed(look.unwrap_or(run));
-        sim.exec.script(&typed(run), Script { sets: Some(mark.clone()), ..Script::default() });
+    commands(plan, &sim);
+    sim
+}
+
+/// Commands change what they say and nothing else: a run sets a mark, the look asks for it, the undo clears it. Commands with the same look are
+/// about the same thing, and one command may be the undo of another. A step that takes another back clears that one's marks.
+fn commands(plan: &Plan, sim: &Sim) {
+    let typed = |command: &Command| command.argv.join(" ");
+    let exec = |action: &Action| match action {
+        Action::Exec(exec) => {
+            let (run, look, undo) = exec.commands();
+            Some((typed(run), look.map(typed), undo.map(typed)))
+        }
+        _ => None,
+    };
+    let mark = |run: &String, look: &Option<String>| look.clone().unwrap_or_else(|| run.clone());
+    let mut scripts: BTreeMap<String, Script> = BTreeMap::new();
+    for (s, _, planned) in plan.effects() {
+        let Some((run, look, undo)) = exec(&planned.action) else { continue };
+        let own = mark(&run, &look);
+        let script = scripts.entry(run).or_default();
+        script.sets = Some(own.clone());
+        if let Some(back) = &plan.steps[s].takes_back {
+            let taken = plan.effects().find(|(other, _, _)| plan.steps[*other].id == *back);
+            let taken = taken.and_then(|(_, _, planned)| exec(&planned.action));
+            script.clears = taken.map(|(run, look, _)| mark(&run, &look));
+        }
         if let Some(look) = look {
-            sim.exec.script(&typed(look), Script { asks: Some(mark.clone()), ..Script::default() });
+            scripts.entry(look).or_default().asks = Some(own.clone());
         }
         if let Some(undo) = undo {
-            sim.exec.script(&typed(undo), Script { clears: Some(mark), ..Script::default() });
+            scripts.entry(undo).or_default().clears = Some(own);
         }
     }
-    sim
+    for (command, script) in scripts {
+        sim.exec.script(&command, script);
+    }
 }

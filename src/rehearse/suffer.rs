@@ -20,7 +20,9 @@ impl Node {
                 self.sim.dns.faults.silence(place);
                 self.sim.cache.faults.silence(place);
                 self.sim.exec.faults.silence(place);
+                self.sim.http.silence(place);
             }
+            Mishap::NoNumbers => self.sim.signals.silence(true),
             Mishap::Restarted(at) => postgres.restart(&at.resource, &at.region),
             Mishap::LagGrows(at) => {
                 postgres.with(&at.resource, &at.region, |server| server.behind += 3);
@@ -82,6 +84,8 @@ impl Node {
         self.sim.dns.faults.unsilence_all();
         self.sim.cache.faults.unsilence_all();
         self.sim.exec.faults.unsilence_all();
+        self.sim.http.unsilence_all();
+        self.sim.signals.silence(false);
         self.sim.postgres.recover();
         self.sim.clock.advance(Duration::from_secs(3600));
     }

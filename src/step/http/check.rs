@@ -97,6 +97,13 @@ fn tells(probe: &Probe) -> bool {
     probe.connected.get().is_some() || probe.status.get().is_some()
 }
 
+impl Check {
+    /// What it asks.
+    pub fn endpoint(&self) -> &Member {
+        &self.endpoint
+    }
+}
+
 impl Kind for Check {
     type Params = Params;
     type Facts = Facts;

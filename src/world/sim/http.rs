@@ -3,12 +3,13 @@
 use super::shared::Shared;
 use crate::world::http::{Http, Probe};
 use crate::world::{Answer, Known, Member, ready};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Simulated endpoints: each answers with its scripted probes in turn, the last one for ever.
 #[derive(Clone, Debug, Default)]
 pub struct SimHttp {
     probes: Shared<BTreeMap<Member, VecDeque<Probe>>>,
+    silent: Shared<BTreeSet<String>>,
     asked: Shared<BTreeMap<Member, u32>>,
 }
 
@@ -58,15 +59,28 @@ impl SimHttp {
 }
 
 impl SimHttp {
+    /// This endpoint (`endpoint in region`) does not answer from now on.
+    pub fn silence(&self, place: &str) {
+        self.silent.borrow_mut().insert(place.to_owned());
+    }
+
+    /// All of them answer again.
+    pub fn unsilence_all(&self) {
+        self.silent.borrow_mut().clear();
+    }
+
     /// What tells two worlds apart.
     pub fn digest(&self, hasher: &mut impl std::hash::Hasher) {
-        std::hash::Hash::hash(&self.probes, hasher);
+        std::hash::Hash::hash(&(&self.probes, &self.silent), hasher);
     }
 }
 
 impl Http for SimHttp {
     fn probe<'a>(&'a self, endpoint: &'a Member) -> Answer<'a, Probe> {
         *self.asked.borrow_mut().entry(endpoint.clone()).or_insert(0) += 1;
+        if self.silent.borrow().contains(&endpoint.to_string()) {
+            return ready(silent("no answer in time"));
+        }
         let many = self.probes.borrow().get(endpoint).is_some_and(|script| script.len() > 1);
         let probe = match many {
             true => self.probes.borrow_mut().get_mut(endpoint).and_then(VecDeque::pop_front),

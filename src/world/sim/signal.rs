@@ -11,9 +11,15 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct SimSignals {
     samples: Shared<BTreeMap<SignalCall, VecDeque<Known<f64>>>>,
     otherwise: Cell<Option<f64>>,
+    silent: Cell<bool>,
 }
 
 impl SimSignals {
+    /// Whether nothing answers.
+    pub fn silence(&self, silent: bool) {
+        self.silent.set(silent);
+    }
+
     /// The value of every signal that has none of its own.
     pub fn otherwise(&self, value: f64) {
         self.otherwise.set(Some(value));
@@ -42,12 +48,15 @@ impl SimSignals {
                 samples.front().map(|sample| sample.as_ref().map(|value| value.to_bits())).hash(&mut hasher);
             }
         };
-        self.samples.digest(samples).hash(hasher);
+        (self.samples.digest(samples), self.silent.get()).hash(hasher);
     }
 }
 
 impl Signals for SimSignals {
     fn sample<'a>(&'a self, call: &'a SignalCall) -> Answer<'a, Known<f64>> {
+        if self.silent.get() {
+            return ready(Known::unknown("no answer in time"));
+        }
         let many = self.samples.borrow().get(call).is_some_and(|script| script.len() > 1);
         let sample = match many {
             true => self.samples.borrow_mut().get_mut(call).and_then(VecDeque::pop_front),
