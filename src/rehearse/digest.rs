@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
     let mut hasher = SipHasher13::new();
     node.sim.digest(&mut hasher);
-    run(node, &mut hasher);
+    run(ground, node, &mut hasher);
     times(ground, node, &mut hasher);
     (
         node.alive,
@@ -41,12 +41,12 @@ fn times(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
         if open(&effect.intent) || open(&effect.undo) {
             let settles = ground.plan.steps[*s].effects[*e].effect.settles_ms;
             let since = u64::try_from(now.since(*at).as_millis()).unwrap_or(u64::MAX);
-            (s, e, settles.saturating_sub(since)).hash(hasher);
+            (s, e, settles.saturating_sub(since), since > 10_000).hash(hasher);
         }
     }
 }
 
-fn run(node: &Node, hasher: &mut impl Hasher) {
+fn run(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
     let state = &node.state;
     state.process.hash(hasher);
     match &state.stage {
@@ -59,7 +59,7 @@ fn run(node: &Node, hasher: &mut impl Hasher) {
     for (s, kept) in node.hashes.iter().enumerate() {
         let fresh = || {
             let mut hasher = std::hash::DefaultHasher::new();
-            step(state, s, &mut hasher);
+            step(ground, state, s, &mut hasher);
             hasher.finish()
         };
         let hash = kept.get().unwrap_or_else(fresh);
@@ -67,12 +67,20 @@ fn run(node: &Node, hasher: &mut impl Hasher) {
         kept.set(Some(hash));
         hasher.write_u64(hash);
     }
-    (&state.answers, &state.handovers, &state.intents).hash(hasher);
-    (state.gap_expired, state.gap_told, &state.fenced, &state.acknowledged, state.signals).hash(hasher);
-    for breach in &state.breaches {
-        (&breach.watch, breach.silent).hash(hasher);
+    (&state.handovers, &state.intents).hash(hasher);
+    (state.gap_told, &state.fenced, &state.acknowledged).hash(hasher);
+    if !rolling(state) {
+        (&state.answers, state.gap_expired, state.signals, state.breaches.len(), &state.lock_lost)
+            .hash(hasher);
+        for breach in &state.breaches {
+            (&breach.watch, breach.silent).hash(hasher);
+        }
+    } else {
+        // A no dies with the decision that comes after; a yes to a line of the checklist does not.
+        for (id, answer) in state.answers.iter().filter(|(_, answer)| answer.yes) {
+            (id, answer).hash(hasher);
+        }
     }
-    state.lock_lost.hash(hasher);
     if let Some(survey) = &state.survey {
         (&survey.frozen, survey.unknown, &survey.promoted).hash(hasher);
     }
@@ -80,9 +88,23 @@ fn run(node: &Node, hasher: &mut impl Hasher) {
     (state.fresh, &state.remarks, state.verdict).hash(hasher);
 }
 
+/// A rollback asks neither what turned the run nor what was seen of steps that it does not take back: whoever decides after it begins
+/// anew with all of that.
+fn rolling(state: &RunState) -> bool {
+    matches!(state.stage, Stage::RollingBack { .. })
+}
+
 /// One step: hashed once, until a record changes it.
-fn step(state: &RunState, s: usize, hasher: &mut impl Hasher) {
+fn step(ground: &Ground, state: &RunState, s: usize, hasher: &mut impl Hasher) {
     let step = &state.steps[s];
+    if rolling(state) && ground.plan.steps[s].takes_back.is_none() {
+        let standing = step.effects.iter().enumerate().filter(|(_, one)| one.intent.is_some() || one.found);
+        for (e, one) in standing {
+            e.hash(hasher);
+            effect(one, true, hasher);
+        }
+        return;
+    }
     (step.required, step.tries, step.warned).hash(hasher);
     let there = |one: &EffectState| one.landed() || one.found;
     let done = step.effects.iter().all(there);

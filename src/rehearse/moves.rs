@@ -3,6 +3,7 @@
 use super::alphabet::Mishap;
 use super::node::{Ground, Node};
 use crate::engine::decide::Task;
+use crate::engine::state::Stage;
 use crate::step::Action;
 use crate::world::Member;
 use std::collections::BTreeSet;
@@ -10,7 +11,8 @@ use std::collections::BTreeSet;
 /// What can go wrong in this state.
 pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mishap> {
     let mut found = vec![Mishap::Killed];
-    if node.state.signals == 0 {
+    // A rollback goes on whoever asks for what.
+    if node.state.signals == 0 && !matches!(node.state.stage, Stage::RollingBack { .. }) {
         found.push(Mishap::AskedToStop);
     }
     for task in wanted {
