@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// States after which a search gives up: a few gigabytes.
+/// States after which a search gives up: some hundred megabytes.
 const STATES: u64 = 4_000_000;
 
 /// A rehearsal of one runbook in one direction.

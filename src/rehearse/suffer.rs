@@ -3,6 +3,7 @@
 use super::alphabet::Mishap;
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::Record;
+use crate::world::Member;
 use std::time::Duration;
 
 impl Node {
@@ -31,7 +32,13 @@ impl Node {
             Mishap::CutOff(at) => {
                 let _server = postgres.with(&at.resource, &at.region, |server| server.follows = None);
             }
-            Mishap::PromotedByOthers(at) => postgres.promoted_by_others(&at.resource, &at.region),
+            Mishap::PromotedByOthers(at) => {
+                postgres.promoted_by_others(&at.resource, &at.region);
+                // A thaw that was sent before it cannot be called back.
+                let regions = &ground.plan.clusters[&at.resource];
+                let thaws = |region: &String| postgres.thaw_on_its_way(&Member::new(&at.resource, region));
+                self.split |= regions.iter().any(thaws);
+            }
             Mishap::ThawedByOthers(at) => {
                 postgres.thawed_by_others(&at.resource, &at.region);
                 self.split |= self.promoting(&at.resource);

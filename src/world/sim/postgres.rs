@@ -319,6 +319,12 @@ impl SimPostgres {
         late.iter().any(|call| matches!(call.what, What::Promote(_)))
     }
 
+    /// Whether a thaw that was asked for has not reached it yet.
+    pub fn thaw_on_its_way(&self, at: &Member) -> bool {
+        let late = self.faults.on_their_way(&at.to_string());
+        late.iter().any(|call| matches!(call.what, What::Unfreeze(..)))
+    }
+
     /// Other automation promotes it.
     pub fn promoted_by_others(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
