@@ -105,7 +105,7 @@ fn footer(report: &Report, style: Style) -> Vec<Text> {
             sign(style, false).plain(format!("given up after {} states: not complete", report.counts.states)),
         ),
         Some(faults) if faults > 0 || report.clean() => lines.push(sign(style, true).plain(format!(
-            "complete for up to {} of {} kinds, in every step, rollback and resume",
+            "complete for up to {} of {} kinds, in every step, rollback and resume of a planned run without a terminal",
             count(as_usize(u64::from(faults)), "fault"),
             report.alphabet
         ))),

@@ -128,7 +128,7 @@ fn effect(state: &EffectState, facts: bool, hasher: &mut impl Hasher) {
     // All that is done with the numbers of attempts: how many are left.
     let first = state.intent.as_ref().map_or(0, |intent| intent.attempt).max(state.tried_before);
     state.attempts.saturating_sub(first).hash(hasher);
-    (state.attempts >= 3, state.unproven, state.found).hash(hasher);
+    (state.attempts.min(3), state.unproven, state.found).hash(hasher);
     match state.undone {
         None => 0_u8,
         Some(Undone::Restored) => 1,

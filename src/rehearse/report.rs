@@ -141,7 +141,9 @@ pub(super) fn rehearse_in(
         search.run(node);
         report.counts = search.counts.clone();
         if mishaps == 0 {
-            report.fails_alone = search.alone.clone();
+            // A loop comes back to a state that was seen, and ends nowhere.
+            let endless = search.counts.ends.is_empty() && search.findings.is_empty();
+            report.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
         }
         report.counterexamples = counterexamples(&search);
         coverage(&ground, &search, &mut report);

@@ -176,11 +176,12 @@ impl<'a> Search<'a> {
             // Whoever can commit does, before two states are compared.
             at.node.tell("", false);
             self.counts.moves += 1;
-            if !self.fresh(&at) {
-                self.counts.merged += 1;
+            // Before the states are compared: how it came here may be what is wrong.
+            if !self.sound(&at.node, at.depth, false) {
                 return;
             }
-            if !self.sound(&at.node, at.depth, false) {
+            if !self.fresh(&at) {
+                self.counts.merged += 1;
                 return;
             }
             at.node.sound = Some(at.node.sim.truths());

@@ -31,6 +31,7 @@ impl Node {
             }
             Mishap::CutOff(at) => {
                 let _server = postgres.with(&at.resource, &at.region, |server| server.follows = None);
+                self.tell(&at.resource, true);
             }
             Mishap::PromotedByOthers(at) => {
                 postgres.promoted_by_others(&at.resource, &at.region);

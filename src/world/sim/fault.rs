@@ -166,7 +166,8 @@ impl<D: Deed> Faults<D> {
         loop {
             let due = {
                 let mut late = self.late.borrow_mut();
-                late.iter().position(|late| late.due <= now).map(|index| late.remove(index))
+                let due = late.iter().enumerate().filter(|(_, late)| late.due <= now);
+                due.min_by_key(|(_, late)| late.due).map(|(index, _)| index).map(|index| late.remove(index))
             };
             match due {
                 Some(late) => drop(late.deed.make(&mut truth.borrow_mut())),
