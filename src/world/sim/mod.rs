@@ -12,6 +12,7 @@ pub mod http;
 pub mod notify;
 pub mod postgres;
 mod postgres_deed;
+mod postgres_others;
 mod postgres_server;
 mod shared;
 pub mod signal;
