@@ -115,21 +115,8 @@ fn one(
         }
     }
     let faults = if args.deep { 3 } else { args.faults };
-    let mut reports: Vec<Report> = Vec::new();
-    // Two at a time: there and back, each as long as the other.
-    for pair in plans.chunks(2) {
-        let both = std::thread::scope(|scope| {
-            let other = pair.get(1).map(|plan| scope.spawn(|| search(plan, inventory, faults)));
-            let mut both = vec![search(&pair[0], inventory, faults)];
-            match other.map(std::thread::ScopedJoinHandle::join) {
-                Some(Ok(also)) => both.push(also),
-                Some(Err(panic)) => std::panic::resume_unwind(panic),
-                None => {}
-            }
-            both
-        });
-        reports.extend(both);
-    }
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let reports: Vec<Report> = plans.iter().map(|plan| search(plan, inventory, faults, workers)).collect();
     tell(setup, args, &reports)
 }
 

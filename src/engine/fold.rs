@@ -129,7 +129,7 @@ impl RunState {
     }
 
     fn step_mut(&mut self, plan: &Plan, id: &str) -> Option<&mut StepState> {
-        plan.step_index(id).and_then(|index| self.steps.get_mut(index))
+        plan.step_index(id).and_then(|index| self.steps.get_mut(index)).map(|step| &mut **step)
     }
 
     fn looked(
@@ -143,6 +143,9 @@ impl RunState {
     ) {
         let Some((s, e)) = find(plan, step, effect) else { return };
         let planned = &plan.steps[s].effects[e];
+        // What is there and proves nothing: looked at again it would be the same, for ever.
+        let proofless = handover.is_none()
+            && planned.effect.makes.as_ref().is_some_and(|set| !self.settled(plan, Some(set)));
         let state = &mut self.steps[s].effects[e];
         let standing = seen.standing;
         match seen.purpose {
@@ -158,8 +161,16 @@ impl RunState {
                 {
                     self.handovers.insert(set.clone(), handover.clone());
                 }
+                let seen = match standing {
+                    Standing::Reached if proofless => Seen {
+                        standing: Standing::Blocked,
+                        evidence: format!("{}; but it is no proof for a promotion", seen.evidence),
+                        ..seen
+                    },
+                    _ => seen,
+                };
                 state.seen = Some(Arc::new(seen));
-                self.fresh = (standing == Standing::Reached).then_some((s, e));
+                self.fresh = (standing == Standing::Reached && !proofless).then_some((s, e));
             }
             // Unless it was proved, a look that shows the prior value is not enough: half of the change may be written and not yet
             // seen (a setting that waits for a reload), and also what was acknowledged may come late. So the undo is made.

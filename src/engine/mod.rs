@@ -16,6 +16,7 @@ pub mod preview;
 pub mod record;
 pub mod redaction;
 mod rollback;
+pub mod shared;
 pub mod state;
 pub mod survey;
 pub mod times;

@@ -2,6 +2,7 @@
 
 pub use super::effect_state::{EffectState, Flight, Intent, Seen, Undone};
 use super::record::{Record, Verdict};
+use super::shared::Shared;
 use crate::plan::Plan;
 use crate::step::{Class, Remark};
 use crate::world::Member;
@@ -19,7 +20,7 @@ pub struct RunState {
     /// Where the run is going.
     pub stage: Stage,
     /// One for each step of the plan.
-    pub steps: Vec<StepState>,
+    pub steps: Vec<Shared<StepState>>,
     /// Answers by question; consent dies with a pause or a resume.
     pub answers: BTreeMap<String, AnswerState>,
     /// Handovers by data set; they die with a pause or a resume.
@@ -152,9 +153,9 @@ impl RunState {
         let steps = plan
             .steps
             .iter()
-            .map(|step| StepState {
-                effects: vec![EffectState::default(); step.effects.len()],
-                ..StepState::default()
+            .map(|step| {
+                let effects = vec![EffectState::default(); step.effects.len()];
+                Shared::from(StepState { effects, ..StepState::default() })
             })
             .collect();
         Self { steps, ..Self::default() }

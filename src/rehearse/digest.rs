@@ -3,6 +3,7 @@
 
 use super::node::{Ground, Node};
 use crate::engine::state::{EffectState, Flight, Intent, RunState, Stage, Undone};
+use crate::step::Class;
 use crate::world::clock::Clock as _;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::{Hash, Hasher};
@@ -13,13 +14,15 @@ pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
     node.sim.digest(&mut hasher);
     run(ground, node, &mut hasher);
     times(ground, node, &mut hasher);
+    // Whoever rolls back goes forward no more, whatever was answered and asked before.
+    let rolling = node.rolls_back();
     (
         node.alive,
         node.foreign,
         node.split,
         node.diverged,
-        node.denied,
-        node.back,
+        node.denied && !rolling,
+        node.back || rolling,
         node.only_killed,
         decisions,
         &node.told,
@@ -58,8 +61,8 @@ fn run(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
     }
     for (s, kept) in node.hashes.iter().enumerate() {
         let fresh = || {
-            let mut hasher = std::hash::DefaultHasher::new();
-            step(ground, state, s, &mut hasher);
+            let mut hasher = crate::world::sim::shared::part_hasher();
+            step(ground, node, s, &mut hasher);
             hasher.finish()
         };
         let hash = kept.get().unwrap_or_else(fresh);
@@ -67,7 +70,22 @@ fn run(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
         kept.set(Some(hash));
         hasher.write_u64(hash);
     }
-    (&state.handovers, &state.intents).hash(hasher);
+    if rolling(state) {
+        // Only what still stands is taken back; a handover serves only the promotion.
+        for (s, e) in state.intents.iter().filter(|(s, e)| matters(ground, node, *s, *e)) {
+            (s, e).hash(hasher);
+        }
+        for (s, e) in &state.intents {
+            if let Some(set) = &ground.plan.steps[*s].effects[*e].effect.freezes {
+                set.hash(hasher);
+            }
+        }
+        if state.armed(&ground.plan) || state.passed(&ground.plan) {
+            state.handovers.hash(hasher);
+        }
+    } else {
+        (&state.handovers, &state.intents).hash(hasher);
+    }
     (state.gap_told, &state.fenced, &state.acknowledged).hash(hasher);
     if !rolling(state) {
         (&state.answers, state.gap_expired, state.signals, state.breaches.len(), &state.lock_lost)
@@ -94,11 +112,22 @@ fn rolling(state: &RunState) -> bool {
     matches!(state.stage, Stage::RollingBack { .. })
 }
 
+/// Whether what became of an effect matters to a rollback: what does not stand, and what is taken back already, is as if it had never
+/// been. Where a search shows what is taken back, it has to be told apart.
+fn matters(ground: &Ground, node: &Node, s: usize, e: usize) -> bool {
+    let (planned, effect) = (&ground.plan.steps[s].effects[e].effect, &node.state.steps[s].effects[e]);
+    let told = node.exact || ground.plan.steps[s].temporary || planned.class == Class::Pivot;
+    let any = effect.intent.is_some() || effect.found;
+    any && (told || effect.stands() || ground.plan.steps[s].takes_back.is_some())
+        || planned.class == Class::Pivot && effect.passed()
+}
+
 /// One step: hashed once, until a record changes it.
-fn step(ground: &Ground, state: &RunState, s: usize, hasher: &mut impl Hasher) {
+fn step(ground: &Ground, node: &Node, s: usize, hasher: &mut impl Hasher) {
+    let state = &node.state;
     let step = &state.steps[s];
     if rolling(state) && ground.plan.steps[s].takes_back.is_none() {
-        let standing = step.effects.iter().enumerate().filter(|(_, one)| one.intent.is_some() || one.found);
+        let standing = step.effects.iter().enumerate().filter(|(e, _)| matters(ground, node, s, *e));
         for (e, one) in standing {
             e.hash(hasher);
             effect(one, true, hasher);

@@ -2,12 +2,15 @@
 
 pub mod alphabet;
 mod digest;
+pub mod found;
 pub mod invariants;
 mod moves;
 pub mod node;
+mod open;
 pub mod report;
 pub mod scene;
 pub mod search;
+mod seen;
 pub mod story;
 mod suffer;
 

@@ -6,7 +6,7 @@ use crate::engine::decide::{Task, decide};
 use crate::engine::immediate::{Immediate, immediate};
 use crate::engine::perform::{Cx, perform};
 use crate::engine::record::{Choice, Record};
-use crate::engine::state::RunState;
+use crate::engine::state::{RunState, Stage};
 use crate::engine::times::Times;
 use crate::journal::memory::MemoryJournal;
 use crate::journal::{Permit, Storage as _};
@@ -82,7 +82,7 @@ pub struct Node {
     /// Processes so far.
     pub processes: u32,
     /// Writes of which applications were told that they are committed, by cluster.
-    pub told: BTreeMap<String, Vec<String>>,
+    pub told: Rc<BTreeMap<String, Vec<String>>>,
     /// Whether others changed something of ours.
     pub foreign: bool,
     /// Whether two primaries were made by others.
@@ -99,6 +99,8 @@ pub struct Node {
     pub only_killed: bool,
     /// Mishaps so far.
     pub mishaps: u32,
+    /// Whether states are told apart by what was taken back, so that a search can show it.
+    pub exact: bool,
     /// Hash of each step's part of the run, while no record has changed it.
     pub(super) hashes: Vec<Cell<Option<u64>>>,
     /// The servers and records for which the invariants were found to hold.
@@ -149,7 +151,7 @@ impl Ground {
             permits: BTreeMap::new(),
             alive: false,
             processes: 0,
-            told: plan.clusters.keys().map(|name| (name.clone(), Vec::new())).collect(),
+            told: Rc::new(plan.clusters.keys().map(|name| (name.clone(), Vec::new())).collect()),
             foreign: false,
             split: false,
             diverged: false,
@@ -158,6 +160,7 @@ impl Ground {
             trespass: None,
             only_killed: true,
             mishaps: 0,
+            exact: true,
             hashes: vec![Cell::new(None); plan.steps.len()],
             sound: None,
             trail: None,
@@ -188,7 +191,7 @@ impl Node {
             permits: self.permits.clone(),
             alive: self.alive,
             processes: self.processes,
-            told: self.told.clone(),
+            told: Rc::clone(&self.told),
             foreign: self.foreign,
             split: self.split,
             diverged: self.diverged,
@@ -197,6 +200,7 @@ impl Node {
             trespass: self.trespass.clone(),
             only_killed: self.only_killed,
             mishaps: self.mishaps,
+            exact: self.exact,
             hashes: self.hashes.clone(),
             sound: self.sound.clone(),
             trail: self.trail.clone(),
@@ -314,6 +318,11 @@ impl Node {
         self.permits.clear();
     }
 
+    /// Whether it takes back what it did.
+    pub(super) fn rolls_back(&self) -> bool {
+        matches!(self.state.stage, Stage::RollingBack { .. })
+    }
+
     /// What should be in flight; nothing without a process.
     pub fn wanted(&self, ground: &Ground) -> BTreeSet<Task> {
         if self.alive { decide(&ground.plan, &self.state) } else { BTreeSet::new() }
@@ -365,22 +374,23 @@ impl Node {
 
     /// Applications commit wherever they can, and are told so; unless `anyway`, only where the server has changed since.
     pub fn tell(&mut self, only: &str, anyway: bool) {
-        for (cluster, told) in &mut self.told {
-            if !only.is_empty() && cluster != only {
-                continue;
-            }
-            if !anyway && !self.sim.postgres.eager(cluster) {
-                continue;
-            }
+        let clusters: Vec<String> = self
+            .told
+            .keys()
+            .filter(|cluster| only.is_empty() || *cluster == only)
+            .filter(|cluster| anyway || self.sim.postgres.eager(cluster))
+            .cloned()
+            .collect();
+        for cluster in &clusters {
             for region in self.sim.postgres.writable(cluster) {
-                let name = format!("write-{}", told.len());
+                let name = format!("write-{}", self.told.get(cluster).map_or(0, Vec::len));
                 let postgres = &self.sim.postgres;
                 let done = match anyway {
                     true => postgres.write(cluster, &region, &name, false),
                     false => postgres.write_once(cluster, &region, &name),
                 };
                 if done {
-                    told.push(name);
+                    Rc::make_mut(&mut self.told).entry(cluster.clone()).or_default().push(name);
                 }
             }
         }

@@ -3,7 +3,8 @@
 use super::alphabet::ALPHABET;
 use super::node::{Bend, Ground, Happening, Node};
 use super::scene::{local_writers, scene};
-use super::search::{Bound, Counts, Finding, Search};
+use super::search::{Bound, Counts, Covered, Finding, Search, Worker};
+use super::seen::Seen;
 use super::story;
 use crate::engine::record::{Record, Verdict};
 use crate::plan::Plan;
@@ -100,22 +101,31 @@ impl Report {
     }
 }
 
-/// Rehearses a plan with every schedule of at most so many faults. A wider search is not begun once a narrower one has found
-/// something: its shortest stories are the ones to mend first.
-pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32) -> Report {
-    let local = local_writers(plan, inventory);
-    rehearse_in(plan, &scene(plan, inventory), &local, Bend::default(), mishaps, false)
+/// How a rehearsal is made.
+pub struct How<'a> {
+    /// Makes the world that it begins in, once for each worker.
+    pub world: &'a (dyn Fn() -> Sim + Sync),
+    /// Clusters whose applications write only where the primary is.
+    pub local: BTreeSet<String>,
+    /// What is broken on purpose.
+    pub bend: Bend,
+    /// Faults in one schedule up to which everything is tried.
+    pub mishaps: u32,
+    /// Whether the first finding ends it.
+    pub first: bool,
+    /// Threads that share the work.
+    pub workers: usize,
 }
 
-/// As [`rehearse`], in a world, and with an engine, of the caller's choice; `first`: the first finding is enough.
-pub(super) fn rehearse_in(
-    plan: &Plan,
-    sim: &Sim,
-    local: &BTreeSet<String>,
-    bend: Bend,
-    mishaps: u32,
-    first: bool,
-) -> Report {
+/// Rehearses a plan with every schedule of at most so many faults, in the world that its inventory describes. A wider search is not begun
+/// once a narrower one has found something: its shortest stories are the ones to mend first.
+pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32, workers: usize) -> Report {
+    let (local, bend) = (local_writers(plan, inventory), Bend::default());
+    rehearse_in(plan, &How { world: &|| scene(plan, inventory), local, bend, mishaps, first: false, workers })
+}
+
+/// As [`rehearse`], in a world, and with an engine, of the caller's choice.
+pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
     let begun = Instant::now();
     let mut report = Report {
         runbook: plan.runbook.clone(),
@@ -132,21 +142,21 @@ pub(super) fn rehearse_in(
         never_made: Vec::new(),
         never_taken_back: Vec::new(),
     };
-    for mishaps in 0..=mishaps {
-        let Some((ground, node)) = Ground::begin(plan.clone(), sim.fork(), local.clone(), bend) else {
-            report.fails_alone = Some("a step waits for ever in the simulated world".into());
-            break;
-        };
-        let mut search = Search::new(&ground, Bound { mishaps, states: STATES, first });
-        search.run(node);
-        report.counts = search.counts.clone();
-        if mishaps == 0 {
-            // A loop comes back to a state that was seen, and ends nowhere.
-            let endless = search.counts.ends.is_empty() && search.findings.is_empty();
-            report.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
+    let mut covered = Covered::new();
+    for mishaps in 0..=how.mishaps {
+        // What is found has to be the same each time: then one worker does it again alone.
+        let mut width = width(plan, how, mishaps, if mishaps < 2 { 1 } else { how.workers });
+        if !width.clean() && how.workers > 1 && mishaps >= 2 {
+            width = self::width(plan, how, mishaps, 1);
         }
-        report.counterexamples = counterexamples(&search);
-        coverage(&ground, &search, &mut report);
+        for (effect, (made, back)) in width.covered {
+            let sofar = covered.entry(effect).or_default();
+            *sofar = (sofar.0 || made, sofar.1 || back);
+        }
+        report.counts = width.counts;
+        report.fails_alone = width.fails_alone;
+        report.counterexamples = width.counterexamples;
+        coverage(plan, &covered, &mut report);
         if !report.clean() {
             break;
         }
@@ -154,6 +164,74 @@ pub(super) fn rehearse_in(
     }
     report.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     report
+}
+
+/// What came of all schedules with so many faults.
+#[derive(Default)]
+struct Width {
+    counts: Counts,
+    fails_alone: Option<String>,
+    counterexamples: Vec<Counterexample>,
+    covered: Covered,
+}
+
+impl Width {
+    fn clean(&self) -> bool {
+        self.fails_alone.is_none() && self.counterexamples.is_empty()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.counts.add(&other.counts);
+        self.fails_alone = self.fails_alone.take().or(other.fails_alone);
+        self.counterexamples.extend(other.counterexamples);
+        for (effect, (made, back)) in other.covered {
+            let sofar = self.covered.entry(effect).or_default();
+            *sofar = (sofar.0 || made, sofar.1 || back);
+        }
+    }
+}
+
+/// Tries all schedules with so many faults.
+fn width(plan: &Plan, how: &How<'_>, mishaps: u32, workers: usize) -> Width {
+    let seen = Seen::default();
+    let mut all = Width::default();
+    std::thread::scope(|scope| {
+        let rest: Vec<_> = (1..workers)
+            .map(|index| {
+                let seen = &seen;
+                scope.spawn(move || part(plan, how, mishaps, seen, Worker { index, of: workers }))
+            })
+            .collect();
+        all.add(part(plan, how, mishaps, &seen, Worker { index: 0, of: workers }));
+        for worker in rest {
+            match worker.join() {
+                Ok(width) => all.add(width),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    all.counts.states = seen.len();
+    all
+}
+
+/// One worker's part of it.
+fn part(plan: &Plan, how: &How<'_>, mishaps: u32, seen: &Seen, worker: Worker) -> Width {
+    let mut width = Width::default();
+    let Some((ground, node)) = Ground::begin(plan.clone(), (how.world)(), how.local.clone(), how.bend) else {
+        width.fails_alone = Some("a step waits for ever in the simulated world".into());
+        return width;
+    };
+    let bound = Bound { mishaps, states: STATES, first: how.first };
+    let mut search = Search::new(&ground, bound, seen, worker);
+    search.run(node);
+    if mishaps == 0 {
+        // A loop comes back to a state that was seen, and ends nowhere.
+        let endless = search.counts.ends.is_empty() && search.findings.is_empty();
+        width.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
+    }
+    width.counterexamples = counterexamples(&search);
+    (width.counts, width.covered) = (search.counts, search.covered);
+    width
 }
 
 fn not_covered(plan: &Plan) -> Vec<NotCovered> {
@@ -166,18 +244,18 @@ fn not_covered(plan: &Plan) -> Vec<NotCovered> {
     opaque.map(|(s, _, _)| NotCovered { step: plan.steps[s].id.clone(), why: why.into() }).collect()
 }
 
-fn coverage(ground: &Ground, search: &Search<'_>, report: &mut Report) {
-    let changes = ground.plan.effects().filter(|(s, _, planned)| {
-        let step = &ground.plan.steps[*s];
+fn coverage(plan: &Plan, covered: &Covered, report: &mut Report) {
+    let changes = plan.effects().filter(|(s, _, planned)| {
+        let step = &plan.steps[*s];
         planned.effect.class != Class::Looks && (step.skipped.is_none() || step.takes_back.is_some())
     });
     (report.never_made, report.never_taken_back) = (Vec::new(), Vec::new());
     // Behind a promotion a run goes forward only.
-    let pivot = ground.plan.effects().find(|(_, _, planned)| planned.effect.class == Class::Pivot);
+    let pivot = plan.effects().find(|(_, _, planned)| planned.effect.class == Class::Pivot);
     let behind = |s: usize| pivot.is_some_and(|(pivot, _, _)| s > pivot);
     for (s, e, planned) in changes {
-        let step = &ground.plan.steps[s];
-        let (made, back) = search.covered.get(&(s, e)).copied().unwrap_or_default();
+        let step = &plan.steps[s];
+        let (made, back) = covered.get(&(s, e)).copied().unwrap_or_default();
         let name = format!("{}/{}", step.id, planned.name);
         // What another effect makes along with it is never made alone.
         if !made && planned.effect.class == Class::Undoable {

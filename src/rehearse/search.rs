@@ -2,17 +2,19 @@
 
 use super::alphabet::{CallFault, Mishap};
 use super::digest::digest;
+pub use super::found::{Bound, Counts, Covered, Finding};
 use super::invariants::broken;
 use super::moves::mishaps;
-use super::node::{Ground, Link, Node};
+use super::node::{Ground, Node};
+use super::open::Open;
 use super::report::{alone, belief, truth};
+use super::seen::{Met, Seen};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
 use crate::engine::state::Undone;
 use crate::step::contract::Part;
 use crate::world::sim::Fault;
-use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// More moves than any run needs.
@@ -20,58 +22,16 @@ const ENOUGH: u32 = 4_000;
 /// Processes that one schedule may have besides those that it needs because others were killed.
 const DECISIONS: u32 = 1;
 
-/// How far is searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bound {
-    /// Mishaps in one schedule.
-    pub mishaps: u32,
-    /// States after which the search gives up.
-    pub states: u64,
-    /// Whether the first finding ends it.
-    pub first: bool,
-}
-
-/// What was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
-    /// Moves that were made.
-    pub moves: u64,
-    /// Distinct states.
-    pub states: u64,
-    /// Paths that ended in a state that had been seen with as many mishaps left.
-    pub merged: u64,
-    /// Ends of runs, by verdict.
-    pub ends: BTreeMap<String, u64>,
-    /// Whether the bound on states ended the search.
-    pub cut: bool,
-}
-
-/// A schedule that breaks an invariant.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// The invariant.
-    pub invariant: &'static str,
-    /// What must not be.
-    pub title: &'static str,
-    /// What is wrong.
-    pub what: String,
-    /// How it came about.
-    pub trail: Option<Rc<Link>>,
-    /// Mishaps in it.
-    pub mishaps: u32,
-    /// Happenings in it.
-    pub length: u32,
-    /// What is true in the end.
-    pub truth: String,
-    /// What the run believes then.
-    pub belief: String,
-}
-
 /// A search in progress.
 pub struct Search<'a> {
     ground: &'a Ground,
     bound: Bound,
-    seen: HashMap<u128, u32>,
+    seen: &'a Seen,
+    /// States without any fault: each worker makes them all.
+    trunk: HashSet<u128>,
+    worker: Worker,
+    /// First faults so far: workers share them out.
+    firsts: usize,
     /// Counts so far.
     pub counts: Counts,
     /// Findings so far, the first of each cause.
@@ -79,41 +39,52 @@ pub struct Search<'a> {
     /// Why the run does not complete when nothing goes wrong; nothing if it does.
     pub alone: Option<String>,
     /// Effects that were made, and taken back, in some schedule.
-    pub covered: BTreeMap<(usize, usize), (bool, bool)>,
+    pub covered: Covered,
 }
 
-/// A state that is to be searched on from.
-struct Open {
-    node: Node,
-    depth: u32,
-    decisions: u32,
+/// One of those that share a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Which, from 0.
+    pub index: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl Worker {
+    /// Does all of it.
+    pub const ALONE: Self = Self { index: 0, of: 1 };
 }
 
 impl<'a> Search<'a> {
     /// Nothing is searched yet.
-    pub fn new(ground: &'a Ground, bound: Bound) -> Self {
+    pub fn new(ground: &'a Ground, bound: Bound, seen: &'a Seen, worker: Worker) -> Self {
         Self {
             ground,
             bound,
-            seen: HashMap::new(),
+            seen,
+            trunk: HashSet::new(),
+            worker,
+            firsts: 0,
             counts: Counts::default(),
             findings: BTreeMap::new(),
             alone: None,
-            covered: BTreeMap::new(),
+            covered: Covered::new(),
         }
     }
 
     /// Searches on from a state in which nothing drives the run yet.
     pub fn run(&mut self, node: Node) {
-        let mut open = vec![Open { node, depth: 0, decisions: 0 }];
+        let mut open = vec![Open::first(node)];
         if let Some(first) = open.first_mut() {
             first.node.open(self.ground, Choice::Continue);
+            first.node.exact = self.bound.mishaps < 2;
         }
         while let Some(next) = open.pop() {
             if self.bound.first && !self.findings.is_empty() {
                 return;
             }
-            if self.counts.states >= self.bound.states {
+            if self.counts.states * (self.worker.of as u64) >= self.bound.states {
                 self.counts.cut = true;
                 return;
             }
@@ -121,22 +92,27 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether the state is new, or has more mishaps left than before.
-    fn fresh(&mut self, at: &Open) -> bool {
-        let left = self.bound.mishaps - at.node.mishaps;
-        let key = digest(self.ground, &at.node, at.decisions);
-        match self.seen.get_mut(&key) {
-            Some(before) if *before > left => false,
-            Some(before) => {
-                *before = left + 1;
-                true
+    /// What the state is to the search. A state without any fault is followed by every worker.
+    fn meet(&mut self, state: u128, mishaps: u32) -> Met {
+        let met = self.seen.meet(state, self.bound.mishaps - mishaps);
+        self.counts.states += u64::from(met == Met::New);
+        match (mishaps, met) {
+            (0, Met::Known | Met::Again) if self.trunk.insert(state) => Met::Again,
+            (0, Met::New) => {
+                self.trunk.insert(state);
+                Met::New
             }
-            None => {
-                self.seen.insert(key, left + 1);
-                self.counts.states += 1;
-                true
-            }
+            (_, met) => met,
         }
+    }
+
+    /// Whether the next first fault is this worker's.
+    fn mine(&mut self, at: &Open) -> bool {
+        if at.node.mishaps > 0 {
+            return true;
+        }
+        self.firsts += 1;
+        self.firsts % self.worker.of == self.worker.index
     }
 
     fn found(&mut self, node: &Node, depth: u32, invariant: &'static str, title: &'static str, what: String) {
@@ -180,14 +156,23 @@ impl<'a> Search<'a> {
             if !self.sound(&at.node, at.depth, false) {
                 return;
             }
-            if !self.fresh(&at) {
+            let state = digest(self.ground, &at.node, at.decisions);
+            let met = self.meet(state, at.node.mishaps);
+            if met == Met::Known {
+                self.counts.schedules += 1;
                 self.counts.merged += 1;
+                if at.comes_back(state) {
+                    let what = "it comes back to where it was, again and again".to_string();
+                    self.found(&at.node, at.depth, "I11", "it does not end", what);
+                }
                 return;
             }
+            at.note(state);
             at.node.sound = Some(at.node.sim.truths());
             at.depth += 1;
             if let Some(verdict) = at.node.state.verdict.filter(|_| at.node.alive) {
-                self.ended(at, verdict, open);
+                self.counts.schedules += 1;
+                self.ended(&at, verdict, met == Met::New, open);
                 return;
             }
             if !at.node.alive {
@@ -197,6 +182,9 @@ impl<'a> Search<'a> {
             let wanted = at.node.wanted(self.ground);
             if at.node.mishaps < self.bound.mishaps {
                 for mishap in mishaps(self.ground, &at.node, &wanted) {
+                    if !self.mine(&at) {
+                        continue;
+                    }
                     let mut node = at.node.fork();
                     node.suffer(self.ground, &mishap);
                     node.split |= node.foreign && split(self.ground, &node);
@@ -267,15 +255,20 @@ impl<'a> Search<'a> {
             if used < left && changes {
                 for place in tape.len()..calls {
                     for fault in CallFault::ALL {
+                        if used == 0 && !self.mine(at) {
+                            continue;
+                        }
                         let mut next = tape.clone();
                         next.resize(place, None);
                         next.push(Some(fault));
                         tapes.push(next);
                     }
                 }
-                let mut killed = node.fork();
-                killed.suffer(self.ground, &Mishap::KilledBeforeReply);
-                open.push(at.then(killed));
+                if used > 0 || self.mine(at) {
+                    let mut killed = node.fork();
+                    killed.suffer(self.ground, &Mishap::KilledBeforeReply);
+                    open.push(at.then(killed));
+                }
             }
             self.cover(task, &record);
             node.append(self.ground, record);
@@ -311,6 +304,9 @@ impl<'a> Search<'a> {
             ways.push((Some(Mishap::Absent), (false, true)));
         }
         for (mishap, answer) in ways {
+            if mishap.is_some() && !self.mine(at) {
+                continue;
+            }
             let mut node = at.node.fork();
             let Some((record, _)) = node.perform(self.ground, task, &[], answer) else { continue };
             let denied = mishap.is_some();
@@ -325,11 +321,11 @@ impl<'a> Search<'a> {
     }
 
     /// A run has ended. What was on its way still arrives; and a person may decide to go on, or back, once things are well again.
-    fn ended(&mut self, at: Open, verdict: Verdict, open: &mut Vec<Open>) {
+    fn ended(&mut self, at: &Open, verdict: Verdict, new: bool, open: &mut Vec<Open>) {
         if verdict == Verdict::RolledBack {
             self.taken_back(&at.node);
         }
-        *self.counts.ends.entry(verdict.word().to_owned()).or_default() += 1;
+        *self.counts.ends.entry(verdict.word().to_owned()).or_default() += u64::from(new);
         if self.bound.mishaps == 0 && at.decisions == 0 && self.alone.is_none() {
             self.alone = alone(&at.node, verdict);
         }
@@ -349,7 +345,7 @@ impl<'a> Search<'a> {
             node.calm();
             node.only_killed = false;
             node.open(self.ground, choice);
-            open.push(Open { node, depth: at.depth, decisions: at.decisions + 1 });
+            open.push(at.decided(node));
         }
     }
 
@@ -361,13 +357,6 @@ impl<'a> Search<'a> {
             node.open(self.ground, choice);
             open.push(at.then(node));
         }
-    }
-}
-
-impl Open {
-    /// What follows from this state.
-    fn then(&self, node: Node) -> Self {
-        Self { node, depth: self.depth, decisions: self.decisions }
     }
 }
 

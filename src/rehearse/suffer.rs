@@ -4,6 +4,7 @@ use super::alphabet::Mishap;
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::Record;
 use crate::world::Member;
+use std::rc::Rc;
 use std::time::Duration;
 
 impl Node {
@@ -51,7 +52,9 @@ impl Node {
                 let alone = !self.promoting(&at.resource);
                 if self.sim.postgres.write(&at.resource, &at.region, &name, true) {
                     match alone {
-                        true => self.told.entry(at.resource.clone()).or_default().push(name),
+                        true => {
+                            Rc::make_mut(&mut self.told).entry(at.resource.clone()).or_default().push(name)
+                        }
                         false => self.diverged = true,
                     }
                 }

@@ -44,7 +44,7 @@ fn told(report: &Report) -> String {
 #[test]
 fn a_shipped_runbook_survives_every_single_fault() {
     for runbook in ["postgres-planned-failover", "postgres-shutdown-failover", "dns-drain", "template"] {
-        let report = rehearse(&plan(&format!("runbooks/{runbook}.yaml")), &inventory(), 1);
+        let report = rehearse(&plan(&format!("runbooks/{runbook}.yaml")), &inventory(), 1, 1);
         assert!(report.clean(), "{runbook}: {}", told(&report));
         assert_eq!(report.complete_for, Some(1), "{runbook}");
         assert!(report.never_made.is_empty(), "{runbook}: {:?}", report.never_made);
@@ -58,7 +58,7 @@ fn a_shipped_runbook_survives_every_single_fault() {
 #[test]
 fn a_shipped_runbook_survives_every_two_faults() {
     // The others take longer without telling more; a release build rehearses them all in CI.
-    let report = rehearse(&plan("runbooks/postgres-shutdown-failover.yaml"), &inventory(), 2);
+    let report = rehearse(&plan("runbooks/postgres-shutdown-failover.yaml"), &inventory(), 2, 2);
     assert!(report.clean(), "{}", told(&report));
     assert_eq!(report.complete_for, Some(2));
 }
@@ -74,7 +74,7 @@ fn no_alarm_is_raised_on_the_runbooks_of_the_other_tests() {
     ] {
         let inventory = format!("tests/fixtures/{with}.yaml");
         let plan = plan_in(&format!("tests/fixtures/{runbook}.yaml"), &inventory);
-        let report = rehearse(&plan, &inventory_of(&inventory), 1);
+        let report = rehearse(&plan, &inventory_of(&inventory), 1, 1);
         assert!(report.clean(), "{runbook}: {}", told(&report));
         assert_eq!(report.complete_for, Some(1), "{runbook}");
     }
@@ -83,7 +83,7 @@ fn no_alarm_is_raised_on_the_runbooks_of_the_other_tests() {
 #[test]
 fn two_rehearsals_of_one_runbook_are_the_same() {
     let again = || {
-        let report = rehearse(&plan("runbooks/postgres-planned-failover.yaml"), &inventory(), 1);
+        let report = rehearse(&plan("runbooks/postgres-planned-failover.yaml"), &inventory(), 1, 1);
         (report.counts, report.plan)
     };
     assert_eq!(again(), again());

@@ -5,8 +5,9 @@ mod table;
 
 use super::{inventory, plan};
 use crate::rehearse::node::Bend;
-use crate::rehearse::report::{Report, rehearse_in};
+use crate::rehearse::report::{How, Report, rehearse_in};
 use crate::rehearse::scene::{local_writers, scene};
+use crate::world::sim::Sim;
 use table::{Break, MUTANTS, Mutant};
 
 /// The rehearsal of a mutant.
@@ -22,16 +23,23 @@ fn rehearsed(mutant: &Mutant, faults: u32) -> Report {
         // What does not matter here only takes time.
         plan.steps.retain(|step| ["freeze", "stop", "promote"].contains(&step.id.as_str()));
     }
-    let sim = scene(&plan, &inventory);
+    let sound = plan.clone();
     let mut bend = Bend::default();
+    let mut world: fn(&Sim) = |_| {};
     match mutant.breaks {
         Break::Record(record) => bend.record = Some(record),
         Break::State(state) => bend.state = Some(state),
         Break::Plan(change) => change(&mut plan),
-        Break::World(change) => change(&sim),
+        Break::World(change) => world = change,
     }
+    let made = || {
+        let sim = scene(&sound, &inventory);
+        world(&sim);
+        sim
+    };
+    let local = local_writers(&plan, &inventory);
     // A late call is late as long as the sound kind says.
-    rehearse_in(&plan, &sim, &local_writers(&plan, &inventory), bend, faults, true)
+    rehearse_in(&plan, &How { world: &made, local, bend, mishaps: faults, first: true, workers: 1 })
 }
 
 /// How a mutant was caught.
@@ -80,7 +88,7 @@ fn every_mutant_is_caught() {
 fn the_sound_engine_raises_no_alarm_on_what_the_mutants_are_made_from() {
     let inventory = inventory();
     let plan = plan("tests/fixtures/rehearsal.yaml");
-    let report = crate::rehearse::report::rehearse(&plan, &inventory, 1);
+    let report = crate::rehearse::report::rehearse(&plan, &inventory, 1, 1);
     assert_eq!(caught(&report), None, "{}", super::told(&report));
     assert_eq!(report.complete_for, Some(1));
 }

@@ -58,7 +58,7 @@ impl SimDns {
     /// What tells two worlds apart. Serials count up with every change and mean nothing else.
     pub fn digest(&self, hasher: &mut impl Hasher) {
         self.faults.digest(hasher);
-        let zones = |zones: &Zones, mut hasher: &mut std::hash::DefaultHasher| {
+        let zones = |zones: &Zones, mut hasher: &mut super::shared::PartHasher| {
             zones.iter().for_each(|(at, zone)| (at, &zone.sets).hash(&mut hasher));
         };
         self.zones.digest(zones).hash(hasher);

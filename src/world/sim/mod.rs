@@ -14,7 +14,7 @@ pub mod postgres;
 mod postgres_deed;
 mod postgres_others;
 mod postgres_server;
-mod shared;
+pub mod shared;
 pub mod signal;
 pub mod silent;
 

@@ -116,7 +116,7 @@ impl SimPostgres {
     /// What tells two worlds apart. Names of sessions that are gone do not.
     pub fn digest(&self, hasher: &mut impl Hasher) {
         self.faults.digest(hasher);
-        let truth = |truth: &Truth, mut hasher: &mut std::hash::DefaultHasher| {
+        let truth = |truth: &Truth, mut hasher: &mut super::shared::PartHasher| {
             (&truth.servers, &truth.locks, &truth.stolen).hash(&mut hasher);
         };
         self.truth.digest(truth).hash(hasher);

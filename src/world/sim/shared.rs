@@ -1,8 +1,16 @@
 //! A value that forks of a world share until one of them changes it.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::rc::Rc;
+
+/// Hashes a part of a state.
+pub type PartHasher = foldhash::quality::FoldHasher<'static>;
+
+/// A hasher that gives the same everywhere.
+pub fn part_hasher() -> PartHasher {
+    foldhash::quality::FixedState::default().build_hasher()
+}
 
 /// A cell whose clones share the value until one is written.
 #[derive(Clone, Debug, Default)]
@@ -42,10 +50,10 @@ impl<T: Clone> Shared<T> {
 
     /// Hashes what `of` gives of the value, once for all forks that share it. Always the same `of` for one cell. 64 bits are enough
     /// here: they are a part of the 128 of a whole state.
-    pub fn digest(&self, of: impl FnOnce(&T, &mut DefaultHasher)) -> u64 {
+    pub fn digest(&self, of: impl FnOnce(&T, &mut PartHasher)) -> u64 {
         let kept = self.0.borrow();
         kept.hash.get().unwrap_or_else(|| {
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = part_hasher();
             of(&kept.value, &mut hasher);
             let hash = hasher.finish();
             kept.hash.set(Some(hash));

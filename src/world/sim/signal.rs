@@ -42,7 +42,7 @@ impl SimSignals {
     pub fn digest(&self, hasher: &mut impl std::hash::Hasher) {
         use std::hash::Hash;
         let samples = |samples: &BTreeMap<SignalCall, VecDeque<Known<f64>>>,
-                       mut hasher: &mut std::hash::DefaultHasher| {
+                       mut hasher: &mut super::shared::PartHasher| {
             for (call, samples) in samples {
                 (call, samples.len()).hash(&mut hasher);
                 samples.front().map(|sample| sample.as_ref().map(|value| value.to_bits())).hash(&mut hasher);

@@ -1,0 +1,68 @@
+//! States that wait to be searched on from, and the way to each.
+
+use super::node::Node;
+use std::rc::Rc;
+
+/// A state that is to be searched on from.
+pub(super) struct Open {
+    /// The state.
+    pub node: Node,
+    /// Moves so far.
+    pub depth: u32,
+    /// Decisions of persons after an end.
+    pub decisions: u32,
+    /// The states before it.
+    path: Option<Rc<Step>>,
+}
+
+/// A state on the way to another, for those that come back to themselves.
+struct Step {
+    state: u128,
+    mishaps: u32,
+    before: Option<Rc<Self>>,
+}
+
+impl Drop for Step {
+    /// One after the other: a long way would be too deep for the stack.
+    fn drop(&mut self) {
+        let mut next = self.before.take();
+        while let Some(Ok(mut step)) = next.map(Rc::try_unwrap) {
+            next = step.before.take();
+        }
+    }
+}
+
+impl Open {
+    /// The first one.
+    pub fn first(node: Node) -> Self {
+        Self { node, depth: 0, decisions: 0, path: None }
+    }
+
+    /// It is followed.
+    pub fn note(&mut self, state: u128) {
+        let before = self.path.take();
+        self.path = Some(Rc::new(Step { state, mishaps: self.node.mishaps, before }));
+    }
+
+    /// A person decided after the end.
+    pub fn decided(&self, node: Node) -> Self {
+        Self { decisions: self.decisions + 1, ..self.then(node) }
+    }
+
+    /// Whether it was in this state before, with no fault since.
+    pub fn comes_back(&self, state: u128) -> bool {
+        let mut step = self.path.as_ref();
+        while let Some(before) = step.filter(|before| before.mishaps == self.node.mishaps) {
+            if before.state == state {
+                return true;
+            }
+            step = before.before.as_ref();
+        }
+        false
+    }
+
+    /// What follows from this state.
+    pub fn then(&self, node: Node) -> Self {
+        Self { node, depth: self.depth, decisions: self.decisions, path: self.path.clone() }
+    }
+}
