@@ -1,6 +1,7 @@
 //! What can go wrong: one row for each fault.
 
 use crate::world::Member;
+use crate::world::dns::RecordName;
 use crate::world::sim::Fault;
 
 /// One thing that happened to a run, besides what it did itself.
@@ -14,8 +15,16 @@ pub enum Mishap {
     KilledBeforeReply,
     /// A server does not answer any more.
     Silent(String),
+    /// Nothing in a region answers any more.
+    RegionLost(String),
     /// No number that conditions ask for can be had any more.
     NoNumbers,
+    /// Every number that conditions ask for is far too high from now on.
+    BadNumbers,
+    /// An endpoint answers, and not as it should.
+    Unhealthy(Member),
+    /// A name server goes on answering for a while as it did.
+    OldAnswers(String),
     /// A server crashed and was started again.
     Restarted(Member),
     /// Replay on a standby stays behind.
@@ -26,6 +35,10 @@ pub enum Mishap {
     PromotedByOthers(Member),
     /// Somebody else put the write setting back.
     ThawedByOthers(Member),
+    /// Somebody else changed a record at a name server.
+    RecordByOthers(RecordName),
+    /// A second operator took the locks of a cluster over, and moved its writer.
+    SecondOperator(String),
     /// A client that ignores the freeze has committed.
     WroteThroughFreeze(Member),
     /// Another run took a lock over.
@@ -93,12 +106,27 @@ pub const ALPHABET: &[Row] = &[
         name: "silent",
         meaning: "a server, name server, endpoint or command does not answer from here on",
     },
+    Row { name: "region_lost", meaning: "nothing in a region answers from here on" },
     Row { name: "no_numbers", meaning: "no number that a condition asks for can be had from here on" },
+    Row {
+        name: "bad_numbers",
+        meaning: "every number that a condition asks for is far too high from here on",
+    },
+    Row { name: "unhealthy", meaning: "an endpoint answers with an error from here on" },
+    Row {
+        name: "old_answers",
+        meaning: "a name server goes on answering as before for a while, whatever stands there",
+    },
     Row { name: "restarted", meaning: "a database server crashes and starts again" },
     Row { name: "lag_grows", meaning: "replay on the target stays behind" },
     Row { name: "cut_off", meaning: "the target has lost its upstream: its lag is unknown" },
     Row { name: "promoted_by_others", meaning: "other automation promotes the target" },
     Row { name: "thawed_by_others", meaning: "somebody takes the freeze back" },
+    Row { name: "record_by_others", meaning: "somebody else changes a record at a name server" },
+    Row {
+        name: "second_operator",
+        meaning: "a second operator takes the locks of a cluster over, and moves its writer at once",
+    },
     Row { name: "wrote_through_freeze", meaning: "a client that ignores the freeze commits" },
     Row { name: "lock_taken", meaning: "a second operator takes a lock over" },
     Row { name: "asked_to_stop", meaning: "the operator asks mrctl to stop" },
@@ -120,7 +148,13 @@ impl Mishap {
             Self::Killed => "killed",
             Self::KilledBeforeReply => "killed_before_reply",
             Self::Silent(_) => "silent",
+            Self::RegionLost(_) => "region_lost",
             Self::NoNumbers => "no_numbers",
+            Self::BadNumbers => "bad_numbers",
+            Self::Unhealthy(_) => "unhealthy",
+            Self::OldAnswers(_) => "old_answers",
+            Self::RecordByOthers(_) => "record_by_others",
+            Self::SecondOperator(_) => "second_operator",
             Self::Restarted(_) => "restarted",
             Self::LagGrows(_) => "lag_grows",
             Self::CutOff(_) => "cut_off",
@@ -137,9 +171,14 @@ impl Mishap {
         }
     }
 
-    /// Whether others changed something of ours: then the end need not be as the beginning.
-    pub fn foreign(&self) -> bool {
-        matches!(self, Self::PromotedByOthers(_) | Self::ThawedByOthers(_))
+    /// What others changed of ours: that need not end as it began.
+    pub fn foreign(&self) -> Option<&str> {
+        match self {
+            Self::PromotedByOthers(at) | Self::ThawedByOthers(at) => Some(&at.resource),
+            Self::SecondOperator(cluster) => Some(cluster),
+            Self::RecordByOthers(at) => Some(&at.record),
+            _ => None,
+        }
     }
 
     /// In words, for a story.
@@ -151,6 +190,16 @@ impl Mishap {
             Self::KilledBeforeReply => "mrctl is killed after the call, before its answer is recorded".into(),
             Self::Silent(place) => format!("{place} does not answer any more"),
             Self::NoNumbers => "no number that a condition asks for can be had any more".into(),
+            Self::RegionLost(region) => format!("nothing in {region} answers any more"),
+            Self::BadNumbers => "every number that a condition asks for is far too high".into(),
+            Self::Unhealthy(at) => format!("{at} answers with an error"),
+            Self::OldAnswers(server) => format!("{server} goes on answering as before for a while"),
+            Self::RecordByOthers(at) => {
+                format!("somebody else changes {} at {}", at.record, at.server)
+            }
+            Self::SecondOperator(cluster) => {
+                format!("a second operator takes the locks of {cluster} over, and moves its writer")
+            }
             Self::Restarted(at) => format!("{at} crashes and starts again"),
             Self::LagGrows(at) => format!("replay of {at} stays behind"),
             Self::CutOff(at) => format!("{at} loses its upstream"),

@@ -99,10 +99,7 @@ fn nowhere(ground: &Ground, node: &Node) -> Option<String> {
 }
 
 fn lost(_: &Ground, node: &Node) -> Option<String> {
-    if node.foreign {
-        return None;
-    }
-    node.told.iter().find_map(|(cluster, told)| {
+    node.told.iter().filter(|(cluster, _)| !node.foreign_to(cluster)).find_map(|(cluster, told)| {
         let region = node.sim.postgres.writable(cluster).into_iter().next()?;
         let log = node.sim.postgres.read(cluster, &region, |server| server.log.clone())?;
         let lost = told.iter().filter(|name| !log.contains(name)).count();
@@ -134,7 +131,8 @@ fn frozen(ground: &Ground, node: &Node) -> Option<String> {
     let said = node.state.survey.as_ref().is_some_and(|survey| {
         survey.unknown || stopped.iter().all(|cluster| survey.frozen.contains(cluster))
     });
-    (!said && !node.foreign).then(|| format!("{cluster} takes no writes, and the last look does not say so"))
+    let ours = stopped.iter().any(|cluster| !node.foreign_to(cluster));
+    (!said && ours).then(|| format!("{cluster} takes no writes, and the last look does not say so"))
 }
 
 fn word(verdict: Verdict) -> String {
@@ -142,9 +140,9 @@ fn word(verdict: Verdict) -> String {
 }
 
 /// What a rollback is to bring back: roles and settings of servers, shares, marks of commands that can be taken back.
-fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
+fn kept(ground: &Ground, node: &Node, sim: &Sim) -> BTreeMap<String, String> {
     let mut kept = BTreeMap::new();
-    for (at, server) in sim.postgres.servers() {
+    for (at, server) in sim.postgres.servers().into_iter().filter(|(at, _)| !node.foreign_to(&at.resource)) {
         kept.insert(
             format!("{at}"),
             format!(
@@ -161,9 +159,13 @@ fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
         .filter(|(s, _, _)| ground.plan.steps[*s].keep_because.is_some())
         .flat_map(|(_, _, planned)| planned.action.resources())
         .collect();
-    for (at, shares) in sim.dns.shares() {
-        if !stays.iter().any(|resource| resource.ends_with(&format!("/{}", at.record))) {
-            kept.insert(format!("{} at {}", at.record, at.server), format!("{shares:?}"));
+    for (at, sets) in sim.dns.all_sets() {
+        let stays = stays.iter().any(|resource| resource.ends_with(&format!("/{}", at.record)));
+        if !stays && !node.foreign_to(&at.record) {
+            kept.insert(
+                format!("{} at {}", at.record, at.server),
+                crate::world::record_content::in_words(&sets),
+            );
         }
     }
     let marks = sim.exec.marks();
@@ -181,11 +183,11 @@ fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
 }
 
 fn not_as_before(ground: &Ground, node: &Node) -> Option<String> {
-    if node.state.verdict != Some(Verdict::RolledBack) || node.foreign {
+    if !matches!(node.state.verdict, Some(Verdict::RolledBack | Verdict::Refused)) {
         return None;
     }
-    let now = kept(ground, &node.sim);
-    kept(ground, &ground.start).into_iter().find_map(|(what, was)| {
+    let now = kept(ground, node, &node.sim);
+    kept(ground, node, &ground.start).into_iter().find_map(|(what, was)| {
         let is = now.get(&what)?;
         (*is != was).then(|| format!("{what} was {was}, and is {is}"))
     })
@@ -213,18 +215,18 @@ fn killed(ground: &Ground, node: &Node) -> Option<String> {
 
 fn untrue(ground: &Ground, node: &Node) -> Option<String> {
     let survey = node.state.survey.as_ref()?;
-    if survey.unknown || node.foreign {
+    if survey.unknown {
         return None;
     }
     let now = stopped(ground, node);
     let said: BTreeSet<String> = survey.frozen.iter().cloned().collect();
-    let wrong = said.iter().find(|cluster| !now.contains(*cluster))?;
+    let wrong = said.iter().find(|cluster| !now.contains(*cluster) && !node.foreign_to(cluster))?;
     Some(format!("{wrong} takes writes, and the last look says that it is frozen"))
 }
 
 /// Users of a record that the runbook moves are sent to a region from which a cluster that it moved cannot be written.
 fn stranded(ground: &Ground, node: &Node) -> Option<String> {
-    if node.state.verdict != Some(Verdict::Completed) || node.foreign {
+    if node.state.verdict != Some(Verdict::Completed) {
         return None;
     }
     let steers = |record: &str| {
@@ -233,29 +235,39 @@ fn stranded(ground: &Ground, node: &Node) -> Option<String> {
             here && !planned.action.sends().is_empty() && ground.plan.steps[s].skipped.is_none()
         })
     };
-    let moved = |cluster: &&String| node.state.passed_for(&ground.plan, cluster.as_str());
+    let moved = |cluster: &&String| {
+        node.state.passed_for(&ground.plan, cluster.as_str()) && !node.foreign_to(cluster)
+    };
     let moved: Vec<&String> = ground.local.iter().filter(moved).collect();
-    node.sim.dns.shares().into_iter().filter(|(at, _)| steers(&at.record)).find_map(|(at, shares)| {
-        let shares = shares.get()?.clone();
-        let regions = shares.iter().filter(|(_, share)| **share > 0).map(|(region, _)| region);
-        regions.into_iter().find_map(|region| {
-            let cluster = moved.iter().find(|cluster| {
-                let writable = node.sim.postgres.writable(cluster);
-                ground.plan.clusters[**cluster].contains(region) && !writable.contains(region)
-            })?;
-            Some(format!(
-                "{} at {} sends users to {region}, where {cluster} cannot be written",
-                at.record, at.server
-            ))
+    node.sim
+        .dns
+        .shares()
+        .into_iter()
+        .filter(|(at, _)| steers(&at.record) && !node.foreign_to(&at.record))
+        .find_map(|(at, shares)| {
+            let shares = shares.get()?.clone();
+            let regions = shares.iter().filter(|(_, share)| **share > 0).map(|(region, _)| region);
+            regions.into_iter().find_map(|region| {
+                let cluster = moved.iter().find(|cluster| {
+                    let writable = node.sim.postgres.writable(cluster);
+                    ground.plan.clusters[**cluster].contains(region) && !writable.contains(region)
+                })?;
+                Some(format!(
+                    "{} at {} sends users to {region}, where {cluster} cannot be written",
+                    at.record, at.server
+                ))
+            })
         })
-    })
 }
 
 fn forgotten(ground: &Ground, node: &Node) -> Option<String> {
-    if !matches!(node.state.verdict, Some(Verdict::Completed | Verdict::RolledBack)) || node.foreign {
+    if !matches!(node.state.verdict, Some(Verdict::Completed | Verdict::RolledBack)) {
         return None;
     }
-    ground.plan.effects().filter(|(s, _, _)| ground.plan.steps[*s].temporary).find_map(|(s, e, planned)| {
+    let ours = |(s, _, planned): &(usize, usize, &PlannedEffect)| {
+        ground.plan.steps[*s].temporary && !others_changed(node, &planned.action)
+    };
+    ground.plan.effects().filter(ours).find_map(|(s, e, planned)| {
         let effect = node.state.steps.get(s)?.effects.get(e)?;
         let prior = &effect.intent.as_ref()?.prior;
         let world = well(node).world();
@@ -267,6 +279,12 @@ fn forgotten(ground: &Ground, node: &Node) -> Option<String> {
     })
 }
 
+/// Whether others changed what an action is about.
+fn others_changed(node: &Node, action: &Action) -> bool {
+    let named = |resource: &String| resource.split_once('/').is_some_and(|(_, name)| node.foreign_to(name));
+    action.resources().iter().any(named)
+}
+
 /// The same world, in which everything answers.
 fn well(node: &Node) -> Sim {
     let sim = node.sim.fork();
@@ -274,6 +292,8 @@ fn well(node: &Node) -> Sim {
     sim.dns.faults.unsilence_all();
     sim.exec.faults.unsilence_all();
     sim.http.unsilence_all();
+    sim.http.heal();
+    sim.dns.forget_old();
     sim
 }
 
@@ -296,7 +316,7 @@ fn journal(ground: &Ground, node: &Node) -> Option<String> {
 }
 
 fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
-    if node.state.verdict != Some(Verdict::Completed) || node.foreign {
+    if node.state.verdict != Some(Verdict::Completed) {
         return None;
     }
     let ports = well(node).world();
@@ -307,6 +327,7 @@ fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
             let step = &ground.plan.steps[*s];
             let warned = node.state.steps.get(*s).is_some_and(|step| step.warned);
             step.skipped.is_none()
+                && !others_changed(node, &planned.action)
                 && !step.temporary
                 && !warned
                 && planned.effect.proof == Proof::Look

@@ -6,6 +6,7 @@ use crate::engine::decide::Task;
 use crate::engine::state::Stage;
 use crate::step::Action;
 use crate::world::Member;
+use crate::world::dns::RecordName;
 use std::collections::BTreeSet;
 
 /// What can go wrong in this state.
@@ -17,9 +18,16 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
     }
     for task in wanted {
         match task {
-            Task::Look(s, e, _) => touched(ground, node, *s, *e, false, &mut found),
-            Task::Apply(s, e, _, _) => touched(ground, node, *s, *e, true, &mut found),
+            Task::Look(s, e, _) => {
+                regions(ground, &mut found);
+                touched(ground, node, *s, *e, false, &mut found);
+            }
+            Task::Apply(s, e, _, _) => {
+                locks(ground, node, &mut found);
+                touched(ground, node, *s, *e, true, &mut found);
+            }
             Task::Survey => {
+                regions(ground, &mut found);
                 for (cluster, regions) in &ground.plan.clusters {
                     found.extend(
                         regions.iter().map(|region| Mishap::Silent(Member::new(cluster, region).to_string())),
@@ -34,13 +42,33 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
                 let id = &ground.plan.watches[*index].id;
                 found.extend([Mishap::Breached(id.clone()), Mishap::NoData(id.clone())]);
             }
-            Task::Require(_) => found.push(Mishap::NoNumbers),
+            Task::Require(_) => found.extend([Mishap::NoNumbers, Mishap::BadNumbers]),
             Task::Ask(_) | Task::Intend(..) | Task::Backoff(_) | Task::Turn(_) | Task::End(..) => {}
         }
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// Regions of the run, as a whole.
+fn regions(ground: &Ground, found: &mut Vec<Mishap>) {
+    let there = |region: &&String| ground.places.get(*region).is_some_and(|places| !places.is_empty());
+    let regions = [&ground.plan.from, &ground.plan.to];
+    found.extend(regions.into_iter().filter(there).map(|region| Mishap::RegionLost(region.clone())));
+}
+
+/// Locks of members that can be seen: they are asked for before every call.
+fn locks(ground: &Ground, node: &Node, found: &mut Vec<Mishap>) {
+    for (cluster, regions) in &ground.plan.clusters {
+        for region in regions {
+            let at = Member::new(cluster, region);
+            let up = node.sim.postgres.read(cluster, region, |server| server.up) == Some(true);
+            if up && !node.sim.postgres.lock_stolen(&at) {
+                found.push(Mishap::LockTaken(at));
+            }
+        }
+    }
 }
 
 /// What can go wrong with what this effect is about.
@@ -53,8 +81,11 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
         found.push(Mishap::Silent(look.argv.join(" ")));
     }
     match action {
-        Action::HttpCheck(check) => found.push(Mishap::Silent(check.endpoint().to_string())),
-        Action::Wait(_) => found.push(Mishap::NoNumbers),
+        Action::HttpCheck(check) => {
+            let at = check.endpoint();
+            found.extend([Mishap::Silent(at.to_string()), Mishap::Unhealthy(at.clone())]);
+        }
+        Action::Wait(_) => found.extend([Mishap::NoNumbers, Mishap::BadNumbers]),
         _ => {}
     }
     for resource in action.resources() {
@@ -63,7 +94,14 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
             "postgres" => postgres(ground, node, name, changes, found),
             "record" | "dns" | "dns_record" => {
                 let servers = ground.plan.records.get(name).into_iter().flatten();
-                found.extend(servers.cloned().map(Mishap::Silent));
+                for server in servers {
+                    found.push(Mishap::Silent(server.clone()));
+                    let at = RecordName { record: name.to_owned(), server: server.clone() };
+                    match changes {
+                        true => found.push(Mishap::OldAnswers(server.clone())),
+                        false => found.push(Mishap::RecordByOthers(at)),
+                    }
+                }
             }
             "cache" => {
                 let regions = [&ground.plan.from, &ground.plan.to];
@@ -82,6 +120,12 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
             (server.up, server.recovery, server.behind > 0, server.follows.is_some(), server.altered.clone())
         })
     };
+    for region in ground.plan.clusters.get(cluster).into_iter().flatten() {
+        let member = Member::new(cluster, region);
+        if member != source && member != target && !node.sim.postgres.faults.is_silent(&member.to_string()) {
+            found.push(Mishap::Silent(member.to_string()));
+        }
+    }
     for member in [&source, &target] {
         let up = at(member).is_some_and(|(up, ..)| up);
         if !node.sim.postgres.faults.is_silent(&member.to_string()) {
@@ -90,9 +134,6 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
         if up {
             found.push(Mishap::Restarted(member.clone()));
         }
-        if changes && up && !node.sim.postgres.lock_stolen(member) {
-            found.push(Mishap::LockTaken(member.clone()));
-        }
     }
     if let Some((true, true, behind, follows, _)) = at(&target) {
         if !behind {
@@ -100,6 +141,9 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
         }
         if follows {
             found.push(Mishap::CutOff(target.clone()));
+        }
+        if !behind && follows && !changes && matches!(at(&source), Some((true, false, ..))) {
+            found.push(Mishap::SecondOperator(cluster.to_owned()));
         }
         found.push(Mishap::PromotedByOthers(target));
     }

@@ -5,7 +5,7 @@ use crate::engine::ask::{Answered, Asked, AskedKind, Person};
 use crate::engine::decide::{Task, decide};
 use crate::engine::immediate::{Immediate, immediate};
 use crate::engine::perform::{Cx, perform};
-use crate::engine::record::{Choice, Record};
+use crate::engine::record::{Choice, Record, Turn};
 use crate::engine::state::{RunState, Stage};
 use crate::engine::times::Times;
 use crate::journal::memory::MemoryJournal;
@@ -32,6 +32,8 @@ pub struct Ground {
     pub start: Sim,
     /// Clusters whose applications write only where the primary is.
     pub local: BTreeSet<String>,
+    /// What answers in each region.
+    pub places: BTreeMap<String, BTreeSet<String>>,
     /// What is broken on purpose.
     pub bend: Bend,
 }
@@ -83,8 +85,8 @@ pub struct Node {
     pub processes: u32,
     /// Writes of which applications were told that they are committed, by cluster.
     pub told: Rc<BTreeMap<String, Vec<String>>>,
-    /// Whether others changed something of ours.
-    pub foreign: bool,
+    /// Clusters and records of ours that others changed.
+    pub foreign: Rc<BTreeSet<String>>,
     /// Whether two primaries were made by others.
     pub split: bool,
     /// Whether both sides took commits.
@@ -107,11 +109,6 @@ pub struct Node {
     pub(super) sound: Option<Truths>,
     /// How it came here.
     pub trail: Option<Rc<Link>>,
-}
-
-/// The kind of a step.
-fn step_of<'a>(ground: &'a Ground, step: &str) -> &'a str {
-    ground.plan.steps.iter().find(|one| one.id == step).map_or("", |step| step.kind.as_str())
 }
 
 /// Polls once: every simulated port answers at once, and what waits nevertheless waits for ever.
@@ -138,7 +135,13 @@ impl Person for Scripted {
 
 impl Ground {
     /// The first state: a run that is about to be created in this world.
-    pub fn begin(plan: Plan, sim: Sim, local: BTreeSet<String>, bend: Bend) -> Option<(Self, Node)> {
+    pub fn begin(
+        plan: Plan,
+        sim: Sim,
+        local: BTreeSet<String>,
+        places: BTreeMap<String, BTreeSet<String>>,
+        bend: Bend,
+    ) -> Option<(Self, Node)> {
         let mut plan = plan;
         let world = sim.world();
         let starts = once(crate::engine::preview::starts(&plan, &world))?;
@@ -152,7 +155,7 @@ impl Ground {
             alive: false,
             processes: 0,
             told: Rc::new(plan.clusters.keys().map(|name| (name.clone(), Vec::new())).collect()),
-            foreign: false,
+            foreign: Rc::default(),
             split: false,
             diverged: false,
             denied: false,
@@ -173,7 +176,7 @@ impl Ground {
             format: plan.format,
             starts: crate::engine::preview::starts_in_words(&starts),
         };
-        let ground = Self { plan, starts, start: sim, local, bend };
+        let ground = Self { plan, starts, start: sim, local, places, bend };
         node.append(&ground, created);
         Some((ground, node))
     }
@@ -192,7 +195,7 @@ impl Node {
             alive: self.alive,
             processes: self.processes,
             told: Rc::clone(&self.told),
-            foreign: self.foreign,
+            foreign: Rc::clone(&self.foreign),
             split: self.split,
             diverged: self.diverged,
             denied: self.denied,
@@ -268,8 +271,10 @@ impl Node {
                         Some("a promotion was begun although the last answer was not a yes".into());
                 }
             }
-            Record::Replied { step, effect, undo: false, reply: Reply::Acknowledged { .. }, .. }
-                if self.locked_out(ground) && step_of(ground, step).starts_with("postgres.") =>
+            // Whoever is warned of a no goes on without what it was about.
+            Record::Turned { to: Turn::Warn, .. } => self.denied = false,
+            Record::Replied { step, effect, reply: Reply::Acknowledged { .. }, .. }
+                if self.locked_out(ground) =>
             {
                 let what = format!("{step}/{effect} was made although another run holds the lock");
                 self.trespass = Some(what);
@@ -321,6 +326,11 @@ impl Node {
     /// Whether it takes back what it did.
     pub(super) fn rolls_back(&self) -> bool {
         matches!(self.state.stage, Stage::RollingBack { .. })
+    }
+
+    /// Whether others changed this cluster or record.
+    pub fn foreign_to(&self, name: &str) -> bool {
+        self.foreign.contains(name)
     }
 
     /// What should be in flight; nothing without a process.

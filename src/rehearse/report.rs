@@ -2,7 +2,7 @@
 
 use super::alphabet::ALPHABET;
 use super::node::{Bend, Ground, Happening, Node};
-use super::scene::{local_writers, scene};
+use super::scene::{local_writers, places, scene};
 use super::search::{Bound, Counts, Covered, Finding, Search, Worker};
 use super::seen::Seen;
 use super::story;
@@ -12,7 +12,7 @@ use crate::runbook::inventory::Inventory;
 use crate::step::{Class, Proof};
 use crate::world::sim::Sim;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// States after which a search gives up: some hundred megabytes.
@@ -107,6 +107,8 @@ pub struct How<'a> {
     pub world: &'a (dyn Fn() -> Sim + Sync),
     /// Clusters whose applications write only where the primary is.
     pub local: BTreeSet<String>,
+    /// What answers in each region.
+    pub places: BTreeMap<String, BTreeSet<String>>,
     /// What is broken on purpose.
     pub bend: Bend,
     /// Faults in one schedule up to which everything is tried.
@@ -120,8 +122,11 @@ pub struct How<'a> {
 /// Rehearses a plan with every schedule of at most so many faults, in the world that its inventory describes. A wider search is not begun
 /// once a narrower one has found something: its shortest stories are the ones to mend first.
 pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32, workers: usize) -> Report {
-    let (local, bend) = (local_writers(plan, inventory), Bend::default());
-    rehearse_in(plan, &How { world: &|| scene(plan, inventory), local, bend, mishaps, first: false, workers })
+    let (local, places, bend) = (local_writers(plan, inventory), places(inventory), Bend::default());
+    rehearse_in(
+        plan,
+        &How { world: &|| scene(plan, inventory), local, places, bend, mishaps, first: false, workers },
+    )
 }
 
 /// As [`rehearse`], in a world, and with an engine, of the caller's choice.
@@ -217,7 +222,8 @@ fn width(plan: &Plan, how: &How<'_>, mishaps: u32, workers: usize) -> Width {
 /// One worker's part of it.
 fn part(plan: &Plan, how: &How<'_>, mishaps: u32, seen: &Seen, worker: Worker) -> Width {
     let mut width = Width::default();
-    let Some((ground, node)) = Ground::begin(plan.clone(), (how.world)(), how.local.clone(), how.bend) else {
+    let (local, places) = (how.local.clone(), how.places.clone());
+    let Some((ground, node)) = Ground::begin(plan.clone(), (how.world)(), local, places, how.bend) else {
         width.fails_alone = Some("a step waits for ever in the simulated world".into());
         return width;
     };

@@ -21,6 +21,28 @@ pub fn local_writers(plan: &Plan, inventory: &Inventory) -> BTreeSet<String> {
     plan.clusters.keys().filter(local).cloned().collect()
 }
 
+/// What answers in each region: members, endpoints, and what the inventory says of where name servers are.
+pub fn places(inventory: &Inventory) -> BTreeMap<String, BTreeSet<String>> {
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut put = |region: &str, place: String| {
+        places.entry(region.to_owned()).or_default().insert(place);
+    };
+    let clusters =
+        inventory.postgres.iter().flat_map(|(name, one)| one.members.keys().map(move |at| (name, at)));
+    let caches = inventory.caches.iter().flat_map(|(name, one)| one.members.keys().map(move |at| (name, at)));
+    let endpoints =
+        inventory.endpoints.iter().flat_map(|(name, one)| one.members.keys().map(move |at| (name, at)));
+    for (name, region) in clusters.chain(caches).chain(endpoints) {
+        put(region, Member::new(name, region).to_string());
+    }
+    for (name, server) in &inventory.dns_servers {
+        if let Some(region) = &server.at {
+            put(region, name.clone());
+        }
+    }
+    places
+}
+
 /// Builds it.
 pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
     let sim = Sim::new();

@@ -175,10 +175,6 @@ impl<'a> Search<'a> {
                 self.ended(&at, verdict, met == Met::New, open);
                 return;
             }
-            if !at.node.alive {
-                self.resumed(&at, open);
-                return;
-            }
             let wanted = at.node.wanted(self.ground);
             if at.node.mishaps < self.bound.mishaps {
                 for mishap in mishaps(self.ground, &at.node, &wanted) {
@@ -187,8 +183,11 @@ impl<'a> Search<'a> {
                     }
                     let mut node = at.node.fork();
                     node.suffer(self.ground, &mishap);
-                    node.split |= node.foreign && split(self.ground, &node);
-                    open.push(at.then(node));
+                    node.split |= !node.foreign.is_empty() && split(self.ground, &node);
+                    match node.alive {
+                        true => open.push(at.then(node)),
+                        false => self.resumed(&at.then(node), open),
+                    }
                 }
             }
             if at.node.immediate(self.ground, &wanted) {
@@ -267,7 +266,7 @@ impl<'a> Search<'a> {
                 if used > 0 || self.mine(at) {
                     let mut killed = node.fork();
                     killed.suffer(self.ground, &Mishap::KilledBeforeReply);
-                    open.push(at.then(killed));
+                    self.resumed(&at.then(killed), open);
                 }
             }
             self.cover(task, &record);
@@ -350,8 +349,13 @@ impl<'a> Search<'a> {
     }
 
     /// The process was killed: a person resumes, or rolls back.
-    fn resumed(&mut self, at: &Open, open: &mut Vec<Open>) {
-        for choice in [Choice::Continue, Choice::RollBack] {
+    fn resumed(&self, at: &Open, open: &mut Vec<Open>) {
+        // A rollback goes on as one, whichever way it is asked to.
+        let choices: &[Choice] = match at.node.rolls_back() {
+            true => &[Choice::Continue],
+            false => &[Choice::Continue, Choice::RollBack],
+        };
+        for choice in choices.iter().copied() {
             let mut node = at.node.fork();
             node.only_killed &= choice == Choice::Continue;
             node.open(self.ground, choice);

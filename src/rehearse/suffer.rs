@@ -3,28 +3,51 @@
 use super::alphabet::Mishap;
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::Record;
-use crate::world::Member;
+use crate::world::http::Probe;
+use crate::world::sim::http;
+use crate::world::{Known, Member};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// How long a name server may go on answering from what it keeps.
+const OLD: Duration = Duration::from_secs(20);
 
 impl Node {
     /// Something goes wrong.
     pub fn suffer(&mut self, ground: &Ground, mishap: &Mishap) {
         self.mishaps += 1;
-        self.foreign |= mishap.foreign();
+        if let Some(name) = mishap.foreign() {
+            Rc::make_mut(&mut self.foreign).insert(name.to_owned());
+        }
         self.only_killed &= matches!(mishap, Mishap::Killed | Mishap::KilledBeforeReply);
         self.happened(Happening::Mishap(mishap.clone()));
         let postgres = &self.sim.postgres;
         match mishap {
             Mishap::Killed | Mishap::KilledBeforeReply => self.kill(),
-            Mishap::Silent(place) => {
-                self.sim.postgres.faults.silence(place);
-                self.sim.dns.faults.silence(place);
-                self.sim.cache.faults.silence(place);
-                self.sim.exec.faults.silence(place);
-                self.sim.http.silence(place);
+            Mishap::Silent(place) => self.silence(place),
+            Mishap::RegionLost(region) => {
+                for place in ground.places.get(region).into_iter().flatten() {
+                    self.silence(place);
+                }
             }
             Mishap::NoNumbers => self.sim.signals.silence(true),
+            Mishap::BadNumbers => self.sim.signals.otherwise(1e12),
+            Mishap::Unhealthy(at) => {
+                let probe = Probe { status: Known::Known(500), ..http::healthy(20_000) };
+                self.sim.http.set(&at.resource, &at.region, probe);
+            }
+            Mishap::OldAnswers(server) => self.sim.dns.answer_as_before(server, OLD),
+            Mishap::RecordByOthers(at) => self.sim.dns.changed_by_others(at),
+            Mishap::SecondOperator(cluster) => {
+                let (from, to) = (ground.plan.from.as_str(), ground.plan.to.as_str());
+                for region in &ground.plan.clusters[cluster] {
+                    postgres.steal_lock(cluster, region, "another");
+                }
+                postgres.frozen_by_others(cluster, from);
+                postgres.promoted_by_others(cluster, to);
+                let thaws = postgres.thaw_on_its_way(&Member::new(cluster, from));
+                self.split |= thaws;
+            }
             Mishap::Restarted(at) => postgres.restart(&at.resource, &at.region),
             Mishap::LagGrows(at) => {
                 postgres.with(&at.resource, &at.region, |server| server.behind += 3);
@@ -88,6 +111,14 @@ impl Node {
         })
     }
 
+    fn silence(&self, place: &str) {
+        self.sim.postgres.faults.silence(place);
+        self.sim.dns.faults.silence(place);
+        self.sim.cache.faults.silence(place);
+        self.sim.exec.faults.silence(place);
+        self.sim.http.silence(place);
+    }
+
     /// Whatever did not answer does again, what stayed behind catches up, and what was on its way has arrived.
     pub fn calm(&mut self) {
         self.happened(Happening::Calm);
@@ -97,6 +128,8 @@ impl Node {
         self.sim.exec.faults.unsilence_all();
         self.sim.http.unsilence_all();
         self.sim.signals.silence(false);
+        self.sim.signals.otherwise(0.0);
+        self.sim.http.heal();
         self.sim.postgres.recover();
         self.sim.clock.advance(Duration::from_secs(3600));
     }

@@ -4,11 +4,13 @@ use super::Faults;
 use super::fault::{Common, Deed};
 use super::shared::Shared;
 use crate::journal::Permit;
+use crate::world::clock::Moment;
 use crate::world::dns::{Dns, RecordAim, RecordFacts, RecordName, RecordSet, Shares};
 use crate::world::record_content::{self, RecordSpec, in_words, normalised, wanted};
 use crate::world::{Answer, Known, Reply, ready};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 /// Questions of one look, as in the real port.
 const PLAIN_SAMPLE: u32 = 12;
@@ -32,6 +34,8 @@ pub struct SimDns {
     specs: Shared<BTreeMap<String, RecordSpec>>,
     pub(super) zones: Shared<Zones>,
     broken: Shared<BTreeMap<String, String>>,
+    /// Servers that answer from what they keep, with what that is and until when.
+    old: Shared<BTreeMap<String, (Moment, Zones)>>,
 }
 
 impl SimDns {
@@ -42,6 +46,7 @@ impl SimDns {
             specs: Shared::default(),
             zones: Shared::default(),
             broken: Shared::default(),
+            old: Shared::default(),
         }
     }
 
@@ -52,6 +57,7 @@ impl SimDns {
             specs: self.specs.clone(),
             zones: self.zones.clone(),
             broken: self.broken.clone(),
+            old: self.old.clone(),
         }
     }
 
@@ -63,6 +69,11 @@ impl SimDns {
         };
         self.zones.digest(zones).hash(hasher);
         self.broken.hash(hasher);
+        let now = self.faults.now();
+        for (server, (until, kept)) in self.old.borrow().iter().filter(|(_, (until, _))| *until > now) {
+            (server, until.since(now)).hash(hasher);
+            kept.iter().for_each(|(at, zone)| (at, &zone.sets).hash(hasher));
+        }
     }
 
     /// Whether nothing was written in one of two forks since they were one.
@@ -118,6 +129,36 @@ impl SimDns {
         }
     }
 
+    /// Questions are answered from what stands there now, for so long, whatever is written meanwhile.
+    pub fn answer_as_before(&self, server: &str, time: Duration) {
+        let kept = self.zones.borrow().clone();
+        let until = self.faults.now().plus(time);
+        self.old.borrow_mut().insert(server.to_owned(), (until, kept));
+    }
+
+    /// Questions are answered from what stands there again.
+    pub fn forget_old(&self) {
+        self.old.borrow_mut().clear();
+    }
+
+    /// What stands at every server: the ground truth.
+    pub fn all_sets(&self) -> BTreeMap<RecordName, Vec<RecordSet>> {
+        self.faults.settle(&self.zones);
+        self.zones.borrow().iter().map(|(at, zone)| (at.clone(), zone.sets.clone())).collect()
+    }
+
+    /// Somebody else moves all users elsewhere.
+    pub fn changed_by_others(&self, at: &RecordName) {
+        let specs = self.specs.borrow();
+        let Some(spec) = specs.get(&at.record) else { return };
+        let serves = self.shares().get(at).and_then(|shares| shares.get().cloned()).unwrap_or_default();
+        let other = spec.targets.keys().find(|region| serves.get(*region).is_none_or(|share| *share == 0));
+        let Some(region) = other.or_else(|| spec.targets.keys().next()) else { return };
+        let shares = Shares::from([(region.clone(), record_content::WHOLE)]);
+        let sets = record_content::render(spec, &shares, spec.ttl).unwrap_or_default();
+        self.overwrite(&at.record, &at.server, sets);
+    }
+
     fn facts(&self, at: &RecordName) -> Known<RecordFacts> {
         self.faults.settle(&self.zones);
         if self.faults.is_silent(&at.server) {
@@ -131,7 +172,14 @@ impl SimDns {
         let shares = record_content::understand(spec, &zone.sets);
         let (answers, sampled) = match self.broken.borrow().get(&at.server) {
             Some(why) => (Known::unknown(why), Known::unknown(why)),
-            None => answers(spec, zone, &shares),
+            None => {
+                let old = self.old.borrow();
+                let kept = old.get(&at.server).filter(|(until, _)| *until > self.faults.now());
+                match kept.and_then(|(_, zones)| zones.get(at)) {
+                    Some(kept) => answers(spec, kept, &record_content::understand(spec, &kept.sets)),
+                    None => answers(spec, zone, &shares),
+                }
+            }
         };
         Known::Known(RecordFacts {
             sets: zone.sets.clone(),

@@ -152,6 +152,11 @@ impl<D: Deed> Faults<D> {
         self.late.borrow().iter().filter(|late| late.place == place).map(|late| late.deed.clone()).collect()
     }
 
+    /// The time in this world.
+    pub(super) fn now(&self) -> Moment {
+        self.common.clock.now()
+    }
+
     /// When the last change that is on its way comes about.
     pub fn last_due(&self) -> Option<Moment> {
         self.late.borrow().iter().map(|late| late.due).max()

@@ -92,6 +92,16 @@ impl SimPostgres {
         });
     }
 
+    /// Somebody else stops writes, waits for the standbys, and ends all sessions.
+    pub fn frozen_by_others(&self, cluster: &str, region: &str) {
+        self.with(cluster, region, |server| {
+            if !server.recovery {
+                alter(server, Altered::To("on".into()));
+                server.sessions.clear();
+            }
+        });
+    }
+
     /// Somebody else puts the write setting back.
     pub fn thawed_by_others(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| alter(server, Altered::Unset));

@@ -48,7 +48,8 @@ impl SimSignals {
                 samples.front().map(|sample| sample.as_ref().map(|value| value.to_bits())).hash(&mut hasher);
             }
         };
-        (self.samples.digest(samples), self.silent.get()).hash(hasher);
+        (self.samples.digest(samples), self.silent.get(), self.otherwise.get().map(f64::to_bits))
+            .hash(hasher);
     }
 }
 
