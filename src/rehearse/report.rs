@@ -46,6 +46,8 @@ pub struct Report {
     pub never_made: Vec<String>,
     /// Changes that can be taken back, and that no schedule took back.
     pub never_taken_back: Vec<String>,
+    /// Digest of the certificate that was kept of it; none was if nothing is here.
+    pub certificate: Option<String>,
 }
 
 /// A step that the model knows nothing of.
@@ -131,6 +133,7 @@ pub(super) fn rehearse_in(
         not_covered: not_covered(plan),
         never_made: Vec::new(),
         never_taken_back: Vec::new(),
+        certificate: None,
     };
     for mishaps in 0..=mishaps {
         let Some((ground, node)) = Ground::begin(plan.clone(), sim.fork(), local.clone(), bend) else {
