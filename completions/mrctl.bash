@@ -491,7 +491,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__failover)
-            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --dry-run --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --dry-run --rehearsal-waived --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -522,6 +522,10 @@ _mrctl() {
                     return 0
                     ;;
                 --plan-digest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rehearsal-waived)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1181,7 +1185,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__rehearse)
-            opts="-h --from --to --set --faults --deep --all --replay --accept-not-covered --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --from --to --set --faults --deep --all --replay --accept-not-covered --no-certificate --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

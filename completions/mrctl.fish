@@ -61,6 +61,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mode -d 'Whethe
 unplanned\t'The source is gone'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
@@ -104,6 +105,7 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l deep -d 'Up to three faults: takes longer'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l all -d 'Show all counterexamples'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l no-certificate -d 'Keep no certificate of a rehearsal that finds nothing'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F

@@ -1,9 +1,11 @@
 //! `mrctl drill --dry-run`, and `mrctl failover --dry-run`: looks at everything, changes nothing.
 
-use super::prepare::{PlanArgs, Prepared, prepare};
+use super::certificate;
+use super::prepare::{Gate, PlanArgs, Prepared, prepare};
 use super::setup::{Format, Setup};
 use crate::engine::preview::obstacles;
 use crate::exit_code::ExitCode;
+use crate::output::certified::{document, in_words};
 use crate::output::plan::{Seen, Sightings, render};
 use crate::plan::Drill;
 use clap::Args;
@@ -21,7 +23,11 @@ pub struct DrillArgs {
 /// Prints what a dry run saw.
 pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
     let plan = &prepared.plan;
-    let obstacles = obstacles(plan, &prepared.seen);
+    let mut obstacles = obstacles(plan, &prepared.seen);
+    let rehearsal = &prepared.rehearsal;
+    if rehearsal.unmet() {
+        obstacles.now.push(certificate::obstacle(&prepared.rehearse));
+    }
     let ready = obstacles.now.is_empty();
     let digest = plan.digest();
     match setup.format {
@@ -40,6 +46,7 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
             let document = serde_json::json!({
                 "schema": 1, "event": "dry_run", "verdict": if ready { "completed" } else { "not_ready" },
                 "digest": digest, "from": plan.from, "to": plan.to, "obstacles": obstacles.now, "later": obstacles.later, "steps": steps,
+                "rehearsal": document(rehearsal),
             });
             let mut document = document;
             setup.redactor.scrub_json(&mut document);
@@ -64,6 +71,8 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
                 setup.data(setup.redactor.scrub(&line.paint(style)).as_ref());
             }
             setup.data("");
+            setup.data(setup.redactor.scrub(&in_words(rehearsal)).as_ref());
+            certificate::unusable(setup, rehearsal);
             let listed = |what: &str, list: &[String]| {
                 setup.data(what);
                 list.iter().for_each(|one| setup.data(setup.redactor.scrub(&format!("  {one}")).as_ref()));
@@ -82,7 +91,7 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
 
 /// `mrctl drill`.
 pub async fn drill(setup: &Setup, args: DrillArgs) -> ExitCode {
-    match prepare(setup, &args.plan, Drill::Real).await {
+    match prepare(setup, &args.plan, Drill::Real, Gate::Tell).await {
         Ok(prepared) => show(setup, &prepared),
         Err(code) => code,
     }

@@ -1,9 +1,10 @@
 //! `mrctl failover`.
 
+use super::certificate;
 use super::drive::{Drive, opened};
 use super::dry_run::show;
 use super::lock::lock;
-use super::prepare::{ModeArg, PlanArgs, Prepared, prepare};
+use super::prepare::{Gate, ModeArg, PlanArgs, Prepared, prepare};
 use super::setup::{Setup, now};
 use super::wire;
 use crate::engine::preview;
@@ -32,6 +33,9 @@ pub struct FailoverArgs {
     /// Look at everything, change nothing: the same as `mrctl drill --dry-run`.
     #[arg(long)]
     dry_run: bool,
+    /// Go on without the rehearsal that the inventory demands; why is recorded.
+    #[arg(long, value_name = "REASON")]
+    rehearsal_waived: Option<String>,
 }
 
 /// `mrctl failover`.
@@ -43,7 +47,11 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
                 .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
         }
     }
-    let prepared = match prepare(setup, &args.plan, Drill::Real).await {
+    if args.rehearsal_waived.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        return setup.usage("--rehearsal-waived has no reason", "say why in a few words: it is recorded");
+    }
+    let gate = if args.dry_run || args.rehearsal_waived.is_some() { Gate::Tell } else { Gate::Refuse };
+    let prepared = match prepare(setup, &args.plan, Drill::Real, gate).await {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
@@ -89,13 +97,20 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
             return ExitCode::Refused;
         }
     }
-    begin(setup, &store, prepared, approvals).await
+    let waived = args.rehearsal_waived.unwrap_or_default();
+    begin(setup, &store, prepared, approvals, &waived).await
 }
 
 /// Makes the run and drives it.
-async fn begin(setup: &Setup, store: &Store, prepared: Prepared, approvals: Approvals) -> ExitCode {
+async fn begin(
+    setup: &Setup,
+    store: &Store,
+    prepared: Prepared,
+    approvals: Approvals,
+    waived: &str,
+) -> ExitCode {
     let id = uuid::Uuid::now_v7().to_string();
-    let Prepared { plan, world, starts, .. } = prepared;
+    let Prepared { plan, world, starts, rehearsal, .. } = prepared;
     let (_, journal) = match store.create(&id, &plan, now) {
         Ok(made) => made,
         Err(error) => return setup.fail(&error.to_string()),
@@ -114,7 +129,11 @@ async fn begin(setup: &Setup, store: &Store, prepared: Prepared, approvals: Appr
         starts,
         approvals,
         short: store.short(&id),
-        opening: vec![created, opened(setup, Choice::Continue, "", 0)],
+        opening: vec![
+            created,
+            certificate::record(&rehearsal, waived),
+            opened(setup, Choice::Continue, "", 0),
+        ],
         plan,
     };
     drive.run().await
@@ -130,7 +149,7 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         set: Vec::new(),
         mode: ModeArg::Planned,
     };
-    let digest = match prepare(setup, &plan(), Drill::Real).await {
+    let digest = match prepare(setup, &plan(), Drill::Real, Gate::Refuse).await {
         Ok(prepared) => prepared.plan.digest(),
         Err(code) => return code,
     };
@@ -140,6 +159,7 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         yes: true,
         plan_digest: Some(digest),
         dry_run: false,
+        rehearsal_waived: None,
     };
     failover(setup, args).await
 }

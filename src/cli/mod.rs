@@ -2,6 +2,7 @@
 
 pub mod abandon;
 mod beside;
+mod certificate;
 pub mod describe;
 mod directions;
 pub mod drive;

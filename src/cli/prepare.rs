@@ -1,12 +1,13 @@
 //! A plan from what was given, with one look at everything: what `failover`, `drill` and the demonstration begin with.
 
 use super::setup::{Files, Setup};
-use super::{secrets, wire};
+use super::{certificate, secrets, wire};
 use crate::engine::preview::{self, Preview};
 use crate::engine::survey;
 use crate::error::{Problems, Severity};
 use crate::exit_code::ExitCode;
 use crate::plan::{Drill, Mode, Plan, Request, build};
+use crate::store::certificate::Judged;
 use crate::world::{Known, World};
 use clap::{Args, ValueEnum};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,15 @@ pub struct PlanArgs {
     pub mode: ModeArg,
 }
 
+/// What becomes of a plan that was not rehearsed as the inventory demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// It is refused before anything is looked at on its behalf.
+    Refuse,
+    /// It is only told.
+    Tell,
+}
+
 /// A plan that is ready to run, with what was seen while it was made.
 pub struct Prepared {
     /// The plan, with its identity facts.
@@ -51,10 +61,14 @@ pub struct Prepared {
     pub seen: BTreeMap<(usize, usize), Preview>,
     /// `at_start(…)`.
     pub starts: crate::step::condition::Starts,
+    /// Whether it was rehearsed.
+    pub rehearsal: Judged,
+    /// What would rehearse it as it is demanded.
+    pub rehearse: String,
 }
 
 /// Makes the plan and looks at everything once.
-pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill) -> Result<Prepared, ExitCode> {
+pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill, gate: Gate) -> Result<Prepared, ExitCode> {
     let files = setup.load(&args.runbook).ok_or(ExitCode::Invalid)?;
     if args.mode == ModeArg::Unplanned {
         setup.say("mrctl: refused: unplanned failover is not there yet. It will need evidence that the source is dead.");
@@ -64,13 +78,14 @@ pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill) -> Result<Pre
     let world = wire::world(&files.inventory, &setup.redactor, Severity::Error, &mut problems).await;
     setup.problems(&problems, &files.sources);
     let world = world.ok_or(ExitCode::Invalid)?;
-    prepare_with(setup, args, drill, &files, world).await
+    prepare_with(setup, args, drill, gate, &files, world).await
 }
 
 async fn prepare_with(
     setup: &Setup,
     args: &PlanArgs,
     drill: Drill,
+    gate: Gate,
     files: &Files,
     world: World,
 ) -> Result<Prepared, ExitCode> {
@@ -99,13 +114,19 @@ async fn prepare_with(
     let plan = build(&request, &mut problems);
     setup.problems(&problems, &files.sources);
     let mut plan = plan.ok_or(ExitCode::Invalid)?;
+    let rehearsal = certificate::Here::read(setup).judge(&files.inventory.inventory, &plan);
+    let rehearse = certificate::command(setup, &args.runbook, &plan, rehearsal.demand, &parameters);
+    if gate == Gate::Refuse && rehearsal.unmet() {
+        certificate::refuse(setup, &files.inventory, &files.sources, &rehearsal, &rehearse);
+        return Err(ExitCode::Refused);
+    }
     let starts = preview::starts(&plan, &world).await;
     let seen = preview::preview(&plan, &world, &starts).await;
     plan.identity = seen.values().flat_map(|preview| preview.identity.iter().cloned()).collect();
     if !secrets::none_in(setup, &plan, Severity::Error) {
         return Err(ExitCode::Invalid);
     }
-    Ok(Prepared { plan, world, seen, starts })
+    Ok(Prepared { plan, world, seen, starts, rehearsal, rehearse })
 }
 
 /// Decides the direction: as given, or from exactly one observed primary with every other member observed in recovery.

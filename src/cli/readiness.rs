@@ -1,11 +1,14 @@
 //! Whether each runbook beside the inventory could be executed now: what a dry run of it would say, in one word.
 
+use super::certificate::{self, Here};
+use super::setup::Setup;
 use super::wire;
 use crate::engine::preview::{self, Obstacles, obstacles};
 use crate::engine::survey::ClusterNow;
 use crate::error::{Problems, Sources};
-use crate::plan::{Drill, Mode, Request, build};
+use crate::plan::{Drill, Mode, Plan, Request, build};
 use crate::runbook::{Loaded, Runbook, open_runbook};
+use crate::store::certificate::Judged;
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,6 +23,8 @@ pub struct Readiness {
     pub word: &'static str,
     /// Why it is not ready, or what cannot be told yet.
     pub reasons: Vec<String>,
+    /// What there is of its rehearsal; nothing for what is no runbook that can be executed.
+    pub rehearsal: Option<Judged>,
 }
 
 /// Runbooks in the inventory's folder and in `runbooks/` below it.
@@ -75,12 +80,14 @@ pub fn direction(
 
 /// Looks at every runbook as a dry run would.
 pub async fn all(
+    setup: &Setup,
     loaded: &Loaded,
     world: &World,
     clusters: &BTreeMap<String, ClusterNow>,
     sources: &mut Sources,
 ) -> Vec<Readiness> {
     let direction = direction(loaded, clusters);
+    let here = Here::read(setup);
     let mut all = Vec::new();
     for path in files(&loaded.folder) {
         let file = path.strip_prefix(&loaded.folder).unwrap_or(&path).display().to_string();
@@ -93,12 +100,62 @@ pub async fn all(
             (None, _) | (_, Ok(_)) => Err("invalid"),
             (Some(_), Err(why)) => Ok(("unknown", vec![why.clone()])),
         };
-        let (word, reasons) = judged.unwrap_or_else(|word| (word, first_errors(&problems)));
+        let (mut word, mut reasons) = judged.unwrap_or_else(|word| (word, first_errors(&problems)));
+        let mut rehearsal = None;
+        if let Some(runbook) = read.as_ref().filter(|_| word != "invalid") {
+            let rehearsed = rehearsed(&here, loaded, runbook, direction.as_ref().ok(), sources);
+            if let Some((plan, judged)) = &rehearsed
+                && direction.is_ok()
+                && judged.unmet()
+            {
+                let command = certificate::command(setup, &path, plan, judged.demand, &BTreeMap::new());
+                reasons.push(certificate::obstacle(&command));
+                word = if word == "ready" { "not_ready" } else { word };
+            }
+            rehearsal = rehearsed.map(|(_, judged)| judged);
+        }
         let direction =
             direction.as_ref().map_or_else(|_| String::new(), |(from, to)| format!("{from} → {to}"));
-        all.push(Readiness { file, direction, word, reasons });
+        all.push(Readiness { file, direction, word, reasons, rehearsal });
     }
     all
+}
+
+/// What there is of a runbook's rehearsal: in the direction in which it would go now, else in that of the newest one. Parameters without a
+/// default are those of the newest one, too: nobody was asked for others.
+fn rehearsed(
+    here: &Here,
+    loaded: &Loaded,
+    runbook: &Runbook,
+    direction: Option<&(String, String)>,
+    sources: &Sources,
+) -> Option<(Plan, Judged)> {
+    let newest = here.newest(&loaded.inventory, &runbook.name.value);
+    let regions = || {
+        let mut regions = loaded.inventory.regions.keys();
+        Some((regions.next()?.clone(), regions.next()?.clone()))
+    };
+    let then = newest.map(|newest| (newest.from.clone(), newest.to.clone()));
+    let (from, to) = direction.cloned().or(then).or_else(regions)?;
+    let undecided = runbook.parameters.iter().filter(|(_, parameter)| parameter.default.is_none());
+    let parameters: BTreeMap<String, String> = undecided
+        .filter_map(|(name, _)| Some((name.clone(), newest?.parameters.get(name)?.clone())))
+        .collect();
+    let request = Request {
+        runbook,
+        runbook_sha256: wire::sha256([sources.text(runbook.name.span.file)]),
+        inventory: loaded,
+        inventory_sha256: wire::sha256(loaded.files.iter().map(|file| sources.text(*file))),
+        from: &from,
+        to: &to,
+        mode: Mode::Planned,
+        drill: Drill::Real,
+        parameters: &parameters,
+    };
+    // What is wrong with it was told by whoever judged it.
+    let plan = build(&request, &mut Problems::new())?;
+    let judged = here.judge(&loaded.inventory, &plan);
+    Some((plan, judged))
 }
 
 async fn judge(

@@ -13,7 +13,7 @@ const WORDS: &[&str] = &[
     "roll_back rolled_back rollback_failed completed journal_failed not_ready not_reached reached unknown abandoned answered",
     "surveyed signalled retrying lock_lost breached required acknowledged foreign_change divergence terminal approve absent",
     "continue undoable forward_only loss_accepted streaming catchup startup replication in production shut down in recovery",
-    "in archive recovery shutting down starting up default configuration file command line database session override",
+    "rehearsed in archive recovery shutting down starting up default configuration file command line database session override",
     "paused: adopt: undo/ step/ role: SIGINT SIGTERM SIGHUP snake_case evidence substance handover attempt operator",
     "try_number allowed_ms question standing purpose redacted [redacted] transaction_read_only pgbouncer PowerDNS mrctl:v1",
     "password authentication failed connection refused secret postgres powerdns webhook prometheus",

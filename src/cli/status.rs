@@ -1,5 +1,6 @@
 //! `mrctl status`: what is true now, from the systems alone, what is open here, and whether each runbook would work.
 
+use super::certificate;
 use super::history;
 use super::readiness::{self, Readiness};
 use super::setup::{Format, Setup};
@@ -7,6 +8,7 @@ use super::wire;
 use crate::engine::survey::{self, ClusterNow};
 use crate::error::{Problems, Severity, Sources};
 use crate::exit_code::ExitCode;
+use crate::output::certified;
 use crate::output::status::{Health, ResourceRow, status as table};
 use crate::runbook::Inventory;
 use crate::world::postgres::ServerFacts;
@@ -163,6 +165,7 @@ impl Seen {
             .map(|one| {
                 serde_json::json!({
                     "file": one.file, "direction": one.direction, "readiness": one.word, "reasons": one.reasons,
+                    "rehearsal": one.rehearsal.as_ref().map(certified::document),
                 })
             })
             .collect();
@@ -188,8 +191,11 @@ pub async fn status(setup: &Setup) -> ExitCode {
     let clusters = seen.databases(&world, &loaded.inventory).await;
     seen.records(&world, &loaded.inventory).await;
     seen.runs(setup);
-    let runbooks = readiness::all(&loaded, &world, &clusters, &mut sources).await;
+    let runbooks = readiness::all(setup, &loaded, &world, &clusters, &mut sources).await;
     let ready = seen.ready(&runbooks);
+    if let Some(judged) = runbooks.iter().find_map(|one| one.rehearsal.as_ref()) {
+        certificate::unusable(setup, judged);
+    }
     match setup.format {
         Format::Json => {
             let mut document = seen.document(&loaded.inventory.name, &runbooks);
@@ -207,6 +213,7 @@ pub async fn status(setup: &Setup) -> ExitCode {
             for one in &runbooks {
                 let word = one.word.replace('_', " ");
                 say(format!("{}: {word} {}", one.file, one.direction).trim_end());
+                one.rehearsal.iter().for_each(|judged| say(&format!("  {}", certified::in_words(judged))));
                 one.reasons.iter().for_each(|reason| say(&format!("  {reason}")));
             }
             say(if ready { "ready" } else { "not ready" });

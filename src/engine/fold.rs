@@ -29,6 +29,7 @@ impl RunState {
                 self.doubt_everything(plan);
                 self.choose(plan, *choice);
             }
+            Record::Rehearsed { covered: _, why: _, required: _, waived: _ } => {}
             Record::Required { step, holds, .. } => {
                 if let Some(step) = self.step_mut(plan, step) {
                     step.required = Some(*holds);

@@ -94,6 +94,23 @@ impl Verdict {
     }
 }
 
+/// The certificate of a rehearsal, as far as a run's journal tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Covered {
+    /// Its digest.
+    pub certificate: String,
+    /// How old it was when the run was made. Milliseconds.
+    pub age_ms: u64,
+    /// Faults in one schedule up to which everything was tried.
+    pub faults: u32,
+    /// Version of mrctl that rehearsed.
+    pub version: String,
+    /// Where the rehearsal began: `inventory` or `live`.
+    pub start: String,
+    /// Steps that it did not cover, and that were accepted by name.
+    pub accepted: Vec<String>,
+}
+
 /// One line of the journal, without what the chain adds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -108,6 +125,17 @@ pub enum Record {
         format: u32,
         /// Values that `at_start(…)` refers to: the signal and its value as decimal text, or why it is unknown.
         starts: BTreeMap<String, String>,
+    },
+    /// Whether what this run is about to do was rehearsed. Decides nothing: whoever demands a rehearsal does so before the run exists.
+    Rehearsed {
+        /// The rehearsal that covers it; none if none does.
+        covered: Option<Covered>,
+        /// What there is instead, in words; empty if it is covered.
+        why: String,
+        /// Whether the inventory demands one.
+        required: bool,
+        /// Why a person went on without the one that is demanded; empty if that was not so.
+        waived: String,
     },
     /// A process begins to drive the run: everything in flight is in doubt from here.
     Opened {
@@ -310,9 +338,12 @@ impl Record {
             | Self::Ended { .. }
             | Self::Abandoned { .. } => Durable::Now,
             Self::Replied { .. } => Durable::Soon,
-            Self::Required { .. } | Self::Looked { .. } | Self::Retrying { .. } | Self::Surveyed { .. } => {
-                Durable::Later
-            }
+            // `Opened` comes next, and takes it along.
+            Self::Rehearsed { .. }
+            | Self::Required { .. }
+            | Self::Looked { .. }
+            | Self::Retrying { .. }
+            | Self::Surveyed { .. } => Durable::Later,
         }
     }
 }

@@ -148,6 +148,8 @@ codes! {
     MR0518 SeveralDefaults "several channels are the default", "keep `default: true` on one of them";
     MR0519 BadCommand "the command cannot be run", "write program and arguments as a list";
 
+    MR0601 NotRehearsed "what would run was not rehearsed as the inventory demands", "rehearse it with `mrctl rehearse`";
+
     MR0701 ShortSecret "the secret is too short to be kept out of the journal", "use a secret of at least 8 bytes";
     MR0702 SecretIsName "the secret is a word that the run writes", "change the secret: use a random one";
 }

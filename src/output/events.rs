@@ -94,6 +94,21 @@ pub const EVENTS: &[Event] = &[
         ],
     ),
     event(
+        "rehearsed",
+        "Whether what the run is about to do was rehearsed.",
+        &[
+            f("certificate", "string or null", "digest of the certificate that covers it; `null`: none does"),
+            f("age_ms", "integer or null", "how old it was when the run was made, in milliseconds"),
+            f("faults", "integer or null", "faults in one schedule up to which everything was tried"),
+            f("version", "string or null", "version of mrctl that rehearsed"),
+            f("start", "string or null", "where the rehearsal began: `inventory` or `live`"),
+            f("accepted", "array of strings or null", "steps that it did not cover, accepted by name"),
+            f("why", "string", "what there is instead; empty if it is covered"),
+            f("required", "boolean", "whether the inventory demands a rehearsal"),
+            f("waived", "string", "why a person went on without the one that is demanded; empty if none did"),
+        ],
+    ),
+    event(
         "run_started",
         "A process begins to drive the run, for the first time or after a resume.",
         &[

@@ -128,7 +128,8 @@ impl Measures {
                     self.gaps.retain(|name, (span, _)| name != set || span.ended.is_some());
                 }
             }
-            Record::Intent { .. }
+            Record::Rehearsed { .. }
+            | Record::Intent { .. }
             | Record::Looked { .. }
             | Record::Required { .. }
             | Record::Answered { .. }

@@ -1,6 +1,7 @@
 //! Everything that people and programs see of a run: one model, several drawings of it.
 
 pub mod canvas;
+pub mod certified;
 pub mod checklist;
 pub mod events;
 pub mod given;

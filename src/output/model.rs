@@ -1,6 +1,7 @@
 //! What there is to see of a run: a fold of its records and their times. Knows no terminal; the live checklist, log files,
 //! `audit show` and pages draw the same model.
 
+mod rehearsed;
 mod settle;
 mod undo;
 
@@ -10,6 +11,8 @@ use crate::engine::Progress;
 use crate::engine::record::{Purpose, Record, Turn};
 use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::plan::{AskKind, Plan};
+pub use rehearsed::Rehearsed;
+use rehearsed::rehearsed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +33,8 @@ pub struct Model {
     pub notes: Vec<String>,
     /// How it ended.
     pub ending: Option<Ending>,
+    /// Whether it was rehearsed, if it was asked.
+    pub rehearsed: Option<Rehearsed>,
     /// When the last record was written.
     pub at: i64,
     opened: bool,
@@ -62,6 +67,7 @@ impl Model {
             measures: Measures::default(),
             notes: Vec::new(),
             ending: None,
+            rehearsed: None,
             at: 0,
             opened: false,
             undoing: None,
@@ -128,8 +134,17 @@ impl Model {
         let tell = |text: String, bad: bool| Change::Told(text, bad);
         match record {
             Record::Created { .. } | Record::Required { holds: Some(true), .. } => {}
+            // Told below the heading, which comes with the process.
+            Record::Rehearsed { covered, why, waived, .. } => {
+                self.rehearsed = Some(rehearsed(covered.as_ref(), why, waived))
+            }
             Record::Opened { torn, .. } => {
                 changes.push(Change::Opened { resumed: self.opened });
+                if !self.opened
+                    && let Some(rehearsed) = &self.rehearsed
+                {
+                    changes.push(tell(rehearsed.text.clone(), rehearsed.waived));
+                }
                 if *torn > 0 {
                     let text = format!(
                         "{torn} bytes of an unfinished last line of the journal were cut; what it may have begun is looked at"

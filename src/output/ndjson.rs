@@ -157,6 +157,18 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                 "drill": plan.drill, "total": model.counters().1,
             }),
         ),
+        Record::Rehearsed { covered, why, required, waived } => {
+            let covered = covered.as_ref();
+            (
+                "rehearsed",
+                json!({
+                    "certificate": covered.map(|one| &one.certificate), "age_ms": covered.map(|one| one.age_ms),
+                    "faults": covered.map(|one| one.faults), "version": covered.map(|one| &one.version),
+                    "start": covered.map(|one| &one.start), "accepted": covered.map(|one| &one.accepted),
+                    "why": why, "required": required, "waived": waived,
+                }),
+            )
+        }
         Record::Opened { version, operator, host, pid, terminal, choice, reason, torn } => (
             "run_started",
             json!({

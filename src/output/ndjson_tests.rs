@@ -20,6 +20,12 @@ use std::sync::Arc;
 fn samples() -> Vec<Record> {
     vec![
         created(),
+        Record::Rehearsed {
+            covered: None,
+            why: "never rehearsed".into(),
+            required: true,
+            waived: "the region is on fire".into(),
+        },
         opened(Choice::Continue),
         Record::Required { step: "warm".into(), holds: None, evidence: "no data".into() },
         looked("freeze", "read_only", Purpose::Before, Standing::NotReached, "writable"),
@@ -52,6 +58,7 @@ fn samples() -> Vec<Record> {
 fn name_of(record: &Record) -> &'static str {
     match record {
         Record::Created { .. } => "run_created",
+        Record::Rehearsed { .. } => "rehearsed",
         Record::Opened { .. } => "run_started",
         Record::Required { .. } => "step_required",
         Record::Looked { .. } => "step_looked",

@@ -102,7 +102,9 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
         lines
             .extend(flow(pieces, room, style).into_iter().map(|line| Text::of(Tone::Plain, "  ").with(line)));
     }
-    let mut notes = model.notes.clone();
+    let waived = model.rehearsed.iter().filter(|rehearsed| rehearsed.waived);
+    let mut notes: Vec<String> = waived.map(|rehearsed| rehearsed.text.clone()).collect();
+    notes.extend(model.notes.iter().cloned());
     for (what, remark) in &model.state.remarks {
         notes.push(match remark {
             Remark::ForeignChange => {

@@ -23,6 +23,19 @@ pub fn allowance(ms: u64) -> String {
     }
 }
 
+/// How long ago something was: `just now`, `5 minutes ago`, `3 days ago`. Never rounded up.
+pub fn age(ms: u64) -> String {
+    let minutes = ms / 60_000;
+    let ago =
+        |number: u64, thing| format!("{} ago", count(usize::try_from(number).unwrap_or(usize::MAX), thing));
+    match minutes {
+        0 => "just now".into(),
+        1..60 => ago(minutes, "minute"),
+        60..1440 => ago(minutes / 60, "hour"),
+        _ => ago(minutes / 1440, "day"),
+    }
+}
+
 /// Whole seconds in UTC, for logs.
 pub fn stamp(at: i64) -> String {
     jiff::Timestamp::from_millisecond(at).map_or_else(|_| Moment(at).rfc3339(), |at| format!("{at:.0}"))
@@ -54,6 +67,16 @@ mod tests {
         for (ms, words) in [(30_000, "30s"), (120_000, "2m"), (1500, "1500ms"), (3_600_000, "1h"), (0, "0s")]
         {
             assert_eq!(allowance(ms), words);
+        }
+        for (ms, words) in [
+            (59_999, "just now"),
+            (60_000, "1 minute ago"),
+            (3_599_999, "59 minutes ago"),
+            (86_399_999, "23 hours ago"),
+            (86_400_000, "1 day ago"),
+            (40 * 86_400_000, "40 days ago"),
+        ] {
+            assert_eq!(age(ms), words);
         }
         assert_eq!(stamp(1_785_232_800_123), "2026-07-28T10:00:00Z");
     }

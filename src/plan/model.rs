@@ -249,6 +249,12 @@ impl Plan {
         hex::encode(Sha256::digest(text.as_bytes()))
     }
 
+    /// SHA-256 over what the plan would do: as it was before any server was looked at, whether or not it is for real. What a rehearsal is of,
+    /// and what the run that it covers is made from. Hexadecimal.
+    pub fn rehearsal_digest(&self) -> String {
+        Self { identity: BTreeMap::new(), drill: Drill::Real, ..self.clone() }.digest()
+    }
+
     /// Whether any step has steps of its own that take it back.
     pub fn ways_back(&self) -> bool {
         self.steps.iter().any(|step| step.takes_back.is_some())

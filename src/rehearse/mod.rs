@@ -1,6 +1,7 @@
 //! Rehearsal: the core, `perform` and the kinds of a real run, in a simulated world in which everything that can go wrong does.
 
 pub mod alphabet;
+pub mod certified;
 mod digest;
 pub mod found;
 pub mod invariants;

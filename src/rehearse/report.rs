@@ -47,6 +47,8 @@ pub struct Report {
     pub never_made: Vec<String>,
     /// Changes that can be taken back, and that no schedule took back.
     pub never_taken_back: Vec<String>,
+    /// Digest of the certificate that was kept of it; none was if nothing is here.
+    pub certificate: Option<String>,
 }
 
 /// A step that the model knows nothing of.
@@ -95,6 +97,13 @@ pub struct StoryLine {
 }
 
 impl Report {
+    /// Steps of which something was not tried: nobody can tell what they do, or no schedule made or took back a change of theirs.
+    pub fn open_steps(&self) -> BTreeSet<&str> {
+        let step = |name: &'_ String| name.split_once('/').map_or(name.len(), |(step, _)| step.len());
+        let changes = self.never_made.iter().chain(&self.never_taken_back).map(|name| &name[..step(name)]);
+        self.not_covered.iter().map(|one| one.step.as_str()).chain(changes).collect()
+    }
+
     /// Whether nothing was found, apart from what is not covered.
     pub fn clean(&self) -> bool {
         self.fails_alone.is_none() && self.counterexamples.is_empty() && !self.counts.cut
@@ -146,6 +155,7 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
         not_covered: not_covered(plan),
         never_made: Vec::new(),
         never_taken_back: Vec::new(),
+        certificate: None,
     };
     let mut covered = Covered::new();
     for mishaps in 0..=how.mishaps {

@@ -200,7 +200,7 @@ impl Joiner<'_> {
                 "include" => includes = Some(value),
                 name if TYPES.contains(&name) => self.merge(key, value),
                 "mrctl" if from.is_some() => {}
-                "name" | "defaults" if from.is_some() => self.problems.push(
+                "name" | "defaults" | "rehearsal" if from.is_some() => self.problems.push(
                     Problem::error(
                         Code::IncludeRefused,
                         format!("`{}` stands in an included file", key.name),

@@ -2,6 +2,7 @@
 
 pub mod abandoned;
 pub mod bundle;
+pub mod certificate;
 
 use crate::engine::Record;
 use crate::engine::driver::read_record;

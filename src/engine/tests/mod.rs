@@ -139,15 +139,19 @@ impl Trial {
         assert_eq!(RunState::of(&self.plan, &self.records), self.state, "a reader folds something else");
     }
 
+    fn created(&mut self) {
+        self.append(&Record::Created {
+            run: "01900000-0000-7000-8000-00000000beef".into(),
+            plan: self.plan.digest(),
+            format: self.plan.format,
+            starts: BTreeMap::new(),
+        });
+    }
+
     /// Drives one process until a verdict, or until it is killed.
     fn process(&mut self, choice: Choice, kill: Kill) -> Option<Verdict> {
         if self.records.is_empty() {
-            self.append(&Record::Created {
-                run: "01900000-0000-7000-8000-00000000beef".into(),
-                plan: self.plan.digest(),
-                format: self.plan.format,
-                starts: BTreeMap::new(),
-            });
+            self.created();
             if kill == Kill::Record(1) {
                 return None;
             }

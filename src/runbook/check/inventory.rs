@@ -367,3 +367,20 @@ pub(super) fn probe_tables_are_names(context: &InventoryContext<'_>, problems: &
         }
     }
 }
+
+/// What `mrctl rehearse --deep` tries.
+const MOST_FAULTS: u32 = 3;
+
+pub(super) fn rehearsals_can_be_demanded(context: &InventoryContext<'_>, problems: &mut Problems) {
+    let Some(rehearsal) = &context.inventory().rehearsal else { return };
+    if rehearsal.faults > MOST_FAULTS {
+        let message = format!("no rehearsal tries {} faults in one schedule", rehearsal.faults);
+        let place = context.loaded.text.span(&["rehearsal", "faults"]);
+        problems.push(Problem::error(Code::BadValue, message).at(place).help("write a number from 0 to 3"));
+    }
+    if rehearsal.max_age.is_some_and(|age| age.is_zero()) {
+        let place = context.loaded.text.span(&["rehearsal", "max_age"]);
+        let problem = Problem::error(Code::BadValue, "every rehearsal is older than `0s`").at(place);
+        problems.push(problem.help("write how old it may be, such as `30d`"));
+    }
+}

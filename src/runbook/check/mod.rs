@@ -135,6 +135,7 @@ const INVENTORY_RULES: &[fn(&InventoryContext<'_>, &mut Problems)] = &[
     inventory::commands_name_a_program,
     inventory::dependencies_live_elsewhere,
     inventory::probe_tables_are_names,
+    inventory::rehearsals_can_be_demanded,
     dns::names_end_with_a_dot,
     dns::times_to_live_are_whole_seconds,
     dns::targets_suit_the_type,

@@ -14,6 +14,7 @@ pub(crate) mod paths;
 pub mod postgres;
 pub mod read;
 pub mod region;
+pub mod rehearsal;
 pub mod secret;
 pub mod signal;
 pub mod tls;
@@ -25,6 +26,7 @@ pub use endpoint::{Endpoint, Expect};
 pub use hook::Command;
 pub use postgres::{Manager, PostgresCluster, PostgresMember, Writers};
 pub use region::Region;
+pub use rehearsal::Rehearsal;
 pub use secret::Secret;
 pub use signal::{
     HttpValue, MetricsBackend, MetricsServer, Prometheus, PrometheusQuery, Signal, SignalBackend, SqlValue,
@@ -44,6 +46,9 @@ pub struct Inventory {
     pub mrctl: u32,
     /// Name of the environment, shown in every confirmation.
     pub name: String,
+    /// What a failover demands of rehearsals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
     /// Places that can serve.
     pub regions: BTreeMap<String, Region>,
     /// PostgreSQL clusters.
