@@ -24,6 +24,7 @@ pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
         node.denied && !rolling,
         node.back || rolling,
         node.only_killed,
+        node.hoping == Some(node.mishaps),
         decisions,
         &node.told,
     )
@@ -44,7 +45,7 @@ fn times(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
         if open(&effect.intent) || open(&effect.undo) {
             let settles = ground.plan.steps[*s].effects[*e].effect.settles_ms;
             let since = u64::try_from(now.since(*at).as_millis()).unwrap_or(u64::MAX);
-            (s, e, settles.saturating_sub(since), since > 10_000).hash(hasher);
+            (s, e, settles.saturating_sub(since), since.min(10_001)).hash(hasher);
         }
     }
 }

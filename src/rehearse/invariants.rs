@@ -55,6 +55,7 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I10", "completed, and users are sent where they cannot write", When::Told, stranded),
     row("I12", "a reader of the journal folds another state", When::Ended, journal),
     row("I14", "a change that nobody permitted", When::Always, |_, node| node.trespass.clone()),
+    row("I16", "everything is well, and it can be neither finished nor taken back", When::Told, stuck),
     row("I13", "completed, and a step's effect is not there", When::Ended, incomplete),
 ];
 
@@ -213,6 +214,17 @@ fn killed(ground: &Ground, node: &Node) -> Option<String> {
         .then(|| format!("it was killed and resumed, and ended as {}", word(verdict)))
 }
 
+/// A person goes on while everything is well, and nothing more goes wrong: then it comes to an end, unless others have made two truths of
+/// which a person has to choose one, or a promotion may still come about, for which a person has to vouch (`--fenced`).
+fn stuck(ground: &Ground, node: &Node) -> Option<String> {
+    let verdict = node.state.verdict?;
+    let hoped = node.hoping == Some(node.mishaps);
+    let torn = !node.foreign.is_empty() || node.split || node.diverged || node.state.diverges().is_some();
+    let armed = node.state.armed(&ground.plan);
+    (hoped && !verdict.closes() && !torn && !armed)
+        .then(|| format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word()))
+}
+
 fn untrue(ground: &Ground, node: &Node) -> Option<String> {
     let survey = node.state.survey.as_ref()?;
     if survey.unknown {
@@ -311,7 +323,15 @@ fn journal(ground: &Ground, node: &Node) -> Option<String> {
         link = one.before.as_ref();
     }
     records.reverse();
-    let folded = RunState::of(&ground.plan, records.iter().map(|record| &**record));
+    // As a reader has them: written down, and read again.
+    let read = |record: &Rc<Record>| {
+        let line = serde_json::to_string(&**record).ok()?;
+        serde_json::from_str::<Record>(&line).ok()
+    };
+    let Some(read) = records.iter().map(read).collect::<Option<Vec<Record>>>() else {
+        return Some("a record cannot be read again".into());
+    };
+    let folded = RunState::of(&ground.plan, &read);
     (folded != node.state).then(|| "the live state and the folded state differ".into())
 }
 

@@ -95,6 +95,8 @@ pub struct Node {
     pub denied: bool,
     /// Whether whoever began this process asked for a rollback.
     pub back: bool,
+    /// A person went on while everything was well; how many mishaps there had been then.
+    pub hoping: Option<u32>,
     /// A change that should not have been made.
     pub trespass: Option<String>,
     /// Whether nothing went wrong but that mrctl was killed, and whoever came next went on.
@@ -160,6 +162,7 @@ impl Ground {
             diverged: false,
             denied: false,
             back: false,
+            hoping: None,
             trespass: None,
             only_killed: true,
             mishaps: 0,
@@ -200,6 +203,7 @@ impl Node {
             diverged: self.diverged,
             denied: self.denied,
             back: self.back,
+            hoping: self.hoping,
             trespass: self.trespass.clone(),
             only_killed: self.only_killed,
             mishaps: self.mishaps,

@@ -341,8 +341,15 @@ impl<'a> Search<'a> {
         for choice in [Choice::Continue, Choice::RollBack] {
             let mut node = at.node.fork();
             node.kill();
-            node.calm();
             node.only_killed = false;
+            if !node.well() {
+                // Nobody waited for everything to answer again.
+                let mut ill = node.fork();
+                ill.open(self.ground, choice);
+                open.push(at.decided(ill));
+            }
+            node.calm();
+            node.hoping = (choice == Choice::Continue).then_some(node.mishaps);
             node.open(self.ground, choice);
             open.push(at.decided(node));
         }

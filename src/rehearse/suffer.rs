@@ -119,6 +119,16 @@ impl Node {
         self.sim.http.silence(place);
     }
 
+    /// Whether everything answers as it should.
+    pub(super) fn well(&self) -> bool {
+        let sim = &self.sim;
+        let silent = sim.postgres.faults.any_silent()
+            || sim.dns.faults.any_silent()
+            || sim.cache.faults.any_silent()
+            || sim.exec.faults.any_silent();
+        !silent && sim.http.well() && sim.signals.well()
+    }
+
     /// Whatever did not answer does again, what stayed behind catches up, and what was on its way has arrived.
     pub fn calm(&mut self) {
         self.happened(Happening::Calm);
@@ -131,6 +141,7 @@ impl Node {
         self.sim.signals.otherwise(0.0);
         self.sim.http.heal();
         self.sim.postgres.recover();
+        self.sim.postgres.free_stolen_locks();
         self.sim.clock.advance(Duration::from_secs(3600));
     }
 }

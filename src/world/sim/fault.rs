@@ -142,6 +142,11 @@ impl<D: Deed> Faults<D> {
         self.silent.borrow_mut().clear();
     }
 
+    /// Whether anything does not answer.
+    pub fn any_silent(&self) -> bool {
+        !self.silent.borrow().is_empty()
+    }
+
     /// Whether this place is silent.
     pub fn is_silent(&self, place: &str) -> bool {
         self.silent.borrow().contains(place)

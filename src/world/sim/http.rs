@@ -69,10 +69,16 @@ impl SimHttp {
         self.silent.borrow_mut().clear();
     }
 
+    /// Whether all of them answer as they should.
+    pub fn well(&self) -> bool {
+        let ill = |probe: &Probe| probe.status != Known::Known(200);
+        self.silent.borrow().is_empty() && !self.probes.borrow().values().flatten().any(ill)
+    }
+
     /// All of them answer as they should again.
     pub fn heal(&self) {
         let ill = |probe: &Probe| probe.status != Known::Known(200);
-        if self.probes.borrow().values().any(|probes| probes.iter().any(ill)) {
+        if self.probes.borrow().values().flatten().any(ill) {
             for probes in self.probes.borrow_mut().values_mut() {
                 probes.iter_mut().filter(|probe| ill(probe)).for_each(|probe| *probe = healthy(20_000));
             }

@@ -15,6 +15,17 @@ impl SimPostgres {
         truth.stolen.insert(member);
     }
 
+    /// Other runs have ended: the locks that they took are free.
+    pub fn free_stolen_locks(&self) {
+        if self.truth.borrow().stolen.is_empty() {
+            return;
+        }
+        let mut truth = self.truth.borrow_mut();
+        for at in std::mem::take(&mut truth.stolen) {
+            truth.locks.remove(&at);
+        }
+    }
+
     /// Whether another run holds a lock.
     pub fn lock_stolen(&self, at: &Member) -> bool {
         self.truth.borrow().stolen.contains(at)

@@ -20,6 +20,11 @@ impl SimSignals {
         self.silent.set(silent);
     }
 
+    /// Whether they answer, with what is good.
+    pub fn well(&self) -> bool {
+        !self.silent.get() && self.otherwise.get().is_none_or(|value| value == 0.0)
+    }
+
     /// The value of every signal that has none of its own.
     pub fn otherwise(&self, value: f64) {
         self.otherwise.set(Some(value));
