@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 
 /// Bytes of one write, of a mark, and of a shutdown checkpoint.
 pub(super) const RECORD: u64 = 0x100;
+/// Bytes of a segment of the log.
+pub(super) const SEGMENT: u64 = 16 << 20;
+/// Bytes at the start of a segment that no record needs.
+const HEADER: u64 = 40;
 
 /// A client session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,9 +22,9 @@ pub struct Session {
     pub role: String,
     /// Whether it was there before the configuration was last loaded.
     pub older: bool,
-    /// Whether it has an open transaction that wrote.
+    /// Whether it has an open transaction that wrote (case P4).
     pub writing: bool,
-    /// Whether the role is a superuser, whose sessions mrctl cannot end.
+    /// Whether the role is a superuser, whose sessions mrctl cannot end (case P2).
     pub superuser: bool,
     /// Whether it sets `default_transaction_read_only = off` for itself.
     pub hostile: bool,
@@ -40,7 +44,7 @@ pub struct Server {
     pub system: String,
     /// Whether it runs.
     pub up: bool,
-    /// Whether it was stopped cleanly, and did not run since.
+    /// Whether it was stopped cleanly, and did not run since (case P7).
     pub clean: bool,
     /// Whether the application has committed since the server last changed.
     pub written: bool,
@@ -56,9 +60,11 @@ pub struct Server {
     pub position: u64,
     /// Bytes that were told of as committed and are not flushed.
     pub unflushed: u64,
+    /// Whether the log went on with a new segment.
+    pub switched: bool,
     /// Next transaction number.
     pub next_transaction: u64,
-    /// Runs of autovacuum.
+    /// Runs of autovacuum: they take transaction numbers, and are no writes (case P14).
     pub upkeep: u64,
     /// What stands in the file of `ALTER SYSTEM`.
     pub altered: Altered,
@@ -66,11 +72,11 @@ pub struct Server {
     pub loaded: Altered,
     /// Sessions of clients.
     pub sessions: Vec<Session>,
-    /// Prepared transactions.
+    /// Prepared transactions: they belong to no session, and no freeze binds them (case P5).
     pub prepared: Vec<String>,
     /// Settings of roles and databases.
     pub overrides: Vec<String>,
-    /// `synchronous_standby_names`.
+    /// `synchronous_standby_names`: with any, a commit hangs, and is there (case P11).
     pub synchronous_names: String,
     /// Region of the server that the receiver is connected to.
     pub follows: Option<String>,
@@ -84,21 +90,42 @@ pub struct Server {
     pub quiet: bool,
     /// Recovery targets.
     pub recovery_targets: Vec<String>,
-    /// Whether a promotion takes effect only when `SimPostgres::finish_promotion` says so.
+    /// Whether a promotion takes effect only when `SimPostgres::finish_promotion` says so (case F7).
     pub slow: bool,
-    /// Whether a promotion was requested and has not happened; a crash forgets it.
+    /// Whether a promotion was requested and has not happened; a crash forgets it (case F14).
     pub promoting: bool,
     /// What a preflight finds.
     pub findings: Vec<Finding>,
 }
 
 impl Server {
-    /// Whether a plain session is read-only.
+    /// Whether a plain session is read-only (case F1).
     pub(super) fn frozen(&self) -> bool {
         self.loaded == Altered::To("on".into())
     }
 
-    /// Ends recovery on a new timeline.
+    /// Whether a plain session of the application can commit: it runs, is no standby, and no freeze binds the application, which a
+    /// setting of its role may lift (case P13).
+    pub(super) fn open(&self) -> bool {
+        let lifted = || self.overrides.iter().any(|setting| setting.ends_with("=off"));
+        self.up && !self.recovery && (!self.frozen() || lifted())
+    }
+
+    /// How far the insert position stands ahead: behind what was told of as committed and is not on disk (case P6), or behind the
+    /// header of a new segment (case F6).
+    fn ahead(&self) -> u64 {
+        let header = self.switched && self.position.is_multiple_of(SEGMENT);
+        if header { HEADER + self.unflushed } else { self.unflushed }
+    }
+
+    /// Adds a write of this name.
+    pub(super) fn commit(&mut self, name: String) {
+        self.log.push(name);
+        self.position += RECORD;
+        self.next_transaction += 1;
+    }
+
+    /// Ends recovery on a new timeline (case F9).
     pub(super) fn become_primary(&mut self) {
         (self.recovery, self.promoting, self.follows, self.behind) = (false, false, None, 0);
         self.written = false;
@@ -114,9 +141,10 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             received: Known::Known(Lsn(server.position)),
             replayed: Known::Known(Lsn(server.position)),
             timeline: Known::Known(server.timeline),
-            // A second for every write that is missing.
+            // A second for every write that is missing; on an idle primary it grows, too (case F5).
             replayed_ms_ago: Known::Known(if server.quiet { 60_000 } else { server.behind as u64 * 1000 }),
             replay: if server.paused { "paused" } else { "not paused" }.into(),
+            // Without one the lag is not known (case F4).
             receiver: if upstream_runs {
                 Known::Known(receiver)
             } else {
@@ -129,8 +157,9 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
         Role::Primary(PrimaryFacts {
             timeline: server.timeline,
             flushed: Lsn(server.position),
-            inserted: Lsn(server.position + server.unflushed),
+            inserted: Lsn(server.position + server.ahead()),
             next_transaction: server.next_transaction,
+            // Also while one that wrote is open: only `Sessions::writing` shows it (case P4).
             oldest_transaction: server.next_transaction,
             activity: Activity {
                 rows: server.log.len() as u64,
@@ -174,7 +203,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
     }
 }
 
-/// `ALTER SYSTEM` and a reload: sessions of now are those from before.
+/// `ALTER SYSTEM` and a reload: sessions of now are those from before (case P2).
 pub(super) fn alter(server: &mut Server, to: Altered) {
     (server.altered, server.loaded, server.written) = (to.clone(), to, false);
     for session in &mut server.sessions {
@@ -182,7 +211,7 @@ pub(super) fn alter(server: &mut Server, to: Altered) {
     }
 }
 
-/// The guard of the real statement, in its order.
+/// The guard of the real statement, in its order (case F11); a second promotion meets it, too (case F8).
 pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
     let position = Lsn(server.position);
     let behind = match handover.by {
@@ -196,9 +225,11 @@ pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
         return Reply::refused("it is not in recovery");
     }
     if server.started.to_string() != handover.target_started {
+        // Case F14.
         return Reply::refused("it was restarted since the handover");
     }
     if server.paused {
+        // Case P9.
         return Reply::refused("replay is paused");
     }
     if server.timeline != handover.timeline {
@@ -208,6 +239,7 @@ pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
         return Reply::refused(format!("it has replayed only up to {position}"));
     }
     if !server.recovery_targets.is_empty() {
+        // Case P12.
         return Reply::refused("a recovery target is set, promotion would end the server");
     }
     server.promoting = true;

@@ -1,0 +1,6 @@
+//! Redis.
+
+mod cases;
+mod stage;
+
+pub use cases::{CASES, simulation};

@@ -1,0 +1,6 @@
+//! PowerDNS.
+
+mod cases;
+mod stage;
+
+pub use cases::{CASES, simulation};
