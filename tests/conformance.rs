@@ -9,6 +9,6 @@ mod table;
 
 mod cache;
 mod dns;
-//mod page;
+mod page;
 mod postgres;
-//mod provenance;
+mod provenance;

@@ -166,6 +166,7 @@ fn answers(
     let mut plain: Vec<_> = of_kind
         .flat_map(|set| &set.contents)
         .filter(|content| !content.starts_with(record_content::DISABLED))
+        // In the server's form (case D15).
         .map(|content| record_content::canonical(&spec.kind, content))
         .collect();
     plain.sort();
@@ -205,6 +206,7 @@ impl Deed for Swap {
     type Truth = Zones;
 
     fn make(&self, zones: &mut Zones) -> Reply {
+        // A time to live keeps the content, and shares keep the time to live (case D6).
         let goal = match wanted(&self.spec, &self.expected, &self.aim) {
             Ok(goal) => goal,
             // Cases D5 and D8.

@@ -4,7 +4,7 @@ use super::real::real;
 use super::stage::{Stage, simulated};
 use super::tell::{
     caught_up, close, freeze, handed_over, judged, port, promote, promoted, reason, reply, seen, system,
-    thaw, told,
+    thaw, told, yes,
 };
 use crate::conformance::table::Said;
 use crate::support::kinds::{self, catch_up, check_lag, check_lag_time, judge};
@@ -68,7 +68,7 @@ async fn f3<S: Stage>(stage: &S) -> Said {
     said.line("a mark", reply(&port(stage).mark(&permit("mark", 1), &source(), &system).await));
     let after = facts(port(stage), &source()).await.primary().unwrap().next_transaction;
     said.line("transaction numbers that it took", after - before);
-    said.line("the lock", format!("{:?}", port(stage).lock(&source(), RUN).await));
+    said.line("the lock", yes(&port(stage).lock(&source(), RUN).await));
     said.line("a thaw to `off`", thaw(stage, Altered::To("off".into())).await);
     said.line("read-only", facts(port(stage), &source()).await.read_only.on);
     said.line("a thaw to nothing", thaw(stage, Altered::Unset).await);
@@ -179,7 +179,7 @@ async fn f9<S: Stage>(stage: &S) -> Said {
     said.line("a plain write at the old primary", told(stage.write(false).await));
     said.line("one that asks for READ WRITE", told(stage.write(true).await));
     let seen = judge(stage.world(), &kinds::promote(), "promote", Some(&good)).await.1;
-    said.line("what the promotion says of it", format!("{:?}", seen.remark));
+    said.line("promoted", judged(&seen));
     said.line("a thaw of the old primary", thaw(stage, Altered::Unset).await);
     said.line("a plain write at the old primary", told(stage.write(false).await));
     said.line("rows of the old primary", stage.rows(&source()).await);

@@ -3,7 +3,8 @@
 use super::real::real;
 use super::stage::{Stage, simulated};
 use super::tell::{
-    caught_up, close, freeze, handed_over, judged, port, promote, promoted, reason, reply, seen, system, told,
+    caught_up, close, freeze, handed_over, judged, port, promote, promoted, reason, reply, seen, system,
+    told, yes,
 };
 use crate::conformance::table::Said;
 use crate::support::kinds::{self, catch_up, check_lag, judge};
@@ -179,7 +180,7 @@ async fn p7<S: Stage>(stage: &S) -> Said {
 
 async fn p8<S: Stage>(stage: &S) -> Said {
     let mut said = Said::default();
-    said.line("the lock", format!("{:?}", port(stage).lock(&source(), RUN).await));
+    said.line("the lock", yes(&port(stage).lock(&source(), RUN).await));
     freeze(stage, &mut said).await;
     let before = facts(port(stage), &source()).await.started;
     stage.restart_source().await;
@@ -192,7 +193,7 @@ async fn p8<S: Stage>(stage: &S) -> Said {
         (held != Known::Known(true)).then_some(held)
     })
     .await;
-    said.line("the lock is held", format!("{held:?}"));
+    said.line("the lock is held", yes(&held));
     said
 }
 
@@ -218,14 +219,14 @@ async fn p9<S: Stage>(stage: &S) -> Said {
 async fn p10<S: Stage>(stage: &S) -> Said {
     let mut said = Said::default();
     let (port, at) = (port(stage), source());
-    said.line("held at first", format!("{:?}", port.lock_held(&at).await));
-    said.line("taken", format!("{:?}", port.lock(&at, RUN).await));
-    said.line("taken once more", format!("{:?}", port.lock(&at, RUN).await));
+    said.line("held at first", yes(&port.lock_held(&at).await));
+    said.line("taken", yes(&port.lock(&at, RUN).await));
+    said.line("taken once more", yes(&port.lock(&at, RUN).await));
     for another in [false, true] {
         stage.lose_lock(another).await;
-        said.line("lost, and held", format!("{:?}", port.lock_held(&at).await));
+        said.line("lost, and held", yes(&port.lock_held(&at).await));
         let what = if another { "taken from another run" } else { "taken again" };
-        said.line(what, format!("{:?}", port.lock(&at, RUN).await));
+        said.line(what, yes(&port.lock(&at, RUN).await));
     }
     said
 }
@@ -315,7 +316,7 @@ async fn p15<S: Stage>(stage: &S) -> Said {
 async fn p16<S: Stage>(stage: &S) -> Said {
     let mut said = Said::default();
     let probe = async |at| reply(&port(stage).write_probe(&permit("write", 1), at, "mrctl.probe").await);
-    let there = async |at| format!("{:?}", port(stage).read_probe(at, "mrctl.probe", RUN).await);
+    let there = async |at| yes(&port(stage).read_probe(at, "mrctl.probe", RUN).await);
     let (from, to) = (source(), target());
     said.line("the row at first", there(&from).await);
     said.line("a probe of the standby", probe(&to).await);
@@ -341,7 +342,7 @@ async fn p17<S: Stage>(stage: &S) -> Said {
     let now = promoted(stage).await;
     said.line("timeline after a promotion", now.primary().unwrap().timeline);
     let seen = judge(stage.world(), &kinds::promote(), "promote", Some(&good)).await.1;
-    said.line("what the promotion says of it", format!("{} {:?}", judged(&seen), seen.remark));
+    said.line("promoted", judged(&seen));
     said.line("a plain write at the old primary", told(stage.write(false).await));
     said
 }

@@ -5,7 +5,7 @@ use crate::conformance::table::Said;
 use crate::support::pg::until;
 use crate::support::port::{facts, handover, scope};
 use crate::support::world::{permit, source, target};
-use mrctl::step::Judgement;
+use mrctl::step::{Judgement, Standing};
 use mrctl::world::postgres::{Altered, Handover, Postgres, ServerFacts};
 use mrctl::world::{Known, Member, Reply};
 
@@ -39,8 +39,24 @@ pub fn reason(reply: &Reply) -> String {
 
 /// What a kind makes of it.
 pub fn judged(judged: &Judgement) -> String {
-    let standing = format!("{:?}", judged.standing).to_lowercase();
-    if judged.handover.is_some() { format!("{standing}, with a handover") } else { standing }
+    let standing = match judged.standing {
+        Standing::Reached => "reached",
+        Standing::NotReached => "not reached",
+        Standing::Moving => "moving",
+        Standing::Blocked => "blocked",
+        Standing::Unknown => "unknown",
+    };
+    let with = if judged.handover.is_some() { ", with a handover" } else { "" };
+    let remark = judged.remark.map(|remark| format!(", {remark:?}").to_lowercase()).unwrap_or_default();
+    format!("{standing}{with}{remark}")
+}
+
+pub fn yes(known: &Known<bool>) -> &'static str {
+    match known {
+        Known::Known(true) => "yes",
+        Known::Known(false) => "no",
+        Known::Unknown(_) => "unknown",
+    }
 }
 
 /// Waits until a server shows it, as the engine does.
