@@ -12,3 +12,4 @@ mod dns;
 mod page;
 mod postgres;
 mod provenance;
+mod wire;

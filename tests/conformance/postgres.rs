@@ -1,8 +1,9 @@
 //! PostgreSQL.
 
 pub mod facts;
+pub mod lost;
 pub mod more;
 mod real;
-mod stage;
+pub mod stage;
 mod stories;
 mod tell;

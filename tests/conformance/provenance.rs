@@ -1,23 +1,19 @@
 //! Every simulated fact names its case: the sources of the simulation are read for `(case F7)`, `Cases P8 and F14.` and the like.
 
-use super::table::{Case, Server};
-use super::{cache, dns, page, postgres};
+use super::page::{ELSEWHERE, all_cases};
+use super::table::Case;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The files that hold the facts of a server.
-fn sources(server: Server) -> Vec<(String, String)> {
-    let start = match server {
-        Server::PostgreSql => "postgres",
-        Server::PowerDns => "dns",
-        Server::Redis => "cache",
-    };
+/// The files that hold facts: those of the servers, and the faults that a call meets.
+fn sources() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/world/sim");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let named = files.filter_map(|path| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        (name.starts_with(start) && name.ends_with(".rs")).then(|| (name, fs::read_to_string(path).unwrap()))
+        let holds = ["postgres", "dns", "cache", "fault"].iter().any(|start| name.starts_with(start));
+        (holds && name.ends_with(".rs")).then(|| (name, fs::read_to_string(path).unwrap()))
     });
     named.collect()
 }
@@ -51,10 +47,6 @@ fn named(text: &str) -> BTreeSet<String> {
     found
 }
 
-fn cases() -> Vec<Case> {
-    [postgres::facts::CASES, postgres::more::CASES, dns::CASES, cache::CASES].concat()
-}
-
 #[test]
 fn names_are_found_in_every_form() {
     let text = "/// The file is loaded (cases\n    /// P8 and F14).\n  // Case D9.\n let case = F7;\n  // In this case nothing (case R1).\n";
@@ -64,30 +56,27 @@ fn names_are_found_in_every_form() {
 #[test]
 fn every_case_that_the_simulation_names_is_there_and_every_case_is_named() {
     let mut wrong = Vec::new();
-    for server in [Server::PostgreSql, Server::PowerDns, Server::Redis] {
-        let there: BTreeSet<String> =
-            cases().iter().filter(|case| case.server == server).map(Case::id).collect();
-        let mut seen = BTreeSet::new();
-        for (file, text) in sources(server) {
-            for name in named(&comments(&text)) {
-                if !there.contains(&name) {
-                    wrong.push(format!("{file} names {name}, and there is no such case"));
-                }
-                seen.insert(name);
+    let there: BTreeSet<String> = all_cases().iter().map(Case::id).collect();
+    let mut seen = BTreeSet::new();
+    for (file, text) in sources() {
+        for name in named(&comments(&text)) {
+            if !there.contains(&name) {
+                wrong.push(format!("{file} names {name}, and there is no such case"));
             }
+            seen.insert(name);
         }
-        wrong.extend(there.difference(&seen).map(|name| format!("{name} is named by nothing of {server:?}")));
     }
+    wrong.extend(there.difference(&seen).map(|name| format!("{name} is named nowhere in world/sim")));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
 fn no_two_cases_have_one_name_and_those_that_are_seen_elsewhere_are_seen() {
     let mut names = BTreeSet::new();
-    for name in cases().iter().map(Case::id).chain(page::ELSEWHERE.iter().map(|fact| fact.id.to_string())) {
+    for name in all_cases().iter().map(Case::id).chain(ELSEWHERE.iter().map(|fact| fact.id.to_string())) {
         assert!(names.insert(name.clone()), "{name} stands twice");
     }
-    for fact in page::ELSEWHERE {
+    for fact in ELSEWHERE {
         let (file, word) = fact.tests;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {file}: {error}", fact.id));

@@ -28,7 +28,7 @@ pub type Zones = BTreeMap<RecordName, Zone>;
 #[derive(Debug)]
 pub struct SimDns {
     /// Faults; places are the names of servers.
-    pub faults: Faults<Swap>,
+    pub faults: Faults<Write>,
     specs: Shared<BTreeMap<String, RecordSpec>>,
     pub(super) zones: Shared<Zones>,
     broken: Shared<BTreeMap<String, String>>,
@@ -193,43 +193,62 @@ fn mixed(spec: &RecordSpec, shares: &Shares) -> (Known<Vec<String>>, Known<BTree
     (Known::Known(answers), Known::Known(sampled))
 }
 
-/// One compare-and-set at one server.
+/// One write at one server, as it is on its way: what stood there was compared before it was sent, and whatever stands there when it
+/// arrives is replaced (case L9).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Swap {
-    spec: RecordSpec,
+pub struct Write {
     at: RecordName,
-    expected: Vec<RecordSet>,
-    aim: RecordAim,
+    /// Kinds of sets that stood there and are taken away.
+    gone: Vec<String>,
+    goal: Vec<RecordSet>,
 }
 
-impl Deed for Swap {
+impl Deed for Write {
     type Truth = Zones;
 
     fn make(&self, zones: &mut Zones) -> Reply {
-        // A time to live keeps the content, and shares keep the time to live (case D6).
-        let goal = match wanted(&self.spec, &self.expected, &self.aim) {
-            Ok(goal) => goal,
-            // Cases D5 and D8.
-            Err(why) => return Reply::refused(why),
-        };
         let Some(zone) = zones.get_mut(&self.at) else { return Reply::refused("no such record") };
-        // An identical write would move the serial: none is sent (case D1).
-        if zone.sets == goal {
-            return Reply::acknowledged(format!("already {}; nothing was sent", in_words(&goal)));
-        }
-        // Case D2.
-        if zone.sets != self.expected {
-            return Reply::refused(format!(
-                "changed by somebody else: {} stands there, expected was {}",
-                in_words(&zone.sets),
-                in_words(&self.expected)
-            ));
-        }
         let before = zone.serial;
         zone.serial += 1;
-        let note = format!("{}; serial {before} → {}", in_words(&goal), zone.serial);
-        zone.sets = goal;
-        Reply::acknowledged(note)
+        let replaced =
+            |kind: &String| self.gone.contains(kind) || self.goal.iter().any(|set| set.kind == *kind);
+        zone.sets.retain(|set| !replaced(&set.kind));
+        zone.sets.extend(self.goal.iter().cloned());
+        zone.sets.sort();
+        Reply::acknowledged(format!("{}; serial {before} → {}", in_words(&self.goal), zone.serial))
+    }
+}
+
+impl SimDns {
+    /// What is sent, after the comparison; or the reply if nothing is.
+    fn compared(&self, at: &RecordName, expected: &[RecordSet], aim: &RecordAim) -> Result<Write, Reply> {
+        self.faults.settle(&self.zones);
+        let specs = self.specs.borrow();
+        let Some(spec) = specs.get(&at.record) else {
+            return Err(Reply::refused(format!("no record `{}` in the inventory", at.record)));
+        };
+        // The real port reads before it writes: silence proves that nothing was sent (case D7).
+        if self.faults.is_silent(&at.server) {
+            return Err(Reply::refused("no answer in time"));
+        }
+        // A time to live keeps the content, and shares keep the time to live (case D6); cases D5 and D8.
+        let goal = wanted(spec, expected, aim).map_err(Reply::refused)?;
+        let zones = self.zones.borrow();
+        let zone = zones.get(at).ok_or_else(|| Reply::refused("no such record"))?;
+        // An identical write would move the serial: none is sent (case D1).
+        if zone.sets == goal {
+            return Err(Reply::acknowledged(format!("already {}; nothing was sent", in_words(&goal))));
+        }
+        // Case D2.
+        if zone.sets != expected {
+            return Err(Reply::refused(format!(
+                "changed by somebody else: {} stands there, expected was {}",
+                in_words(&zone.sets),
+                in_words(expected)
+            )));
+        }
+        let gone = zone.sets.iter().map(|set| set.kind.clone()).collect();
+        Ok(Write { at: at.clone(), gone, goal })
     }
 }
 
@@ -247,15 +266,10 @@ impl Dns for SimDns {
     ) -> Answer<'a, Reply> {
         // Nothing happens before the first poll, as in the real port.
         Box::pin(async move {
-            let Some(spec) = self.specs.borrow().get(&at.record).cloned() else {
-                return Reply::refused(format!("no record `{}` in the inventory", at.record));
-            };
-            // The real port reads before it writes: silence proves that nothing was sent (case D7).
-            if self.faults.is_silent(&at.server) {
-                return Reply::refused("no answer in time");
+            match self.compared(at, expected, aim) {
+                Ok(write) => self.faults.run(&at.server, &self.zones, write),
+                Err(reply) => reply,
             }
-            let swap = Swap { spec, at: at.clone(), expected: expected.to_vec(), aim: aim.clone() };
-            self.faults.run(&at.server, &self.zones, swap)
         })
     }
 

@@ -68,7 +68,7 @@ pub struct Server {
     pub upkeep: u64,
     /// What stands in the file of `ALTER SYSTEM`.
     pub altered: Altered,
-    /// What was loaded of it.
+    /// What was loaded of it: a freeze is in force only then (case L5).
     pub loaded: Altered,
     /// Sessions of clients.
     pub sessions: Vec<Session>,

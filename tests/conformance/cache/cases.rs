@@ -23,12 +23,12 @@ fn pace(rate: u64) -> Pace {
     Pace { rate, ramp_ms: 0, skip: vec!["lock:".into()] }
 }
 
-async fn slice(stage: &impl Stage, rate: u64, cursor: &str) -> Reply {
+pub(super) async fn slice(stage: &impl Stage, rate: u64, cursor: &str) -> Reply {
     stage.cache().copy(&permit(), &source(), &target(), &pace(rate), cursor).await
 }
 
 /// All slices from here to the end.
-async fn copy(stage: &impl Stage, from: &str) -> Reply {
+pub(super) async fn copy(stage: &impl Stage, from: &str) -> Reply {
     let mut cursor = from.to_string();
     loop {
         match slice(stage, 100_000, &cursor).await {
@@ -39,7 +39,7 @@ async fn copy(stage: &impl Stage, from: &str) -> Reply {
 }
 
 /// What was counted, or why not, without names and numbers of bytes.
-fn reply(reply: &Reply) -> String {
+pub(super) fn reply(reply: &Reply) -> String {
     match reply {
         Reply::Acknowledged { note } => note.split_once(": ").unwrap().1.into(),
         Reply::More { .. } => "more".into(),
@@ -48,7 +48,7 @@ fn reply(reply: &Reply) -> String {
     }
 }
 
-async fn fill(stage: &impl Stage, count: usize) {
+pub(super) async fn fill(stage: &impl Stage, count: usize) {
     for n in 0..count {
         stage.set(&source(), &format!("session:{n:02}"), None).await;
     }

@@ -1,5 +1,7 @@
 //! What happens to two caches besides our calls, the same in both worlds.
 
+use crate::conformance::postgres::stage::{LATE, fault};
+use crate::conformance::wire::{Lose, Wire};
 use crate::support::pg::until;
 use crate::traffic::addresses;
 use crate::traffic::servers::{Redis, free_port};
@@ -38,6 +40,10 @@ pub trait Stage {
     async fn be_the_same(&self);
     /// From here on this side answers nothing.
     async fn silence(&self, at: &Member);
+    /// The next keys on their way to the target meet this.
+    fn lose(&self, how: Lose);
+    /// What is late has arrived.
+    fn arrive(&self);
 }
 
 fn minutes(ms: u64) -> String {
@@ -108,6 +114,14 @@ impl Stage for Simulated {
     async fn silence(&self, at: &Member) {
         self.0.cache.faults.silence(&at.to_string());
     }
+
+    fn lose(&self, how: Lose) {
+        self.0.cache.faults.push(fault(how));
+    }
+
+    fn arrive(&self) {
+        self.0.clock.advance(LATE);
+    }
 }
 
 pub struct Real {
@@ -116,6 +130,7 @@ pub struct Real {
     /// To both; to the first alone; with a side that takes connections, and that is all.
     ports: [RealCache; 4],
     now: Cell<usize>,
+    wire: Wire,
     _deaf: TcpListener,
 }
 
@@ -132,8 +147,9 @@ pub async fn real() -> Real {
     let (first, second) = (Redis::start(&[]), Redis::start(&[]));
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     let (eu, us, nobody) = (first.port, second.port, deaf.local_addr().unwrap().port());
-    let ports = [port(eu, us), port(eu, eu), port(nobody, us), port(eu, nobody)];
-    Real { eu: first.into(), us: second.into(), ports, now: Cell::new(0), _deaf: deaf }
+    let wire = Wire::to(us).await;
+    let ports = [port(eu, wire.port), port(eu, eu), port(nobody, us), port(eu, nobody)];
+    Real { eu: first.into(), us: second.into(), ports, now: Cell::new(0), wire, _deaf: deaf }
 }
 
 impl Real {
@@ -214,5 +230,13 @@ impl Stage for Real {
 
     async fn silence(&self, at: &Member) {
         self.now.set(if *at == source() { 2 } else { 3 });
+    }
+
+    fn lose(&self, how: Lose) {
+        self.wire.lose("RESTORE", how);
+    }
+
+    fn arrive(&self) {
+        self.wire.release();
     }
 }

@@ -25,7 +25,7 @@ cases! { PowerDns;
     d15 "Targets compare in the server's form: addresses in their shortest, names in lower case with a dot; an alias has no shares between nothing and everything."
 }
 
-fn reply(reply: &Reply) -> String {
+pub(super) fn reply(reply: &Reply) -> String {
     match reply {
         Reply::Acknowledged { note } if note.starts_with("already") => "already so".into(),
         Reply::Acknowledged { .. } => "acknowledged".into(),
@@ -35,26 +35,31 @@ fn reply(reply: &Reply) -> String {
     }
 }
 
-fn shares(list: &[(&str, u32)]) -> RecordAim {
+pub(super) fn shares(list: &[(&str, u32)]) -> RecordAim {
     RecordAim::Shares(list.iter().map(|(region, share)| ((*region).into(), *share)).collect())
 }
 
-fn tenth() -> RecordAim {
+pub(super) fn tenth() -> RecordAim {
     shares(&[("eu-west", 9_000), ("us-east", 1_000)])
 }
 
-fn moved() -> RecordAim {
+pub(super) fn moved() -> RecordAim {
     shares(&[("us-east", 10_000)])
 }
 
-async fn look(stage: &impl Stage, record: &str) -> RecordFacts {
+pub(super) async fn look(stage: &impl Stage, record: &str) -> RecordFacts {
     match stage.dns().look(&at(record)).await {
         Known::Known(facts) => facts,
         Known::Unknown(why) => panic!("{record}: {why}"),
     }
 }
 
-async fn swap(stage: &impl Stage, record: &str, expected: &[RecordSet], aim: &RecordAim) -> String {
+pub(super) async fn swap(
+    stage: &impl Stage,
+    record: &str,
+    expected: &[RecordSet],
+    aim: &RecordAim,
+) -> String {
     reply(&stage.dns().swap(&permit(), &at(record), expected, aim).await)
 }
 
@@ -72,7 +77,7 @@ fn known<T>(seen: &Known<T>, tell: impl Fn(&T) -> String) -> String {
 }
 
 /// What stands there and is answered, without chance: whose answers were seen, not how often.
-fn tell(said: &mut Said, what: &str, seen: &RecordFacts) {
+pub(super) fn tell(said: &mut Said, what: &str, seen: &RecordFacts) {
     said.line(what, in_words(&seen.sets));
     said.line("  shares", known(&seen.shares, |shares: &Shares| words(shares)));
     said.line("  answers", known(&seen.answers, |answers| format!("{answers:?}")));

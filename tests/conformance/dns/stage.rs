@@ -1,5 +1,7 @@
 //! What happens to a server's records besides our calls, the same in both worlds.
 
+use crate::conformance::postgres::stage::{LATE, fault};
+use crate::conformance::wire::{Lose, Wire};
 use crate::traffic::fake::{Fake, Reply as Web};
 use crate::traffic::servers::{KEY, Pdns, free_port};
 use crate::traffic::{addresses, system_tls};
@@ -20,6 +22,10 @@ pub trait Stage {
     async fn break_answers(&self);
     /// From here on the server answers nothing.
     async fn silence(&self);
+    /// The next write meets this.
+    fn lose(&self, how: Lose);
+    /// What is late has arrived.
+    fn arrive(&self);
 }
 
 /// The records of the inventory. `www` stands at the server and gives everything to `eu-west`; of `away` there is no zone.
@@ -83,6 +89,14 @@ impl Stage for Simulated {
     async fn silence(&self) {
         self.0.dns.faults.silence("pdns");
     }
+
+    fn lose(&self, how: Lose) {
+        self.0.dns.faults.push(fault(how));
+    }
+
+    fn arrive(&self) {
+        self.0.clock.advance(LATE);
+    }
 }
 
 pub struct Real {
@@ -93,6 +107,7 @@ pub struct Real {
     /// A server that takes connections, and that is all.
     silent: RealDns,
     _fake: Fake,
+    wire: Wire,
     now: Cell<Now>,
 }
 
@@ -119,8 +134,10 @@ fn port(url: String, dns: u16) -> RealDns {
 pub async fn real() -> Real {
     let pdns = Pdns::start(true);
     let fake = Fake::start(|_| Web::Never).await;
+    let wire = Wire::to(pdns.api).await;
     Real {
-        well: port(pdns.url(), pdns.dns),
+        well: port(format!("http://127.0.0.1:{}", wire.port), pdns.dns),
+        wire,
         broken: port(pdns.url(), free_port()),
         silent: port(format!("http://{}", fake.address), free_port()),
         pdns,
@@ -160,5 +177,13 @@ impl Stage for Real {
 
     async fn silence(&self) {
         self.now.set(Now::Silent);
+    }
+
+    fn lose(&self, how: Lose) {
+        self.wire.lose("\"changetype\":\"REPLACE\"", how);
+    }
+
+    fn arrive(&self) {
+        self.wire.release();
     }
 }

@@ -1,12 +1,13 @@
 //! How it happens to real ones.
 
 use super::stage::Stage;
+use crate::conformance::wire::{Lose, Wire};
 use crate::support::pg::{Pair, signal, until};
 use crate::support::port::facts;
-use crate::support::world::{postgres, source, target, world};
+use crate::support::world::{Reach, members, permit, postgres, source, target, world};
 use mrctl::world::postgres::{Altered, Postgres as _};
 use mrctl::world::real::postgres::RealPostgres;
-use mrctl::world::{Known, Member, World};
+use mrctl::world::{Known, Member, Reply, World};
 use rustix::process::Signal;
 use std::cell::{Cell, RefCell};
 use tokio_postgres::Client;
@@ -17,6 +18,8 @@ pub struct Real {
     /// Without a connection from before.
     fresh: World,
     silenced: Cell<bool>,
+    /// To the source and to the target.
+    wires: [Wire; 2],
     /// Another run's.
     others: RealPostgres,
     app: Client,
@@ -27,12 +30,27 @@ pub struct Real {
 
 /// With one session of the application, as the simulated primary has.
 pub async fn real() -> Real {
+    let direct = |pair: &Pair, _: &[Wire; 2]| postgres(pair);
+    made(direct).await
+}
+
+/// By lines that lose what they are told to.
+pub async fn by_wire() -> Real {
+    let by_wire = |_: &Pair, [source, target]: &[Wire; 2]| {
+        members(Reach::default(), &[("eu-west", source.port), ("us-east", target.port)])
+    };
+    made(by_wire).await
+}
+
+async fn made(reach: impl Fn(&Pair, &[Wire; 2]) -> RealPostgres) -> Real {
     let pair = Pair::start().await;
     let app = pair.primary.client("app").await;
+    let wires = [Wire::to(pair.primary.port).await, Wire::to(pair.standby.port).await];
     Real {
-        world: world(postgres(&pair)),
+        world: world(reach(&pair, &wires)),
         fresh: world(postgres(&pair)),
         silenced: Cell::new(false),
+        wires,
         others: postgres(&pair),
         app,
         writer: RefCell::default(),
@@ -265,5 +283,20 @@ impl Stage for Real {
         self.pair.primary.signal(Signal::STOP);
         self.silenced.set(true);
         // Sessions that are there go on without the postmaster; the fresh port has none.
+    }
+
+    /// A freeze by its second statement: the first alone is half a freeze.
+    fn lose(&self, how: Lose) {
+        self.wires[0].lose("pg_reload_conf()", how);
+        self.wires[1].lose("pg_promote(", how);
+    }
+
+    fn arrive(&self) {
+        self.wires.iter().for_each(Wire::release);
+    }
+
+    async fn half_freeze(&self, system: &str) -> Reply {
+        self.wires[0].lose("pg_reload_conf()", Lose::Request);
+        self.world.postgres.freeze(&permit("read_only", 1), &source(), system, None).await
     }
 }

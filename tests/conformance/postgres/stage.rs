@@ -1,9 +1,24 @@
 //! What happens to a pair of servers besides our calls, and how it happens to simulated ones.
 
+use crate::conformance::wire::Lose;
 use crate::support::world::source;
-use mrctl::world::sim::Sim;
+use mrctl::world::postgres::Altered;
 use mrctl::world::sim::postgres::Session;
-use mrctl::world::{Member, World};
+use mrctl::world::sim::{Fault, Sim};
+use mrctl::world::{Member, Reply, World};
+use std::time::Duration;
+
+/// How late what is late is.
+pub const LATE: Duration = Duration::from_secs(60);
+
+/// The fault of the simulation that a line makes of a real server.
+pub fn fault(how: Lose) -> Fault {
+    match how {
+        Lose::Answer => Fault::LostApplied,
+        Lose::Request => Fault::LostAbsent,
+        Lose::UntilLater => Fault::Late(LATE),
+    }
+}
 
 /// What happens to servers besides our calls.
 pub trait Stage {
@@ -57,6 +72,12 @@ pub trait Stage {
     async fn thaw_by_others(&self);
     /// The source answers nobody any more, and no connection to it is left.
     async fn silence_source(&self);
+    /// The next freeze or promotion meets this.
+    fn lose(&self, how: Lose);
+    /// What is late has arrived.
+    fn arrive(&self);
+    /// The next freeze breaks off between the setting and its being loaded.
+    async fn half_freeze(&self, system: &str) -> Reply;
 }
 
 pub struct Simulated {
@@ -198,5 +219,19 @@ impl Stage for Simulated {
 
     async fn silence_source(&self) {
         self.sim.postgres.faults.silence("orders in eu-west");
+    }
+
+    fn lose(&self, how: Lose) {
+        self.sim.postgres.faults.push(fault(how));
+    }
+
+    fn arrive(&self) {
+        self.sim.clock.advance(LATE);
+    }
+
+    async fn half_freeze(&self, _: &str) -> Reply {
+        let on = Altered::To("on".into());
+        self.sim.postgres.with("orders", "eu-west", |server| server.altered = on);
+        Reply::lost("it broke off")
     }
 }
