@@ -70,6 +70,45 @@ fn every_case_that_the_simulation_names_is_there_and_every_case_is_named() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Fields that are no fact of a server.
+const BOOKKEEPING: &[&str] = &["written", "findings"];
+
+/// What a source declares and says in the comment before: `(declaration, names of cases)`.
+fn declared(text: &str) -> Vec<(String, BTreeSet<String>)> {
+    let (mut found, mut comment) = (Vec::new(), String::new());
+    for line in text.lines().map(str::trim) {
+        match line.strip_prefix("///") {
+            Some(more) => comment += more,
+            None => {
+                found.push((line.to_string(), named(&std::mem::take(&mut comment))));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_field_of_a_simulated_server_and_everything_that_happens_to_it_names_a_case() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for (file, text) in sources() {
+        let state = ["postgres_server.rs", "cache.rs"].contains(&file.as_str());
+        let happens = file == "postgres_others.rs";
+        for (line, cases) in declared(&text) {
+            let field = line.strip_prefix("pub ").and_then(|rest| rest.split_once(": "));
+            let field = field.map(|(name, _)| name).filter(|name| state && !name.contains(['(', ' ']));
+            let event = line.starts_with("pub fn ") && line.contains("cluster: &str") && happens;
+            let meant = field.is_some_and(|name| name != "faults" && !BOOKKEEPING.contains(&name)) || event;
+            seen += usize::from(meant);
+            if meant && cases.is_empty() {
+                wrong.push(format!("{file}: {line}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "without a case: {wrong:#?}");
+    assert!(seen > 30, "the sources are read wrongly: {seen}");
+}
+
 #[test]
 fn no_two_cases_have_one_name_and_those_that_are_seen_elsewhere_are_seen() {
     let mut names = BTreeSet::new();

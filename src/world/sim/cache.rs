@@ -19,15 +19,15 @@ const FULL: usize = 85;
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
-    /// `master` or `slave`.
+    /// `master` or `slave` (case R6).
     pub role: String,
-    /// Keys with their remaining time to live in milliseconds.
+    /// Keys with their remaining time to live in milliseconds (case R1).
     pub keys: BTreeMap<String, Option<u64>>,
-    /// Keys evicted since it started.
+    /// Keys evicted since it started (case R7).
     pub evicted: u64,
-    /// How many keys fit; more are evicted, the first in order. 0 is no limit.
+    /// How many keys fit; more are evicted, the first in order (case R7). 0 is no limit.
     pub room: usize,
-    /// Run identity.
+    /// Run identity (case R9).
     pub server: String,
 }
 

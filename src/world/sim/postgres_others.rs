@@ -89,7 +89,7 @@ impl SimPostgres {
         self.truth.borrow_mut().unlock(&Member::new(cluster, region));
     }
 
-    /// Starts it unless it runs.
+    /// Starts it unless it runs (case P8).
     pub fn start(&self, cluster: &str, region: &str) {
         if self.with(cluster, region, |server| server.up) == Some(false) {
             self.restart(cluster, region);

@@ -18,15 +18,15 @@ const HEADER: u64 = 40;
 /// A client session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
-    /// Its role.
+    /// Its role: some are kept (case P2).
     pub role: String,
-    /// Whether it was there before the configuration was last loaded.
+    /// Whether it was there before the configuration was last loaded (case F1).
     pub older: bool,
     /// Whether it has an open transaction that wrote (case P4).
     pub writing: bool,
     /// Whether the role is a superuser, whose sessions mrctl cannot end (case P2).
     pub superuser: bool,
-    /// Whether it sets `default_transaction_read_only = off` for itself.
+    /// Whether it sets `default_transaction_read_only = off` for itself (case F1).
     pub hostile: bool,
 }
 
@@ -40,61 +40,61 @@ impl Session {
 /// One server: the ground truth, free to be changed by a test.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
-    /// System identifier.
+    /// System identifier: what is meant for another one is refused (case P1).
     pub system: String,
-    /// Whether it runs.
+    /// Whether it runs; what does not is unknown (case P7).
     pub up: bool,
     /// Whether it was stopped cleanly, and did not run since (case P7).
     pub clean: bool,
-    /// Whether the application has committed since the server last changed.
+    /// Whether the application has committed since the server last changed: bookkeeping of a rehearsal.
     pub written: bool,
-    /// Counts starts.
+    /// Counts starts: each is told from the one before (cases F14 and P8).
     pub started: u64,
-    /// Whether it is a standby.
+    /// Whether it is a standby: it takes no change of a primary (case P1).
     pub recovery: bool,
-    /// Timeline that it writes or follows.
+    /// Timeline that it writes or follows (case F9).
     pub timeline: u32,
-    /// Writes that it has, in order: the name of each.
+    /// Writes that it has, in order: the name of each; what was in an open transaction is not there (case P3).
     pub log: Vec<String>,
-    /// Position at the end of the log; flushed, or replayed.
+    /// Position at the end of the log; flushed (case P6), or replayed (case P9).
     pub position: u64,
-    /// Bytes that were told of as committed and are not flushed.
+    /// Bytes that were told of as committed and are not flushed (case P6).
     pub unflushed: u64,
-    /// Whether the log went on with a new segment.
+    /// Whether the log went on with a new segment (case F6).
     pub switched: bool,
-    /// Next transaction number.
+    /// Next transaction number; one that is open does not move it (case P4), and not each is a write (case P14).
     pub next_transaction: u64,
     /// Runs of autovacuum: they take transaction numbers, and are no writes (case P14).
     pub upkeep: u64,
-    /// What stands in the file of `ALTER SYSTEM`.
+    /// What stands in the file of `ALTER SYSTEM`, and is loaded with a start (case L5).
     pub altered: Altered,
     /// What was loaded of it: a freeze is in force only then (case L5).
     pub loaded: Altered,
-    /// Sessions of clients.
+    /// Sessions of clients (case P2).
     pub sessions: Vec<Session>,
     /// Prepared transactions: they belong to no session, and no freeze binds them (case P5).
     pub prepared: Vec<String>,
-    /// Settings of roles and databases.
+    /// Settings of roles and databases (case P13).
     pub overrides: Vec<String>,
     /// `synchronous_standby_names`: with any, a commit hangs, and is there (case P11).
     pub synchronous_names: String,
-    /// Region of the server that the receiver is connected to.
+    /// Region of the server that the receiver is connected to; without one the lag is unknown (case F4).
     pub follows: Option<String>,
-    /// Writes that replay stays behind.
+    /// Writes that replay stays behind: seen by the bytes that are missing (case P18).
     pub behind: usize,
-    /// Whether replay is paused.
+    /// Whether replay is paused (case P9).
     pub paused: bool,
-    /// Whether its receiver or its replay hangs: it says that it streams, and nothing arrives.
+    /// Whether its receiver or its replay hangs: it says that it streams, and nothing arrives (case P18).
     pub stuck: bool,
-    /// Whether the last commit that it replayed is long ago.
+    /// Whether the last commit that it replayed is long ago (case F5).
     pub quiet: bool,
-    /// Recovery targets.
+    /// Recovery targets (case P12).
     pub recovery_targets: Vec<String>,
     /// Whether a promotion takes effect only when `SimPostgres::finish_promotion` says so (case F7).
     pub slow: bool,
     /// Whether a promotion was requested and has not happened; a crash forgets it (case F14).
     pub promoting: bool,
-    /// What a preflight finds.
+    /// What a preflight finds: as the scene says.
     pub findings: Vec<Finding>,
 }
 

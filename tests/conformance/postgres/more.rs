@@ -33,6 +33,7 @@ cases! { PostgreSql;
     p15 "A server that does not answer is unknown, and a change of it is refused before anything was sent."
     p16 "A probe row is refused by a standby and by a frozen primary, and proves nothing about another region."
     p17 "What other automation does is seen by the next look: a thaw, a promotion."
+    p18 "A receiver that hangs looks as if it streamed; the bytes that are missing show it, and a promotion is refused."
 }
 
 async fn p1<S: Stage>(stage: &S) -> Said {
@@ -344,5 +345,26 @@ async fn p17<S: Stage>(stage: &S) -> Said {
     let seen = judge(stage.world(), &kinds::promote(), "promote", Some(&good)).await.1;
     said.line("promoted", judged(&seen));
     said.line("a plain write at the old primary", told(stage.write(false).await));
+    said
+}
+
+async fn p18<S: Stage>(stage: &S) -> Said {
+    let mut said = Said::default();
+    caught_up(stage).await;
+    stage.hang_receiver(true).await;
+    said.line("a plain write", told(stage.write(false).await));
+    close(stage, &mut said).await;
+    let good = crate::support::port::handover(port(stage)).await;
+    let (from, to) = (facts(port(stage), &source()).await, facts(port(stage), &target()).await);
+    let receiver = to.standby().unwrap().receiver.get().unwrap().status.clone();
+    said.line("the receiver says", receiver);
+    let sender = from.primary().unwrap().senders.get().unwrap()[0].state.clone();
+    said.line("the sender says", sender);
+    said.line("lag", judged(&judge(stage.world(), &check_lag(0), "look", None).await.1));
+    said.line("caught up", judged(&judge(stage.world(), &catch_up(), "mark", None).await.1));
+    said.line("a promotion", reason(&promote(stage, &good).await));
+    stage.hang_receiver(false).await;
+    caught_up(stage).await;
+    said.line("rows of the target once it goes on", stage.rows(&target()).await);
     said
 }

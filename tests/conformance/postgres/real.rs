@@ -197,6 +197,12 @@ impl Stage for Real {
         .await;
     }
 
+    async fn hang_receiver(&self, hangs: bool) {
+        let receiver = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walreceiver'";
+        let receiver = self.pair.standby.sql(receiver).await;
+        signal(&receiver, if hangs { Signal::STOP } else { Signal::CONT });
+    }
+
     async fn cut(&self) {
         self.pair.cut_receiver().await;
     }

@@ -52,6 +52,8 @@ pub trait Stage {
     /// Rows that a server has, besides probes.
     async fn rows(&self, at: &Member) -> usize;
     async fn pause_replay(&self, paused: bool);
+    /// The receiver of the target hangs: it is there, and does nothing.
+    async fn hang_receiver(&self, hangs: bool);
     /// The standby hears of the primary no more.
     async fn cut(&self);
     /// A promotion of the target comes about only when `finish_promotion` says so.
@@ -162,6 +164,10 @@ impl Stage for Simulated {
 
     async fn pause_replay(&self, paused: bool) {
         self.sim.postgres.with("orders", "us-east", |server| server.paused = paused);
+    }
+
+    async fn hang_receiver(&self, hangs: bool) {
+        self.sim.postgres.with("orders", "us-east", |server| server.stuck = hangs);
     }
 
     async fn cut(&self) {
