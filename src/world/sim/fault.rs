@@ -20,7 +20,7 @@ pub enum Fault {
     Refuse,
     /// It is done, and the answer gets lost (cases L1, L4, L7 and L10).
     LostApplied,
-    /// It is not done, and the answer gets lost (cases L2, L8 and L11).
+    /// It is not done, and the answer gets lost (cases L2, L5, L8 and L11).
     LostAbsent,
     /// The answer gets lost, and it is done after this time (cases L3, L6, L9 and L12).
     Late(Duration),

@@ -138,6 +138,14 @@ impl SimPostgres {
         });
     }
 
+    /// Somebody else loads what stands in the file (case P19).
+    pub fn reloaded_by_others(&self, cluster: &str, region: &str) {
+        self.with(cluster, region, |server| {
+            let written = server.altered.clone();
+            alter(server, written);
+        });
+    }
+
     /// Somebody else puts the write setting back (case P17).
     pub fn thawed_by_others(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| alter(server, Altered::Unset));

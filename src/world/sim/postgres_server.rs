@@ -66,9 +66,9 @@ pub struct Server {
     pub next_transaction: u64,
     /// Runs of autovacuum: they take transaction numbers, and are no writes (case P14).
     pub upkeep: u64,
-    /// What stands in the file of `ALTER SYSTEM`, and is loaded with a start (case L5).
+    /// What stands in the file of `ALTER SYSTEM`, and is loaded with a reload or a start (cases P19 and P8).
     pub altered: Altered,
-    /// What was loaded of it: a freeze is in force only then (case L5).
+    /// What was loaded of it: a freeze is in force only then (case P19).
     pub loaded: Altered,
     /// Sessions of clients (case P2).
     pub sessions: Vec<Session>,

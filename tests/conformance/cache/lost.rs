@@ -39,7 +39,8 @@ async fn l12(stage: &impl Stage) -> Said {
     stage.set(&super::stage::source(), "session:00", None).await;
     stage.set(&super::stage::source(), "session:01", None).await;
     stage.lose(Lose::UntilLater);
-    said.line("a copy", reply(&slice(stage, 50, "").await));
+    // Fast enough for both to be on their way together.
+    said.line("a copy", reply(&slice(stage, 100_000, "").await));
     stage.set(&target(), "session:00", Some(500_000)).await;
     stage.arrive();
     until("the other key", || async {

@@ -2,12 +2,12 @@
 
 use super::real::by_wire as real;
 use super::stage::{Stage, simulated};
-use super::tell::{close, handed_over, judged, port, promote, promoted, reason, reply, seen, system};
+use super::tell::{close, handed_over, judged, port, promote, promoted, reason, reply, seen, system, told};
 use crate::conformance::table::Said;
 use crate::conformance::wire::Lose;
 use crate::support::kinds::{self, judge};
 use crate::support::pg::until;
-use crate::support::port::{facts, scope};
+use crate::support::port::facts;
 use crate::support::world::{permit, source, target};
 use mrctl::world::Reply;
 use mrctl::world::postgres::Handover;
@@ -17,7 +17,7 @@ cases! { PostgreSql;
     l2 "A promotion whose request is lost never happens, and may be asked for again."
     l3 "A freeze that is late is seen under its own name until it arrives, and then is in force."
     l4 "A promotion whose answer is lost happens."
-    l5 "A freeze that breaks off between the setting and its loading is not in force, until something loads it."
+    l5 "A freeze whose request is lost leaves nothing behind that would freeze later, when somebody loads the configuration."
     l6 "A promotion that is late happens in spite of every look that did not see it."
 }
 
@@ -90,18 +90,12 @@ async fn l4<S: Stage>(stage: &S) -> Said {
 
 async fn l5<S: Stage>(stage: &S) -> Said {
     let mut said = Said::default();
-    let system = system(stage).await;
-    said.line("a freeze", reply(&stage.half_freeze(&system).await));
+    stage.lose(Lose::Request);
+    said.line("a freeze", reply(&freeze(stage).await));
     said.line("read-only", facts(port(stage), &source()).await.read_only.on);
-    said.line("a plain write", super::tell::told(stage.write(false).await));
-    let before = facts(port(stage), &source()).await.started;
-    stage.restart_source().await;
-    let at = source();
-    until("it is there again", || async {
-        port(stage).look(&at, &scope()).await.is(|facts| facts.started != before).then_some(())
-    })
-    .await;
-    said.line("read-only after a restart", facts(port(stage), &source()).await.read_only.on);
+    stage.reload_by_others().await;
+    said.line("read-only once somebody has loaded", facts(port(stage), &source()).await.read_only.on);
+    said.line("a plain write", told(stage.write(false).await));
     said
 }
 

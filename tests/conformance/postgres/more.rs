@@ -34,6 +34,7 @@ cases! { PostgreSql;
     p16 "A probe row is refused by a standby and by a frozen primary, and proves nothing about another region."
     p17 "What other automation does is seen by the next look: a thaw, a promotion."
     p18 "A receiver that hangs looks as if it streamed; the bytes that are missing show it, and a promotion is refused."
+    p19 "A setting that is written and not loaded is neither in force nor seen, until something loads it."
 }
 
 async fn p1<S: Stage>(stage: &S) -> Said {
@@ -366,5 +367,19 @@ async fn p18<S: Stage>(stage: &S) -> Said {
     stage.hang_receiver(false).await;
     caught_up(stage).await;
     said.line("rows of the target once it goes on", stage.rows(&target()).await);
+    said
+}
+
+async fn p19<S: Stage>(stage: &S) -> Said {
+    let mut said = Said::default();
+    stage.freeze_without_loading().await;
+    let now = facts(port(stage), &source()).await.read_only;
+    said.line("read-only", now.on);
+    said.line("set", format!("{:?}", now.altered.get().unwrap()).to_lowercase());
+    said.line("a plain write", told(stage.write(false).await));
+    stage.reload_by_others().await;
+    let now = seen(stage, &source(), "it is loaded", |facts| facts.read_only.on).await.read_only;
+    said.line("once it is loaded, set", format!("{:?}", now.altered.get().unwrap()).to_lowercase());
+    said.line("a plain write", told(stage.write(false).await));
     said
 }

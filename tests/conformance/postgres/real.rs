@@ -4,10 +4,10 @@ use super::stage::Stage;
 use crate::conformance::wire::{Lose, Wire};
 use crate::support::pg::{Pair, signal, until};
 use crate::support::port::facts;
-use crate::support::world::{Reach, members, permit, postgres, source, target, world};
+use crate::support::world::{Reach, members, postgres, source, target, world};
 use mrctl::world::postgres::{Altered, Postgres as _};
 use mrctl::world::real::postgres::RealPostgres;
-use mrctl::world::{Known, Member, Reply, World};
+use mrctl::world::{Known, Member, World};
 use rustix::process::Signal;
 use std::cell::{Cell, RefCell};
 use tokio_postgres::Client;
@@ -291,7 +291,6 @@ impl Stage for Real {
         // Sessions that are there go on without the postmaster; the fresh port has none.
     }
 
-    /// A freeze by its second statement: the first alone is half a freeze.
     fn lose(&self, how: Lose) {
         self.wires[0].lose("pg_reload_conf()", how);
         self.wires[1].lose("pg_promote(", how);
@@ -301,8 +300,15 @@ impl Stage for Real {
         self.wires.iter().for_each(Wire::release);
     }
 
-    async fn half_freeze(&self, system: &str) -> Reply {
-        self.wires[0].lose("pg_reload_conf()", Lose::Request);
-        self.world.postgres.freeze(&permit("read_only", 1), &source(), system, None).await
+    async fn freeze_without_loading(&self) {
+        self.pair.primary.sql("ALTER SYSTEM SET default_transaction_read_only = 'on'").await;
+    }
+
+    async fn reload_by_others(&self) {
+        let loaded = "SELECT pg_conf_load_time()";
+        let before = self.pair.primary.sql(loaded).await;
+        self.pair.primary.sql("SELECT pg_reload_conf()").await;
+        until("it is loaded", || async { (self.pair.primary.sql(loaded).await != before).then_some(()) })
+            .await;
     }
 }

@@ -5,7 +5,7 @@ use crate::support::world::source;
 use mrctl::world::postgres::Altered;
 use mrctl::world::sim::postgres::Session;
 use mrctl::world::sim::{Fault, Sim};
-use mrctl::world::{Member, Reply, World};
+use mrctl::world::{Member, World};
 use std::time::Duration;
 
 /// How late what is late is.
@@ -78,8 +78,10 @@ pub trait Stage {
     fn lose(&self, how: Lose);
     /// What is late has arrived.
     fn arrive(&self);
-    /// The next freeze breaks off between the setting and its being loaded.
-    async fn half_freeze(&self, system: &str) -> Reply;
+    /// Somebody writes the setting of a freeze, and does not load it.
+    async fn freeze_without_loading(&self);
+    /// Somebody loads the configuration of the source.
+    async fn reload_by_others(&self);
 }
 
 pub struct Simulated {
@@ -235,9 +237,12 @@ impl Stage for Simulated {
         self.sim.clock.advance(LATE);
     }
 
-    async fn half_freeze(&self, _: &str) -> Reply {
+    async fn freeze_without_loading(&self) {
         let on = Altered::To("on".into());
         self.sim.postgres.with("orders", "eu-west", |server| server.altered = on);
-        Reply::lost("it broke off")
+    }
+
+    async fn reload_by_others(&self) {
+        self.sim.postgres.reloaded_by_others("orders", "eu-west");
     }
 }
