@@ -11,7 +11,7 @@ use mrctl::rehearse::invariants::{INVARIANTS, When};
 use mrctl::step::KINDS;
 use std::path::Path;
 
-fn compare(path: &str, text: &str) {
+pub fn compare(path: &str, text: &str) {
     let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let text = format!("{}\n", text.trim_end());
     if std::env::var_os("MRCTL_BLESS").is_some() {

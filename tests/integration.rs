@@ -1,5 +1,6 @@
 //! The one integration binary: a file per behaviour that a user can see. Each test starts real servers of its own.
 
+mod conformance;
 mod failover;
 mod generated;
 mod history;

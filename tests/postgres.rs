@@ -1,7 +1,6 @@
 //! What is true of real servers, and that the real port sees it so.
 
 mod cascade;
-mod conformance;
 mod freeze;
 mod lag;
 mod locks;
@@ -12,6 +11,5 @@ mod preflight;
 mod probe;
 mod promote;
 mod rewind;
-mod stage;
 mod stop;
 mod workers;

@@ -2,10 +2,10 @@
 
 mod cache;
 mod dns;
-mod fake;
+pub mod fake;
 mod http;
 mod messages;
-mod servers;
+pub mod servers;
 mod signals;
 
 use mrctl::journal::memory::MemoryJournal;
@@ -15,7 +15,7 @@ use mrctl::world::real::tls::{self, Verify};
 use std::sync::Arc;
 
 /// A permit; only the journal can make one.
-fn permit() -> Permit {
+pub fn permit() -> Permit {
     let key = IntentKey {
         run: "0192f0c1-0000-7000-8000-0123456789ab".into(),
         step: "shift".into(),
@@ -27,10 +27,10 @@ fn permit() -> Permit {
 }
 
 /// TLS that trusts the system; for plain HTTP it does not matter.
-fn system_tls() -> Arc<rustls::ClientConfig> {
+pub fn system_tls() -> Arc<rustls::ClientConfig> {
     tls::client(Verify::Full, None).unwrap().unwrap()
 }
 
-fn addresses() -> Addresses {
+pub fn addresses() -> Addresses {
     Addresses::default()
 }

@@ -221,8 +221,9 @@ fn stuck(ground: &Ground, node: &Node) -> Option<String> {
     let hoped = node.hoping == Some(node.mishaps);
     let torn = !node.foreign.is_empty() || node.split || node.diverged || node.state.diverges().is_some();
     let armed = node.state.armed(&ground.plan);
-    (hoped && !verdict.closes() && !torn && !armed)
-        .then(|| format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word()))
+    (hoped && !verdict.closes() && !torn && !armed).then(|| {
+        format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word())
+    })
 }
 
 fn untrue(ground: &Ground, node: &Node) -> Option<String> {

@@ -18,7 +18,7 @@ pub struct RecordName {
 pub type Shares = BTreeMap<String, u32>;
 
 /// What stands at one server for one record.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordFacts {
     /// Every resource record set of the name that answers address queries, exactly as the server's API gives it; this, and
     /// not what we think of it, is what undo puts back. Sorted.
@@ -34,6 +34,13 @@ pub struct RecordFacts {
     pub answers: Known<Vec<String>>,
     /// Regions that were seen in the answers of a sample of queries, as counts.
     pub sampled: Known<BTreeMap<String, u32>>,
+}
+
+impl std::hash::Hash for RecordFacts {
+    /// Without the serial: it counts up with every change, and two looks that differ in nothing else mean the same.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.sets, &self.shares, &self.ttl, &self.answers, &self.sampled).hash(state);
+    }
 }
 
 /// A resource record set as the API gives it.

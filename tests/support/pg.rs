@@ -3,7 +3,7 @@
 mod server;
 mod template;
 
-pub use server::{Server, signal};
+pub use server::{Server, binary, signal};
 
 use rustix::process::Signal;
 use server::{account, folder, run};

@@ -6,24 +6,28 @@ use super::shared::Shared;
 use crate::journal::Permit;
 use crate::world::cache::{Cache, CacheFacts, Pace};
 use crate::world::{Answer, Known, Member, Reply, ready};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::ops::Bound;
 
 /// Keys that one slice copies, whatever the pace: virtual time does not pass while copying.
 const SLICE: usize = 25;
+/// Percent of the room from which a copy stops, as in the real port.
+const FULL: usize = 85;
 
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
-    /// `master` or `slave`.
+    /// `master` or `slave` (case R6).
     pub role: String,
-    /// Keys with their remaining time to live in milliseconds.
+    /// Keys with their remaining time to live in milliseconds (case R1).
     pub keys: BTreeMap<String, Option<u64>>,
-    /// Keys evicted since it started.
+    /// Keys evicted since it started (case R7).
     pub evicted: u64,
-    /// How many keys fit; more are evicted, the first in order. 0 is no limit.
+    /// How many keys fit; more are evicted, the first in order (case R7). 0 is no limit.
     pub room: usize,
-    /// Run identity.
+    /// Run identity (case R9).
     pub server: String,
 }
 
@@ -71,6 +75,15 @@ impl SimCache {
         self.servers.borrow_mut().get_mut(&Member::new(cache, region)).map(change)
     }
 
+    /// It starts again with nothing, as somebody else (case R9).
+    pub fn restart(&self, cache: &str, region: &str) {
+        self.with(cache, region, |server| {
+            server.keys.clear();
+            server.evicted = 0;
+            server.server += " again";
+        });
+    }
+
     fn facts(&self, at: &Member) -> Known<CacheFacts> {
         self.faults.settle(&self.servers);
         if self.faults.is_silent(&at.to_string()) {
@@ -90,42 +103,103 @@ impl SimCache {
     }
 }
 
-/// The cursor is the number of keys that were read, and the evictions at the start.
+/// Where a copy stands; this is the cursor's text.
+#[derive(Serialize, Deserialize)]
+struct Progress {
+    /// The last key that was read, if any: a key that stays is met, whatever comes and goes beside it (case R5).
+    last: Option<String>,
+    read: usize,
+    copied: usize,
+    present: usize,
+    skipped: usize,
+    /// Evicted keys of the target at the start.
+    evicted: u64,
+    /// Run identities: a cursor means nothing to another process.
+    source: String,
+    target: String,
+}
+
+impl Progress {
+    fn words(&self) -> String {
+        let Self { read, copied, present, skipped, .. } = self;
+        format!("{read} keys read: {copied} copied, {present} there already, {skipped} left out")
+    }
+}
+
+/// What stands against a copy before a key is read.
+fn begin(from: &Server, to: &Server, cursor: &str) -> Result<Progress, String> {
+    // Case R8.
+    if from.server == to.server {
+        return Err("source and target are the same server".into());
+    }
+    // Case R6.
+    if to.role != "master" {
+        return Err(format!("the target is a replica (role {})", to.role));
+    }
+    let progress = if cursor.is_empty() {
+        let (source, target) = (from.server.clone(), to.server.clone());
+        let nothing =
+            Progress { last: None, read: 0, copied: 0, present: 0, skipped: 0, evicted: 0, source, target };
+        Progress { evicted: to.evicted, ..nothing }
+    } else {
+        // Case R10.
+        serde_json::from_str(cursor).map_err(|error| format!("the cursor cannot be read: {error}"))?
+    };
+    // Case R9.
+    if progress.source != from.server {
+        return Err("the source restarted meanwhile".into());
+    }
+    if progress.target != to.server {
+        return Err("the target restarted meanwhile".into());
+    }
+    // Case R7.
+    if to.evicted > progress.evicted {
+        let evicted = to.evicted - progress.evicted;
+        return Err(format!("the target evicts: {evicted} keys since the start; {}", progress.words()));
+    }
+    if to.room > 0 && to.keys.len() * 100 > to.room * FULL {
+        let (keys, room) = (to.keys.len(), to.room);
+        return Err(format!("the target is nearly full: {keys} of {room} keys; {}", progress.words()));
+    }
+    Ok(progress)
+}
+
 fn copy(servers: &mut Servers, from: &Member, to: &Member, pace: &Pace, cursor: &str) -> Reply {
-    let Some(keys) = servers.get(from).map(|server| server.keys.clone()) else {
+    let Some(source) = servers.get(from).cloned() else {
         return Reply::refused(format!("no cache {from}"));
     };
     let Some(target) = servers.get_mut(to) else { return Reply::refused(format!("no cache {to}")) };
-    if target.role != "master" {
-        return Reply::refused(format!("the target is a replica (role {})", target.role));
-    }
-    let (read, evicted) = match cursor.split_once(' ') {
-        Some((read, evicted)) => (read.parse().unwrap_or(0), evicted.parse().unwrap_or(0)),
-        None => (0, target.evicted),
+    let mut progress = match begin(&source, target, cursor) {
+        Ok(progress) => progress,
+        Err(why) => return Reply::refused(why),
     };
-    if target.evicted > evicted {
-        return Reply::refused(format!(
-            "the target evicts: {} keys since the start",
-            target.evicted - evicted
-        ));
-    }
-    let slice: Vec<_> = keys.into_iter().skip(read).take(SLICE).collect();
-    let read = read + slice.len();
+    let rest = (progress.last.clone().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+    let slice: Vec<_> = source.keys.range::<String, _>(rest).take(SLICE).collect();
+    progress.read += slice.len();
     let last = slice.len() < SLICE;
+    progress.last = slice.last().map(|(key, _)| (*key).clone());
     for (key, ttl) in slice {
-        if !pace.skip.iter().any(|prefix| key.starts_with(prefix)) {
-            target.keys.entry(key).or_insert(ttl);
+        // Case R3.
+        if pace.skip.iter().any(|prefix| key.starts_with(prefix)) {
+            progress.skipped += 1;
+        } else if target.keys.contains_key(key) {
+            // It stays as it is (case R2).
+            progress.present += 1;
+        } else {
+            // With the time that it has left (case R1).
+            target.keys.insert(key.clone(), *ttl);
+            progress.copied += 1;
         }
         if target.room > 0 && target.keys.len() > target.room {
             target.keys.pop_first();
             target.evicted += 1;
         }
     }
-    let progress = format!("{read} keys read");
-    if last {
-        Reply::acknowledged(progress)
-    } else {
-        Reply::More { cursor: format!("{read} {evicted}"), progress }
+    let words = progress.words();
+    match (last, serde_json::to_string(&progress)) {
+        (true, _) => Reply::acknowledged(words),
+        (false, Ok(cursor)) => Reply::More { cursor, progress: words },
+        (false, Err(error)) => Reply::lost(error.to_string()),
     }
 }
 
@@ -160,8 +234,11 @@ impl Cache for SimCache {
         cursor: &'a str,
     ) -> Answer<'a, Reply> {
         Box::pin(async move {
-            if self.faults.is_silent(&from.to_string()) {
-                return Reply::refused(format!("{from}: no connection in time"));
+            // Both are connected before a key is read (case R4).
+            for at in [from, to] {
+                if self.faults.is_silent(&at.to_string()) {
+                    return Reply::refused(format!("{at}: no connection in time"));
+                }
             }
             let copy =
                 Copy { from: from.clone(), to: to.clone(), pace: pace.clone(), cursor: cursor.to_owned() };

@@ -30,7 +30,7 @@ pub type Zones = BTreeMap<RecordName, Zone>;
 #[derive(Debug)]
 pub struct SimDns {
     /// Faults; places are the names of servers.
-    pub faults: Faults<Swap>,
+    pub faults: Faults<Write>,
     specs: Shared<BTreeMap<String, RecordSpec>>,
     pub(super) zones: Shared<Zones>,
     broken: Shared<BTreeMap<String, String>>,
@@ -110,7 +110,7 @@ impl SimDns {
         self.zones.borrow().get(&at).map(|zone| zone.sets.clone()).unwrap_or_default()
     }
 
-    /// Somebody else writes.
+    /// Somebody else writes, and the serial moves, whatever is written (case D1).
     pub fn overwrite(&self, record: &str, server: &str, sets: Vec<RecordSet>) {
         let at = RecordName { record: record.to_owned(), server: server.to_owned() };
         if let Some(zone) = self.zones.borrow_mut().get_mut(&at) {
@@ -119,7 +119,7 @@ impl SimDns {
         }
     }
 
-    /// The server's API works, but it answers questions by DNS with this failure (or, when empty, well again).
+    /// The server's API works (case D14), but it answers questions by DNS with this failure (or, when empty, well again).
     pub fn break_answers(&self, server: &str, failure: &str) {
         let mut broken = self.broken.borrow_mut();
         if failure.is_empty() {
@@ -166,6 +166,7 @@ impl SimDns {
         }
         let specs = self.specs.borrow();
         let zones = self.zones.borrow();
+        // Case D12.
         let (Some(spec), Some(zone)) = (specs.get(&at.record), zones.get(at)) else {
             return Known::unknown(format!("no record `{}` at `{}` in the inventory", at.record, at.server));
         };
@@ -198,68 +199,104 @@ fn answers(
     zone: &Zone,
     shares: &Known<Shares>,
 ) -> (Known<Vec<String>>, Known<BTreeMap<String, u32>>) {
-    match shares {
-        Known::Known(shares) => {
-            let shares = normalised(shares);
-            let count = if shares.len() > 1 { MIXED_SAMPLE } else { PLAIN_SAMPLE };
-            let sampled: BTreeMap<String, u32> = shares
-                .iter()
-                .map(|(region, share)| (region.clone(), count * share / record_content::WHOLE))
-                .collect();
-            let mut answers: Vec<_> = sampled
-                .keys()
-                .filter_map(|region| spec.targets.get(region))
-                .map(|target| record_content::canonical(&spec.kind, target))
-                .collect();
-            answers.sort();
-            (Known::Known(answers), Known::Known(sampled))
-        }
-        Known::Unknown(_) => {
-            let plain: Vec<_> = zone
-                .sets
-                .iter()
-                .filter(|set| set.kind == spec.kind)
-                .flat_map(|set| set.contents.clone())
-                .collect();
-            let sampled = plain.iter().map(|content| (content.clone(), PLAIN_SAMPLE)).collect();
-            (Known::Known(plain), Known::Known(sampled))
-        }
+    if zone.sets.iter().any(|set| set.kind == "LUA") {
+        return match shares {
+            Known::Known(shares) => mixed(spec, &normalised(shares)),
+            // Whatever it says, the model does not run it (case D9).
+            Known::Unknown(_) => {
+                let why = "SERVFAIL or anything else: LUA that mrctl did not write";
+                (Known::unknown(why), Known::unknown(why))
+            }
+        };
     }
+    // Every answer has all plain contents (case D11), without those that are disabled (case D13); with none it is empty (case D10).
+    let of_kind = zone.sets.iter().filter(|set| set.kind == spec.kind);
+    let mut plain: Vec<_> = of_kind
+        .flat_map(|set| &set.contents)
+        .filter(|content| !content.starts_with(record_content::DISABLED))
+        // In the server's form (case D15).
+        .map(|content| record_content::canonical(&spec.kind, content))
+        .collect();
+    plain.sort();
+    let count = if shares.is(|shares| shares.len() > 1) { MIXED_SAMPLE } else { PLAIN_SAMPLE };
+    let region = |answer: &String| {
+        let found =
+            spec.targets.iter().find(|(_, target)| record_content::canonical(&spec.kind, target) == *answer);
+        // An answer that belongs to no region stands under its own text (case D8).
+        found.map_or_else(|| answer.clone(), |(region, _)| region.clone())
+    };
+    let sampled = plain.iter().map(|answer| (region(answer), count)).collect();
+    (Known::Known(plain), Known::Known(sampled))
 }
 
-/// One compare-and-set at one server.
+/// Answers of our own LUA content: each region in proportion (case D3), none that gets nothing (case D4).
+fn mixed(spec: &RecordSpec, shares: &Shares) -> (Known<Vec<String>>, Known<BTreeMap<String, u32>>) {
+    let sampled: BTreeMap<String, u32> = shares
+        .iter()
+        .map(|(region, share)| (region.clone(), MIXED_SAMPLE * share / record_content::WHOLE))
+        .collect();
+    let targets = sampled.keys().filter_map(|region| spec.targets.get(region));
+    let mut answers: Vec<_> = targets.map(|target| record_content::canonical(&spec.kind, target)).collect();
+    answers.sort();
+    (Known::Known(answers), Known::Known(sampled))
+}
+
+/// One write at one server, as it is on its way: what stood there was compared before it was sent, and whatever stands there when it
+/// arrives is replaced (case L9).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Swap {
-    spec: RecordSpec,
+pub struct Write {
     at: RecordName,
-    expected: Vec<RecordSet>,
-    aim: RecordAim,
+    /// Kinds of sets that stood there and are taken away.
+    gone: Vec<String>,
+    goal: Vec<RecordSet>,
 }
 
-impl Deed for Swap {
+impl Deed for Write {
     type Truth = Zones;
 
     fn make(&self, zones: &mut Zones) -> Reply {
-        let goal = match wanted(&self.spec, &self.expected, &self.aim) {
-            Ok(goal) => goal,
-            Err(why) => return Reply::refused(why),
-        };
         let Some(zone) = zones.get_mut(&self.at) else { return Reply::refused("no such record") };
-        if zone.sets == goal {
-            return Reply::acknowledged(format!("already {}; nothing was sent", in_words(&goal)));
-        }
-        if zone.sets != self.expected {
-            return Reply::refused(format!(
-                "changed by somebody else: {} stands there, expected was {}",
-                in_words(&zone.sets),
-                in_words(&self.expected)
-            ));
-        }
         let before = zone.serial;
         zone.serial += 1;
-        let note = format!("{}; serial {before} → {}", in_words(&goal), zone.serial);
-        zone.sets = goal;
-        Reply::acknowledged(note)
+        let replaced =
+            |kind: &String| self.gone.contains(kind) || self.goal.iter().any(|set| set.kind == *kind);
+        zone.sets.retain(|set| !replaced(&set.kind));
+        zone.sets.extend(self.goal.iter().cloned());
+        zone.sets.sort();
+        Reply::acknowledged(format!("{}; serial {before} → {}", in_words(&self.goal), zone.serial))
+    }
+}
+
+impl SimDns {
+    /// What is sent, after the comparison; or the reply if nothing is.
+    fn compared(&self, at: &RecordName, expected: &[RecordSet], aim: &RecordAim) -> Result<Write, Reply> {
+        self.faults.settle(&self.zones);
+        let specs = self.specs.borrow();
+        let Some(spec) = specs.get(&at.record) else {
+            return Err(Reply::refused(format!("no record `{}` in the inventory", at.record)));
+        };
+        // The real port reads before it writes: silence proves that nothing was sent (case D7).
+        if self.faults.is_silent(&at.server) {
+            return Err(Reply::refused("no answer in time"));
+        }
+        // A time to live keeps the content, and shares keep the time to live (case D6); cases D5 and D8.
+        let goal = wanted(spec, expected, aim).map_err(Reply::refused)?;
+        let zones = self.zones.borrow();
+        let zone = zones.get(at).ok_or_else(|| Reply::refused("no such record"))?;
+        // An identical write would move the serial: none is sent (case D1).
+        if zone.sets == goal {
+            return Err(Reply::acknowledged(format!("already {}; nothing was sent", in_words(&goal))));
+        }
+        // Case D2.
+        if zone.sets != expected {
+            return Err(Reply::refused(format!(
+                "changed by somebody else: {} stands there, expected was {}",
+                in_words(&zone.sets),
+                in_words(expected)
+            )));
+        }
+        let gone = zone.sets.iter().map(|set| set.kind.clone()).collect();
+        Ok(Write { at: at.clone(), gone, goal })
     }
 }
 
@@ -277,11 +314,10 @@ impl Dns for SimDns {
     ) -> Answer<'a, Reply> {
         // Nothing happens before the first poll, as in the real port.
         Box::pin(async move {
-            let Some(spec) = self.specs.borrow().get(&at.record).cloned() else {
-                return Reply::refused(format!("no record `{}` in the inventory", at.record));
-            };
-            let swap = Swap { spec, at: at.clone(), expected: expected.to_vec(), aim: aim.clone() };
-            self.faults.run(&at.server, &self.zones, swap)
+            match self.compared(at, expected, aim) {
+                Ok(write) => self.faults.run(&at.server, &self.zones, write),
+                Err(reply) => reply,
+            }
         })
     }
 

@@ -18,11 +18,11 @@ pub enum Fault {
     None,
     /// The guard says no; nothing is changed.
     Refuse,
-    /// It is done, and the answer gets lost.
+    /// It is done, and the answer gets lost (cases L1, L4, L7 and L10).
     LostApplied,
-    /// It is not done, and the answer gets lost.
+    /// It is not done, and the answer gets lost (cases L2, L5, L8 and L11).
     LostAbsent,
-    /// The answer gets lost, and it is done after this time.
+    /// The answer gets lost, and it is done after this time (cases L3, L6, L9 and L12).
     Late(Duration),
 }
 

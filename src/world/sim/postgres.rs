@@ -31,13 +31,14 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// The sessions that hold locks are gone.
+    /// The sessions that hold locks are gone (case P8).
     pub(super) fn unlock(&mut self, at: &Member) {
         self.locks.remove(at);
         self.stolen.remove(at);
     }
 
-    /// Every connected standby gets what its upstream has.
+    /// Every connected standby gets what its upstream has; one whose receiver is cut does not (case F4), nor one whose replay is
+    /// paused (case P9), nor one of another timeline (case F9).
     pub(super) fn replicate(&mut self) {
         // Looked at far more often than anything is to be done.
         if !self.behind() {
@@ -150,6 +151,7 @@ impl SimPostgres {
                 log: vec![],
                 position: 0x0500_0000,
                 unflushed: 0,
+                switched: false,
                 next_transaction: 700,
                 upkeep: 0,
                 altered: Altered::Unset,
@@ -197,14 +199,12 @@ impl SimPostgres {
         done
     }
 
-    /// An application commits a write, and is told so; a hostile one ignores the freeze.
+    /// An application commits a write, and is told so; a hostile one ignores the freeze (case F1).
     pub fn write(&self, cluster: &str, region: &str, name: &str, hostile: bool) -> bool {
         let written = self.with(cluster, region, |server| {
-            let may = server.up && !server.recovery && (hostile || !server.frozen());
+            let may = server.open() || hostile && server.up && !server.recovery;
             if may {
-                server.log.push(name.to_owned());
-                server.position += RECORD;
-                server.next_transaction += 1;
+                server.commit(name.to_owned());
             }
             may
         });
@@ -216,7 +216,7 @@ impl SimPostgres {
         self.settle();
         let truth = self.truth.borrow();
         let mut servers = truth.servers.iter().filter(|(member, _)| member.resource == cluster);
-        servers.any(|(_, server)| server.up && !server.recovery && !server.frozen() && !server.written)
+        servers.any(|(_, server)| server.open() && !server.written)
     }
 
     /// As [`SimPostgres::write`], unless the application has committed since the server last changed: one more would show nothing new.
@@ -237,10 +237,7 @@ impl SimPostgres {
         self.settle();
         let truth = self.truth.borrow();
         let servers = truth.servers.iter().filter(|(member, _)| member.resource == cluster);
-        servers
-            .filter(|(_, server)| server.up && !server.recovery && !server.frozen())
-            .map(|(member, _)| member.region.clone())
-            .collect()
+        servers.filter(|(_, server)| server.open()).map(|(member, _)| member.region.clone()).collect()
     }
 
     /// Names under which changes were done, in order: the same one twice is an effect that happened twice.
@@ -249,8 +246,11 @@ impl SimPostgres {
         self.truth.borrow().done.clone()
     }
 
-    /// A change under the next fault; a refusal is not counted as done.
+    /// A change under the next fault; a refusal is not counted as done. A server that does not answer was sent nothing (case P15).
     fn change(&self, permit: &Permit, at: &Member, what: What) -> Reply {
+        if self.faults.is_silent(&at.to_string()) {
+            return Reply::refused("no connection: no answer in time");
+        }
         let call = Call { at: at.clone(), name: permit.session(), what };
         self.faults.run(&at.to_string(), &self.truth, call)
     }
@@ -356,6 +356,7 @@ impl Postgres for SimPostgres {
         ready(seen.map(|_| truth.servers.get(at).is_some_and(|server| server.log.contains(&row))))
     }
 
+    // Cases P8 and P10.
     fn lock<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<bool>> {
         let seen = self.facts(at, &Scope::default());
         let holder = self.truth.borrow().locks.get(at).cloned();

@@ -2,9 +2,10 @@
 
 use super::fault::Deed;
 use super::postgres::Truth;
-use super::postgres_server::{RECORD, Server, alter, promote};
+use super::postgres_server::{RECORD, Server, Session, alter, promote};
 use crate::world::postgres::{Altered, Handover, Lsn};
 use crate::world::{Member, Reply};
+use std::collections::BTreeSet;
 
 /// One call at one server, under its session's name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +58,7 @@ impl Deed for Call {
 impl What {
     fn make(&self, server: &mut Server) -> Reply {
         let primary_of = |server: &Server, system: &String| server.system == *system && !server.recovery;
+        // Case P1.
         let not_there = || Reply::refused("it is not the primary of this cluster");
         match self {
             Self::Freeze(system, keep) => {
@@ -64,6 +66,7 @@ impl What {
                     return not_there();
                 }
                 alter(server, Altered::To("on".into()));
+                // Those from before are ended in the same call (case P3).
                 let note = "read-only by default, configuration reloaded";
                 match keep {
                     Some(keep) => Reply::acknowledged(format!("{note}, {}", end(server, keep))),
@@ -87,6 +90,7 @@ impl What {
                 if !primary_of(server, system) {
                     return not_there();
                 }
+                // It flushes what others were told of (case P6), also on a frozen server (case F3).
                 server.position += server.unflushed + RECORD;
                 server.written = false;
                 server.unflushed = 0;
@@ -95,12 +99,12 @@ impl What {
             }
             Self::Promote(handover) => promote(server, handover),
             Self::Probe(row) => {
+                // Case P16.
                 if server.recovery || server.frozen() {
                     return Reply::refused("cannot execute INSERT in a read-only transaction");
                 }
-                server.log.push(row.clone());
-                server.position += RECORD;
-                server.next_transaction += 1;
+                server.commit(row.clone());
+                // A commit that hangs is there all the same (case P11).
                 if server.synchronous_names.is_empty() {
                     Reply::acknowledged("one row committed")
                 } else {
@@ -111,9 +115,23 @@ impl What {
     }
 }
 
-/// Ends the sessions of clients from before the configuration was loaded, and those that write; says how many.
+/// Ends the sessions of clients from before the configuration was loaded, and those that write, but not those of superusers
+/// (case P2); says how many. What they had not committed is gone (case P3); nothing else keeps a session from writing (case F2).
 fn end(server: &mut Server, keep: &[String]) -> String {
-    let before = server.sessions.len();
-    server.sessions.retain(|s| s.superuser || keep.contains(&s.role) || !(s.older || s.writing));
-    format!("{} ended", before - server.sessions.len())
+    let meant: Vec<Session> = server
+        .sessions
+        .iter()
+        .filter(|session| !keep.contains(&session.role) && (session.older || session.writing))
+        .cloned()
+        .collect();
+    server.sessions.retain(|session| session.superuser || !meant.contains(session));
+    let (superusers, ended): (Vec<_>, Vec<_>) = meant.into_iter().partition(|session| session.superuser);
+    let mut note = format!("{} ended", ended.len());
+    if !superusers.is_empty() {
+        let roles: BTreeSet<_> = superusers.iter().map(|session| session.role.as_str()).collect();
+        let roles: Vec<_> = roles.into_iter().collect();
+        let (count, roles) = (superusers.len(), roles.join(", "));
+        note += &format!(", {count} of superusers cannot be ended by this role: {roles}");
+    }
+    note
 }

@@ -2,12 +2,52 @@
 
 use super::postgres::SimPostgres;
 use super::postgres_deed::What;
-use super::postgres_server::{RECORD, alter};
+use super::postgres_server::{RECORD, SEGMENT, Session, alter};
 use crate::world::Member;
 use crate::world::postgres::{Altered, Lsn};
 
 impl SimPostgres {
-    /// The session that holds a lock ends, and another run takes it.
+    /// A client begins a transaction and writes in it. It takes the next number without moving it (case P4).
+    pub fn begin(&self, cluster: &str, region: &str) {
+        let writer = Session { writing: true, ..Session::app() };
+        self.with(cluster, region, |server| server.sessions.push(writer));
+    }
+
+    /// It commits, whatever is frozen by then (case F1); not if its session was ended (case P3). Whether it was told so.
+    pub fn commit(&self, cluster: &str, region: &str, name: &str) -> bool {
+        let committed = self.with(cluster, region, |server| {
+            let writer = server.sessions.iter().position(|session| session.writing);
+            let there = server.up && !server.recovery;
+            let Some(writer) = writer.filter(|_| there) else { return false };
+            server.sessions.remove(writer);
+            server.commit(name.to_owned());
+            true
+        });
+        committed.unwrap_or(false)
+    }
+
+    /// A prepared transaction commits, whatever is frozen by then (case P5). Whether it was told so.
+    pub fn commit_prepared(&self, cluster: &str, region: &str, name: &str) -> bool {
+        let committed = self.with(cluster, region, |server| {
+            let prepared = server.prepared.iter().position(|prepared| prepared == name);
+            let there = server.up && !server.recovery;
+            let Some(prepared) = prepared.filter(|_| there) else { return false };
+            server.prepared.remove(prepared);
+            server.commit(name.to_owned());
+            true
+        });
+        committed.unwrap_or(false)
+    }
+
+    /// The log goes on with a new segment (case F6).
+    pub fn switch_segment(&self, cluster: &str, region: &str) {
+        self.with(cluster, region, |server| {
+            server.position = (server.position + server.unflushed + RECORD).next_multiple_of(SEGMENT);
+            (server.unflushed, server.switched) = (0, true);
+        });
+    }
+
+    /// The session that holds a lock ends, and another run takes it (case P10).
     pub fn steal_lock(&self, cluster: &str, region: &str, run: &str) {
         let mut truth = self.truth.borrow_mut();
         let member = Member::new(cluster, region);
@@ -26,12 +66,17 @@ impl SimPostgres {
         }
     }
 
+    /// The session that holds a lock ends, and nobody takes it (case P10).
+    pub fn lose_lock(&self, cluster: &str, region: &str) {
+        self.truth.borrow_mut().unlock(&Member::new(cluster, region));
+    }
+
     /// Whether another run holds a lock.
     pub fn lock_stolen(&self, at: &Member) -> bool {
         self.truth.borrow().stolen.contains(at)
     }
 
-    /// A clean stop: everything flushed and shipped, then a checkpoint.
+    /// A clean stop: everything flushed and shipped, then a checkpoint (case P7).
     pub fn stop(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
             server.position += server.unflushed + RECORD;
@@ -43,7 +88,8 @@ impl SimPostgres {
         self.truth.borrow_mut().unlock(&Member::new(cluster, region));
     }
 
-    /// Starts it, or restarts it as after a crash: sessions, locks and a requested promotion are gone, the file is loaded.
+    /// Starts it, or restarts it as after a crash: sessions, locks and a requested promotion are gone, the file is loaded (cases
+    /// P8 and F14).
     pub fn restart(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
             server.started += 1;
@@ -54,14 +100,14 @@ impl SimPostgres {
         self.truth.borrow_mut().unlock(&Member::new(cluster, region));
     }
 
-    /// Starts it unless it runs.
+    /// Starts it unless it runs (case P8).
     pub fn start(&self, cluster: &str, region: &str) {
         if self.with(cluster, region, |server| server.up) == Some(false) {
             self.restart(cluster, region);
         }
     }
 
-    /// What `pg_controldata` prints there.
+    /// What `pg_controldata` prints there (case P7).
     pub fn control_data(&self, at: &Member) -> String {
         let seen = self.with(&at.resource, &at.region, |server| {
             let state = match (server.recovery, server.clean) {
@@ -94,7 +140,7 @@ impl SimPostgres {
         late.iter().any(|call| matches!(call.what, What::Unfreeze(..)))
     }
 
-    /// Other automation promotes it.
+    /// Other automation promotes it (case P17).
     pub fn promoted_by_others(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
             if server.recovery {
@@ -103,7 +149,7 @@ impl SimPostgres {
         });
     }
 
-    /// Somebody else stops writes, waits for the standbys, and ends all sessions.
+    /// Somebody else stops writes, waits for the standbys, and ends all sessions (case F1).
     pub fn frozen_by_others(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
             if !server.recovery {
@@ -113,7 +159,15 @@ impl SimPostgres {
         });
     }
 
-    /// Somebody else puts the write setting back.
+    /// Somebody else loads what stands in the file (case P19).
+    pub fn reloaded_by_others(&self, cluster: &str, region: &str) {
+        self.with(cluster, region, |server| {
+            let written = server.altered.clone();
+            alter(server, written);
+        });
+    }
+
+    /// Somebody else puts the write setting back (case P17).
     pub fn thawed_by_others(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| alter(server, Altered::Unset));
     }
@@ -143,7 +197,7 @@ impl SimPostgres {
         truth.replicate();
     }
 
-    /// A slow promotion comes about.
+    /// A slow promotion comes about (case F7).
     pub fn finish_promotion(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
             if server.promoting {

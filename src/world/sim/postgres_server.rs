@@ -10,19 +10,23 @@ use std::collections::BTreeMap;
 
 /// Bytes of one write, of a mark, and of a shutdown checkpoint.
 pub(super) const RECORD: u64 = 0x100;
+/// Bytes of a segment of the log.
+pub(super) const SEGMENT: u64 = 16 << 20;
+/// Bytes at the start of a segment that no record needs.
+const HEADER: u64 = 40;
 
 /// A client session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
-    /// Its role.
+    /// Its role: some are kept (case P2).
     pub role: String,
-    /// Whether it was there before the configuration was last loaded.
+    /// Whether it was there before the configuration was last loaded (case F1).
     pub older: bool,
-    /// Whether it has an open transaction that wrote.
+    /// Whether it has an open transaction that wrote (case P4).
     pub writing: bool,
-    /// Whether the role is a superuser, whose sessions mrctl cannot end.
+    /// Whether the role is a superuser, whose sessions mrctl cannot end (case P2).
     pub superuser: bool,
-    /// Whether it sets `default_transaction_read_only = off` for itself.
+    /// Whether it sets `default_transaction_read_only = off` for itself (case F1).
     pub hostile: bool,
 }
 
@@ -36,69 +40,92 @@ impl Session {
 /// One server: the ground truth, free to be changed by a test.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
-    /// System identifier.
+    /// System identifier: what is meant for another one is refused (case P1).
     pub system: String,
-    /// Whether it runs.
+    /// Whether it runs; what does not is unknown (case P7).
     pub up: bool,
-    /// Whether it was stopped cleanly, and did not run since.
+    /// Whether it was stopped cleanly, and did not run since (case P7).
     pub clean: bool,
-    /// Whether the application has committed since the server last changed.
+    /// Whether the application has committed since the server last changed: bookkeeping of a rehearsal.
     pub written: bool,
-    /// Counts starts.
+    /// Counts starts: each is told from the one before (cases F14 and P8).
     pub started: u64,
-    /// Whether it is a standby.
+    /// Whether it is a standby: it takes no change of a primary (case P1).
     pub recovery: bool,
-    /// Timeline that it writes or follows.
+    /// Timeline that it writes or follows (case F9).
     pub timeline: u32,
-    /// Writes that it has, in order: the name of each.
+    /// Writes that it has, in order: the name of each; what was in an open transaction is not there (case P3).
     pub log: Vec<String>,
-    /// Position at the end of the log; flushed, or replayed.
+    /// Position at the end of the log; flushed (case P6), or replayed (case P9).
     pub position: u64,
-    /// Bytes that were told of as committed and are not flushed.
+    /// Bytes that were told of as committed and are not flushed (case P6).
     pub unflushed: u64,
-    /// Next transaction number.
+    /// Whether the log went on with a new segment (case F6).
+    pub switched: bool,
+    /// Next transaction number; one that is open does not move it (case P4), and not each is a write (case P14).
     pub next_transaction: u64,
-    /// Runs of autovacuum.
+    /// Runs of autovacuum: they take transaction numbers, and are no writes (case P14).
     pub upkeep: u64,
-    /// What stands in the file of `ALTER SYSTEM`.
+    /// What stands in the file of `ALTER SYSTEM`, and is loaded with a reload or a start (cases P19 and P8).
     pub altered: Altered,
-    /// What was loaded of it.
+    /// What was loaded of it: a freeze is in force only then (case P19).
     pub loaded: Altered,
-    /// Sessions of clients.
+    /// Sessions of clients (case P2).
     pub sessions: Vec<Session>,
-    /// Prepared transactions.
+    /// Prepared transactions: they belong to no session, and no freeze binds them (case P5).
     pub prepared: Vec<String>,
-    /// Settings of roles and databases.
+    /// Settings of roles and databases (case P13).
     pub overrides: Vec<String>,
-    /// `synchronous_standby_names`.
+    /// `synchronous_standby_names`: with any, a commit hangs, and is there (case P11).
     pub synchronous_names: String,
-    /// Region of the server that the receiver is connected to.
+    /// Region of the server that the receiver is connected to; without one the lag is unknown (case F4).
     pub follows: Option<String>,
-    /// Writes that replay stays behind.
+    /// Writes that replay stays behind: seen by the bytes that are missing (case P18).
     pub behind: usize,
-    /// Whether replay is paused.
+    /// Whether replay is paused (case P9).
     pub paused: bool,
-    /// Whether its receiver or its replay hangs: it says that it streams, and nothing arrives.
+    /// Whether its receiver or its replay hangs: it says that it streams, and nothing arrives (case P18).
     pub stuck: bool,
-    /// Whether the last commit that it replayed is long ago.
+    /// Whether the last commit that it replayed is long ago (case F5).
     pub quiet: bool,
-    /// Recovery targets.
+    /// Recovery targets (case P12).
     pub recovery_targets: Vec<String>,
-    /// Whether a promotion takes effect only when `SimPostgres::finish_promotion` says so.
+    /// Whether a promotion takes effect only when `SimPostgres::finish_promotion` says so (case F7).
     pub slow: bool,
-    /// Whether a promotion was requested and has not happened; a crash forgets it.
+    /// Whether a promotion was requested and has not happened; a crash forgets it (case F14).
     pub promoting: bool,
-    /// What a preflight finds.
+    /// What a preflight finds: as the scene says.
     pub findings: Vec<Finding>,
 }
 
 impl Server {
-    /// Whether a plain session is read-only.
+    /// Whether a plain session is read-only (case F1).
     pub(super) fn frozen(&self) -> bool {
         self.loaded == Altered::To("on".into())
     }
 
-    /// Ends recovery on a new timeline.
+    /// Whether a plain session of the application can commit: it runs, is no standby, and no freeze binds the application, which a
+    /// setting of its role may lift (case P13).
+    pub(super) fn open(&self) -> bool {
+        let lifted = || self.overrides.iter().any(|setting| setting.ends_with("=off"));
+        self.up && !self.recovery && (!self.frozen() || lifted())
+    }
+
+    /// How far the insert position stands ahead: behind what was told of as committed and is not on disk (case P6), or behind the
+    /// header of a new segment (case F6).
+    fn ahead(&self) -> u64 {
+        let header = self.switched && self.position.is_multiple_of(SEGMENT);
+        if header { HEADER + self.unflushed } else { self.unflushed }
+    }
+
+    /// Adds a write of this name.
+    pub(super) fn commit(&mut self, name: String) {
+        self.log.push(name);
+        self.position += RECORD;
+        self.next_transaction += 1;
+    }
+
+    /// Ends recovery on a new timeline (case F9).
     pub(super) fn become_primary(&mut self) {
         (self.recovery, self.promoting, self.follows, self.behind) = (false, false, None, 0);
         self.written = false;
@@ -114,9 +141,10 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             received: Known::Known(Lsn(server.position)),
             replayed: Known::Known(Lsn(server.position)),
             timeline: Known::Known(server.timeline),
-            // A second for every write that is missing.
+            // A second for every write that is missing; on an idle primary it grows, too (case F5).
             replayed_ms_ago: Known::Known(if server.quiet { 60_000 } else { server.behind as u64 * 1000 }),
             replay: if server.paused { "paused" } else { "not paused" }.into(),
+            // Without one the lag is not known (case F4).
             receiver: if upstream_runs {
                 Known::Known(receiver)
             } else {
@@ -129,8 +157,9 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
         Role::Primary(PrimaryFacts {
             timeline: server.timeline,
             flushed: Lsn(server.position),
-            inserted: Lsn(server.position + server.unflushed),
+            inserted: Lsn(server.position + server.ahead()),
             next_transaction: server.next_transaction,
+            // Also while one that wrote is open: only `Sessions::writing` shows it (case P4).
             oldest_transaction: server.next_transaction,
             activity: Activity {
                 rows: server.log.len() as u64,
@@ -174,7 +203,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
     }
 }
 
-/// `ALTER SYSTEM` and a reload: sessions of now are those from before.
+/// `ALTER SYSTEM` and a reload: sessions of now are those from before (case P2).
 pub(super) fn alter(server: &mut Server, to: Altered) {
     (server.altered, server.loaded, server.written) = (to.clone(), to, false);
     for session in &mut server.sessions {
@@ -182,7 +211,7 @@ pub(super) fn alter(server: &mut Server, to: Altered) {
     }
 }
 
-/// The guard of the real statement, in its order.
+/// The guard of the real statement, in its order (case F11); a second promotion meets it, too (case F8).
 pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
     let position = Lsn(server.position);
     let behind = match handover.by {
@@ -196,9 +225,11 @@ pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
         return Reply::refused("it is not in recovery");
     }
     if server.started.to_string() != handover.target_started {
+        // Case F14.
         return Reply::refused("it was restarted since the handover");
     }
     if server.paused {
+        // Case P9.
         return Reply::refused("replay is paused");
     }
     if server.timeline != handover.timeline {
@@ -208,6 +239,7 @@ pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
         return Reply::refused(format!("it has replayed only up to {position}"));
     }
     if !server.recovery_targets.is_empty() {
+        // Case P12.
         return Reply::refused("a recovery target is set, promotion would end the server");
     }
     server.promoting = true;

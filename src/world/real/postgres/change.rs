@@ -64,22 +64,23 @@ async fn identified(
     }
 }
 
-/// `ALTER SYSTEM` cannot stand in a transaction, and the reload is a statement of its own: a failure of the second leaves the
-/// setting written and not loaded, which is for a look to find.
+/// `ALTER SYSTEM` cannot stand in a transaction, and the reload is a statement of its own: a setting that is written and not loaded
+/// would be seen by no look, and would freeze the server whenever somebody loads the configuration. So both are sent together, and
+/// what loses one loses both.
 async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Reply {
-    if let Err(trouble) = session.value(statement, CALL).await {
-        return failed(&trouble);
-    }
-    // Sent together, for a distant server: the session loads what the postmaster told it of between two messages. That it has
-    // is not proof, a look is; but a look that is made too early has to be made again, in the midst of all the other loading.
-    let reloaded = futures_util::future::join3(
+    // With them, for a distant server: the session loads what the postmaster told it of between two messages. That it has is not
+    // proof, a look is; but a look that is made too early has to be made again, in the midst of all the other loading.
+    let (altered, reloaded, _, _) = futures_util::future::join4(
+        session.value(statement, CALL),
         session.value(sql::RELOAD, CALL),
         session.value(sql::MOMENT, CALL),
         session.value(sql::NOTHING, CALL),
-    );
-    match reloaded.await.0 {
-        Ok(_) => Reply::acknowledged(note),
-        Err(trouble) => {
+    )
+    .await;
+    match (altered, reloaded) {
+        (Err(trouble), _) => failed(&trouble),
+        (Ok(_), Ok(_)) => Reply::acknowledged(note),
+        (Ok(_), Err(trouble)) => {
             Reply::lost(format!("the setting was written, the reload was not confirmed: {trouble}"))
         }
     }
@@ -90,16 +91,17 @@ async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Rep
 ///
 /// Says besides whether the session may go on as one that looks: it is renamed, and nothing that was asked on it is still open.
 async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> (Reply, bool) {
-    if let Err(trouble) = session.value(sql::FREEZE, CALL).await {
-        return (failed(&trouble), false);
-    }
     let end = sql::end_sessions_if_frozen(&scope.keep);
-    let (reloaded, _, mut ended) = futures_util::future::join3(
+    let (altered, reloaded, _, mut ended) = futures_util::future::join4(
+        session.value(sql::FREEZE, CALL),
         session.value(sql::RELOAD_AND_REMEMBER, CALL),
         session.value(sql::MOMENT, CALL),
         session.value(&end, CALL),
     )
     .await;
+    if let Err(trouble) = altered {
+        return (failed(&trouble), false);
+    }
     if let Err(trouble) = reloaded {
         let why = format!("the setting was written, the reload was not confirmed: {trouble}");
         return (Reply::lost(why), false);

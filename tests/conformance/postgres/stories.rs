@@ -1,7 +1,9 @@
-//! The simulated servers and the real ones are told the same, and tell the same story: the facts that kinds judge, what kinds make
-//! of them, and what each call said. What a drill believes is then what a run meets.
+//! Two whole stories, a switch and the end of a handover: the facts that kinds judge, what kinds make of them, and what each call
+//! said.
 
-use super::stage::{Stage, real, simulated};
+use super::real::real;
+use super::stage::{Stage, simulated};
+use crate::conformance::table::same;
 use crate::support::kinds::{catch_up, check_lag, freeze, judge, promote, verify};
 use crate::support::pg::until;
 use crate::support::port::{facts, handover};
@@ -283,14 +285,6 @@ async fn decay<S: Stage>(stage: &S) -> Vec<String> {
         .await;
     story.line("the source is stopped", "").await;
     story.lines
-}
-
-/// Line by line: the first difference is the one to read.
-fn same(seen: &[String], simulated: &[String]) {
-    for (seen, simulated) in seen.iter().zip(simulated) {
-        assert!(seen == simulated, "really:\n{seen}\nsimulated:\n{simulated}");
-    }
-    assert_eq!(seen.len(), simulated.len());
 }
 
 #[tokio::test]

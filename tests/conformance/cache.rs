@@ -1,0 +1,7 @@
+//! Redis.
+
+mod cases;
+pub mod lost;
+mod stage;
+
+pub use cases::{CASES, simulation};

@@ -1,0 +1,7 @@
+//! PowerDNS.
+
+mod cases;
+pub mod lost;
+mod stage;
+
+pub use cases::{CASES, simulation};

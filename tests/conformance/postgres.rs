@@ -1,0 +1,9 @@
+//! PostgreSQL.
+
+pub mod facts;
+pub mod lost;
+pub mod more;
+mod real;
+pub mod stage;
+mod stories;
+mod tell;
