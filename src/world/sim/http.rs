@@ -11,6 +11,7 @@ pub struct SimHttp {
     probes: Shared<BTreeMap<Member, VecDeque<Probe>>>,
     silent: Shared<BTreeSet<String>>,
     asked: Shared<BTreeMap<Member, u32>>,
+    expected: Shared<BTreeMap<String, u16>>,
 }
 
 /// All stages passed, status 200.
@@ -52,6 +53,11 @@ impl SimHttp {
         self.probes.borrow_mut().insert(Member::new(endpoint, region), probes.into_iter().collect());
     }
 
+    /// The status that is expected of an endpoint; 200 if not told.
+    pub fn expect(&self, endpoint: &str, status: u16) {
+        self.expected.borrow_mut().insert(endpoint.to_owned(), status);
+    }
+
     /// How often it was asked.
     pub fn asked(&self, endpoint: &str, region: &str) -> u32 {
         self.asked.borrow().get(&Member::new(endpoint, region)).copied().unwrap_or(0)
@@ -89,7 +95,7 @@ impl Http for SimHttp {
         ready(probe.unwrap_or_else(|| silent(&format!("no endpoint {endpoint}"))))
     }
 
-    fn expected_status(&self, _endpoint: &str) -> u16 {
-        200
+    fn expected_status(&self, endpoint: &str) -> u16 {
+        self.expected.borrow().get(endpoint).copied().unwrap_or(200)
     }
 }
