@@ -134,6 +134,12 @@ impl Person for Scripted {
     }
 }
 
+/// Writes that a primary had at the start: of all of them somebody was told.
+fn told_before(sim: &Sim, cluster: &str, region: &str) -> Vec<String> {
+    let log = sim.postgres.read(cluster, region, |server| (!server.recovery).then(|| server.log.clone()));
+    log.flatten().unwrap_or_default()
+}
+
 impl Ground {
     /// The first state: a run that is about to be created in this world.
     pub fn begin(plan: Plan, sim: Sim, local: BTreeSet<String>, bend: Bend) -> Option<(Self, Node)> {
@@ -149,7 +155,11 @@ impl Ground {
             permits: BTreeMap::new(),
             alive: false,
             processes: 0,
-            told: plan.clusters.keys().map(|name| (name.clone(), Vec::new())).collect(),
+            told: plan
+                .clusters
+                .keys()
+                .map(|name| (name.clone(), told_before(&sim, name, &plan.from)))
+                .collect(),
             foreign: false,
             split: false,
             diverged: false,
