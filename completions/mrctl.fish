@@ -104,6 +104,7 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l deep -d 'Up to three faults: takes longer'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l all -d 'Show all counterexamples'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l from-live -d 'Start from what is true now: look at the real systems once, read-only, and rehearse pressing the button at this moment'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F

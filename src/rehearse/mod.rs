@@ -3,11 +3,13 @@
 pub mod alphabet;
 mod digest;
 pub mod invariants;
+pub mod live;
 mod moves;
 pub mod node;
 pub mod report;
 pub mod scene;
 pub mod search;
+pub mod start;
 pub mod story;
 mod suffer;
 

@@ -1,9 +1,11 @@
 //! What a rehearsal found, as values that outlive it.
 
 use super::alphabet::ALPHABET;
+use super::live::{Snapshot, Staged, stage};
 use super::node::{Bend, Ground, Happening, Node};
 use super::scene::{local_writers, scene};
 use super::search::{Bound, Counts, Finding, Search};
+use super::start::Start;
 use super::story;
 use crate::engine::record::{Record, Verdict};
 use crate::plan::Plan;
@@ -28,6 +30,8 @@ pub struct Report {
     pub to: String,
     /// The plan's digest.
     pub plan: String,
+    /// The world that it starts from.
+    pub start: Start,
     /// Faults in one schedule up to which everything was tried.
     pub complete_for: Option<u32>,
     /// Kinds of faults in the alphabet.
@@ -38,6 +42,8 @@ pub struct Report {
     pub elapsed_ms: u64,
     /// Why the run does not even complete when nothing goes wrong; nothing if it does.
     pub fails_alone: Option<String>,
+    /// Effects that are there at the start, and not by the run, which asks a person at a terminal to adopt them.
+    pub adopted: Vec<String>,
     /// Counterexamples, those with the fewest faults first, then the shortest.
     pub counterexamples: Vec<Counterexample>,
     /// Steps whose effect the model cannot know.
@@ -107,6 +113,19 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32) -> Report {
     rehearse_in(plan, &scene(plan, inventory), &local, Bend::default(), mishaps, false)
 }
 
+/// As [`rehearse`], starting from what a look at the real systems saw.
+pub fn rehearse_live(plan: &Plan, inventory: &Inventory, snapshot: &Snapshot, mishaps: u32) -> Report {
+    let local = local_writers(plan, inventory);
+    let Staged { sim, start } = stage(plan, inventory, snapshot);
+    let mut report = Report { start, ..rehearse_in(plan, &sim, &local, Bend::default(), mishaps, false) };
+    if report.fails_alone.is_none() && !report.adopted.is_empty() {
+        // The person of a rehearsal says yes to everything. Where nobody is at a terminal, nobody says so.
+        let what = report.adopted.join(", ");
+        report.fails_alone = Some(format!("a person at a terminal has to adopt what is so already: {what}"));
+    }
+    report
+}
+
 /// As [`rehearse`], in a world, and with an engine, of the caller's choice; `first`: the first finding is enough.
 pub(super) fn rehearse_in(
     plan: &Plan,
@@ -122,11 +141,13 @@ pub(super) fn rehearse_in(
         from: plan.from.clone(),
         to: plan.to.clone(),
         plan: plan.digest(),
+        start: Start::default(),
         complete_for: None,
         alphabet: ALPHABET.len(),
         counts: Counts::default(),
         elapsed_ms: 0,
         fails_alone: None,
+        adopted: Vec::new(),
         counterexamples: Vec::new(),
         not_covered: not_covered(plan),
         never_made: Vec::new(),
@@ -143,6 +164,7 @@ pub(super) fn rehearse_in(
         if mishaps == 0 {
             // A loop comes back to a state that was seen, and ends nowhere.
             let endless = search.counts.ends.is_empty() && search.findings.is_empty();
+            report.adopted.clone_from(&search.adopted);
             report.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
         }
         report.counterexamples = counterexamples(&search);
@@ -269,6 +291,21 @@ pub(super) fn belief(node: &Node) -> String {
         link = one.before.as_ref();
     }
     "nothing yet".into()
+}
+
+/// Effects that a run was told to take as they are.
+pub(super) fn adopted(node: &Node) -> Vec<String> {
+    let happenings = story::happenings(node.trail.as_ref()).into_iter();
+    let adopted = happenings.filter_map(|happening| match happening {
+        Happening::Record(record) => match &*record {
+            Record::Answered { question, yes: true, .. } => {
+                question.strip_prefix("adopt:").map(str::to_owned)
+            }
+            _ => None,
+        },
+        Happening::Mishap(_) | Happening::Calm => None,
+    });
+    adopted.collect()
 }
 
 /// Why a run that met nothing did not complete.

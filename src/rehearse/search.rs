@@ -5,7 +5,7 @@ use super::digest::digest;
 use super::invariants::broken;
 use super::moves::mishaps;
 use super::node::{Ground, Link, Node};
-use super::report::{alone, belief, truth};
+use super::report::{adopted, alone, belief, truth};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
 use crate::engine::state::Undone;
@@ -78,6 +78,8 @@ pub struct Search<'a> {
     pub findings: BTreeMap<String, (Finding, u64)>,
     /// Why the run does not complete when nothing goes wrong; nothing if it does.
     pub alone: Option<String>,
+    /// Effects that the run adopts when nothing goes wrong: they are there, and not by it.
+    pub adopted: Vec<String>,
     /// Effects that were made, and taken back, in some schedule.
     pub covered: BTreeMap<(usize, usize), (bool, bool)>,
 }
@@ -99,6 +101,7 @@ impl<'a> Search<'a> {
             counts: Counts::default(),
             findings: BTreeMap::new(),
             alone: None,
+            adopted: Vec::new(),
             covered: BTreeMap::new(),
         }
     }
@@ -332,6 +335,7 @@ impl<'a> Search<'a> {
         *self.counts.ends.entry(verdict.word().to_owned()).or_default() += 1;
         if self.bound.mishaps == 0 && at.decisions == 0 && self.alone.is_none() {
             self.alone = alone(&at.node, verdict);
+            self.adopted = adopted(&at.node);
         }
         let mut later = at.node.fork();
         later.sim.clock.advance(Duration::from_secs(24 * 3600));
