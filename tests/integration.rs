@@ -12,6 +12,7 @@ mod postgres_switch;
 mod postgres_tls;
 mod rehearse;
 mod rehearse_certificate;
+mod rehearse_live;
 mod structure;
 mod support;
 mod terminal;

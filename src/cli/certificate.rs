@@ -7,6 +7,7 @@ use crate::error::{Code, Problem, Problems, Sources};
 use crate::output::certified::in_words;
 use crate::plan::Plan;
 use crate::rehearse::certified;
+use crate::rehearse::live::{Snapshot, stage};
 use crate::rehearse::report::Report;
 use crate::rehearse::scene::scene;
 use crate::runbook::Loaded;
@@ -20,14 +21,13 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Keeps a certificate for each direction of a rehearsal that found nothing, and whose missing cover is accepted by name; notes it in its
 /// report. A rehearsal without one is as good: that none was kept is only said.
-pub fn keep(setup: &Setup, inventory: &Inventory, plans: &[Plan], reports: &mut [Report]) {
+pub fn keep(setup: &Setup, made: &[(&Plan, Start)], reports: &mut [Report]) {
     let Some(root) = wire::state_folder(setup.state.as_deref()) else {
         setup.say("mrctl: no certificate was kept: there is no state folder; set MRCTL_STATE_DIR or HOME");
         return;
     };
-    for (plan, report) in plans.iter().zip(reports) {
-        let start = Start { from: StartFrom::Inventory, digest: certified::start(&scene(plan, inventory)) };
-        let Some(says) = certificate_of(plan, report, start) else { continue };
+    for ((plan, start), report) in made.iter().zip(reports) {
+        let Some(says) = certificate_of(plan, report, start.clone()) else { continue };
         match certificate::keep(&root, &says) {
             Ok(kept) => {
                 let short: String = kept.sha256.chars().take(12).collect();
@@ -42,8 +42,19 @@ pub fn keep(setup: &Setup, inventory: &Inventory, plans: &[Plan], reports: &mut 
     }
 }
 
+/// The world that an inventory describes.
+pub fn from_inventory(plan: &Plan, inventory: &Inventory) -> Start {
+    Start { from: StartFrom::Inventory, digest: certified::start(&scene(plan, inventory)) }
+}
+
+/// The world as it was seen.
+pub fn from_live(plan: &Plan, inventory: &Inventory, snapshot: &Snapshot) -> Start {
+    let staged = stage(plan, inventory, snapshot);
+    Start { from: StartFrom::Live, digest: certified::start(&staged.sim) }
+}
+
 fn certificate_of(plan: &Plan, report: &Report, start: Start) -> Option<Certificate> {
-    let accepted: BTreeSet<String> = report.not_covered.iter().map(|one| one.step.clone()).collect();
+    let accepted: BTreeSet<String> = report.open_steps().into_iter().map(String::from).collect();
     Some(Certificate {
         mrctl_certificate: FORMAT,
         environment: plan.environment.clone(),

@@ -15,6 +15,7 @@ mod lock;
 mod prepare;
 mod readiness;
 mod rehearse;
+mod rehearse_live;
 pub mod resume;
 mod root;
 mod secrets;

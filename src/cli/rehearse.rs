@@ -1,12 +1,14 @@
-//! `mrctl rehearse`: every way that a runbook can go wrong, in the simulated world. Connects to nothing.
+//! `mrctl rehearse`: every way that a runbook can go wrong, in the simulated world. Connects to nothing, unless asked to start from
+//! what is true now (`rehearse_live`).
 
-use super::setup::{Format, Setup};
+use super::setup::{Files, Format, Setup};
 use super::{certificate, directions};
 use crate::error::Problems;
 use crate::exit_code::ExitCode;
 use crate::output::rehearsal::{Detail, render};
 use crate::plan::{Drill, Mode, Plan, Request, build};
 use crate::rehearse::report::{Report, rehearse as search};
+use crate::store::certificate::Start;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,10 +18,10 @@ use std::path::PathBuf;
 pub struct RehearseArgs {
     /// Runbooks.
     #[arg(required = true, value_name = "RUNBOOK")]
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Region to leave; every direction that the inventory can serve if not given.
     #[arg(long, value_name = "REGION")]
-    from: Option<String>,
+    pub(super) from: Option<String>,
     /// Region to move to.
     #[arg(long, value_name = "REGION")]
     to: Option<String>,
@@ -38,6 +40,9 @@ pub struct RehearseArgs {
     /// Show one counterexample with everything that happens in it.
     #[arg(long, value_name = "ID")]
     replay: Option<String>,
+    /// Start from what is true now: look at the real systems once, read-only, and rehearse pressing the button at this moment.
+    #[arg(long)]
+    pub(super) from_live: bool,
     /// A step whose effect the model cannot know, and with which that is accepted.
     #[arg(long = "accept-not-covered", value_name = "STEP")]
     accept: Vec<String>,
@@ -48,39 +53,79 @@ pub struct RehearseArgs {
 
 /// `mrctl rehearse`.
 pub fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
-    let mut parameters = BTreeMap::new();
-    for text in &args.set {
-        match text.split_once('=') {
-            Some((name, value)) => drop(parameters.insert(name.to_string(), value.to_string())),
-            None => return setup.usage(format!("`--set {text}` has no `=`"), "write --set NAME=VALUE"),
-        }
-    }
     let mut worst = ExitCode::Completed;
     for file in &args.files {
-        match one(setup, args, file, &parameters) {
-            ExitCode::Completed => {}
-            code @ (ExitCode::Invalid | ExitCode::Failed) => worst = code,
-            code => worst = if worst == ExitCode::Completed { code } else { worst },
-        }
+        worst = worse(worst, one(setup, args, file));
     }
     worst
 }
 
-fn one(
-    setup: &Setup,
-    args: &RehearseArgs,
-    file: &std::path::Path,
-    parameters: &BTreeMap<String, String>,
-) -> ExitCode {
+/// What two rehearsals together end with.
+pub(super) fn worse(worst: ExitCode, code: ExitCode) -> ExitCode {
+    match code {
+        ExitCode::Completed => worst,
+        ExitCode::Invalid | ExitCode::Failed => code,
+        code => {
+            if worst == ExitCode::Completed {
+                code
+            } else {
+                worst
+            }
+        }
+    }
+}
+
+fn one(setup: &Setup, args: &RehearseArgs, file: &std::path::Path) -> ExitCode {
     let Some(files) = setup.load(file) else { return ExitCode::Invalid };
+    let plans = match plans(setup, args, &files) {
+        Ok(plans) => plans,
+        Err(code) => return code,
+    };
+    let (inventory, faults) = (&files.inventory.inventory, args.faults());
+    let mut reports: Vec<Report> =
+        plans.iter().map(|plan| search(plan, inventory, faults, workers())).collect();
+    let start = |plan: &Plan| certificate::from_inventory(plan, inventory);
+    let made: Vec<_> = plans.iter().map(|plan| (plan, start(plan))).collect();
+    certify(setup, args, &made, &mut reports);
+    tell(setup, args, &reports)
+}
+
+/// Threads that share a search.
+pub(super) fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Keeps certificates of what found nothing. Where one of the counterexamples is asked for, that is no rehearsal to be certified.
+pub(super) fn certify(setup: &Setup, args: &RehearseArgs, made: &[(&Plan, Start)], reports: &mut [Report]) {
+    if !args.no_certificate && args.replay.is_none() && ending(args, reports) == ExitCode::Completed {
+        certificate::keep(setup, made, reports);
+    }
+}
+
+impl RehearseArgs {
+    /// Faults in one schedule up to which everything is tried.
+    pub(super) fn faults(&self) -> u32 {
+        if self.deep { 3 } else { self.faults }
+    }
+}
+
+/// A plan for each direction that was asked for.
+pub(super) fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result<Vec<Plan>, ExitCode> {
+    let mut parameters = BTreeMap::new();
+    for text in &args.set {
+        match text.split_once('=') {
+            Some((name, value)) => drop(parameters.insert(name.to_string(), value.to_string())),
+            None => return Err(setup.usage(format!("`--set {text}` has no `=`"), "write --set NAME=VALUE")),
+        }
+    }
     let inventory = &files.inventory.inventory;
     for given in [&args.from, &args.to].into_iter().flatten() {
         if !inventory.regions.contains_key(given) {
             let known: Vec<&str> = inventory.regions.keys().map(String::as_str).collect();
-            return setup.usage(
+            return Err(setup.usage(
                 format!("there is no region `{given}`"),
                 format!("the inventory has {}", known.join(", ")),
-            );
+            ));
         }
     }
     let serving = directions::serving(&files.runbook, &files.inventory);
@@ -91,10 +136,10 @@ fn one(
         .filter(|(from, to)| from != to && fits(&args.from, from) && fits(&args.to, to))
         .collect();
     if pairs.is_empty() {
-        return setup.usage(
+        return Err(setup.usage(
             "there is no direction to rehearse",
             "give --from and --to that the resources of the runbook serve",
-        );
+        ));
     }
     let mut plans: Vec<Plan> = Vec::new();
     for (from, to) in pairs {
@@ -108,27 +153,20 @@ fn one(
             to,
             mode: Mode::Planned,
             drill: Drill::Real,
-            parameters,
+            parameters: &parameters,
         };
         let plan = build(&request, &mut problems);
         setup.problems(&problems, &files.sources);
         match plan {
             Some(plan) => plans.push(plan),
-            None => return ExitCode::Invalid,
+            None => return Err(ExitCode::Invalid),
         }
     }
-    let faults = if args.deep { 3 } else { args.faults };
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut reports: Vec<Report> =
-        plans.iter().map(|plan| search(plan, inventory, faults, workers)).collect();
-    // One of the counterexamples is asked for: that is no rehearsal to be certified.
-    if !args.no_certificate && args.replay.is_none() && ending(args, &reports) == ExitCode::Completed {
-        certificate::keep(setup, inventory, &plans, &mut reports);
-    }
-    tell(setup, args, &reports)
+    Ok(plans)
 }
 
-fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> ExitCode {
+/// Shows them; the code that they end with.
+pub(super) fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> ExitCode {
     let detail = match &args.replay {
         Some(id) if !reports.iter().any(|report| report.counterexamples.iter().any(|one| one.id == *id)) => {
             return setup

@@ -1,7 +1,9 @@
 //! The command line: definition and dispatch.
 
 use super::setup::{Format, Setup};
-use super::{abandon, describe, dry_run, failover, history, kinds, lab, rehearse, resume, status, wire};
+use super::{
+    abandon, describe, dry_run, failover, history, kinds, lab, rehearse, rehearse_live, resume, status, wire,
+};
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
 use crate::redact::Redactor;
@@ -141,7 +143,7 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
         // These need no runtime: they answer at once.
         Command::Check(args) => describe::check(setup, args),
         Command::Kinds(args) => kinds::kinds(setup, &args),
-        Command::Rehearse(args) => rehearse::rehearse(setup, &args),
+        Command::Rehearse(args) if !args.from_live => rehearse::rehearse(setup, &args),
         Command::Explain(args) => describe::explain(setup, &args),
         Command::Schema(args) => describe::schema(setup, &args),
         Command::Init(args) => describe::init(setup, &args, INIT),
@@ -177,6 +179,7 @@ async fn connected(setup: &Setup, command: Command) -> ExitCode {
         Command::Failover(args) => failover::failover(setup, args).await,
         Command::Drill(args) => dry_run::drill(setup, args).await,
         Command::Status => status::status(setup).await,
+        Command::Rehearse(args) => rehearse_live::rehearse(setup, &args).await,
         Command::Resume(args) => resume::resume(setup, args).await,
         Command::Rollback(args) => resume::rollback(setup, args).await,
         Command::Abandon(args) => abandon::abandon(setup, args).await,

@@ -20,14 +20,18 @@ pub struct Preview {
     pub identity: Vec<(String, String)>,
 }
 
+/// The first freeze or change of traffic, as indices of its effect: what comes behind it may depend on it.
+pub fn turning(plan: &Plan) -> Option<(usize, usize)> {
+    plan.effects()
+        .find(|(_, _, planned)| planned.effect.freezes.is_some() || !planned.action.sends().is_empty())
+        .map(|(s, e, _)| (s, e))
+}
+
 /// Looks at every effect of a plan once, read-only. What runs side by side is looked at side by side; all of it is bounded by the
 /// ports' own deadlines.
 pub async fn preview(plan: &Plan, world: &World, starts: &Starts) -> BTreeMap<(usize, usize), Preview> {
     let sight = Sight { world, run: "", starts };
-    let turning = plan
-        .effects()
-        .find(|(_, _, planned)| planned.effect.freezes.is_some() || !planned.action.sends().is_empty())
-        .map(|(s, e, _)| (s, e));
+    let turning = turning(plan);
     let effects = plan.effects().filter(|(s, _, _)| plan.steps[*s].skipped.is_none());
     let looks = effects.map(|(s, e, planned)| async move {
         let id = planned.effect.id.as_str();

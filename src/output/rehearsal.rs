@@ -4,6 +4,7 @@ use super::paint::{Text, Tone};
 use super::streams::Style;
 use super::words::count;
 use crate::rehearse::report::{Counterexample, Report};
+use crate::rehearse::start::{Start, StartFrom};
 
 /// Counterexamples that are shown, unless all are asked for.
 const SHOWN: usize = 5;
@@ -24,10 +25,18 @@ pub fn render(report: &Report, detail: &Detail, style: Style, width: usize) -> V
     let width = width.clamp(40, 160);
     let mut lines =
         vec![Text::of(Tone::Strong, format!("{} · {} → {}", report.runbook, report.from, report.to))];
+    lines.extend(beginning(&report.start));
     if let Some(why) = &report.fails_alone {
-        lines
-            .push(sign(style, false).plain("it does not complete even when nothing goes wrong: ").plain(why));
-        lines.push(Text::of(Tone::Plain, "  In the simulated world everything is well at the start; numbers that conditions ask for are 0."));
+        let live = report.start.from == StartFrom::Live;
+        let what = if live {
+            "it would not even complete now: "
+        } else {
+            "it does not complete even when nothing goes wrong: "
+        };
+        lines.push(sign(style, false).plain(what).plain(why));
+        if !live {
+            lines.push(Text::of(Tone::Plain, "  In the simulated world everything is well at the start; numbers that conditions ask for are 0."));
+        }
     }
     let shown = match detail {
         Detail::Short => SHOWN,
@@ -48,6 +57,20 @@ pub fn render(report: &Report, detail: &Detail, style: Style, width: usize) -> V
     lines.extend(footer(report, style));
     let spelled = lines.into_iter().map(|line| line.spelled(style));
     spelled.flat_map(|line| line.broken(width, "      ")).collect()
+}
+
+/// What was seen at the start; nothing where nothing was looked at.
+fn beginning(start: &Start) -> Vec<Text> {
+    let (Some(seen_at), Some(environment)) = (&start.seen_at, &start.environment) else { return Vec::new() };
+    let mut lines =
+        vec![Text::of(Tone::Strong, "start: ").plain(format!("as seen at {seen_at} in {environment}"))];
+    if start.differs.is_empty() {
+        lines.push(Text::of(Tone::Dim, "  everything is well, and the source serves"));
+    }
+    lines.extend(start.differs.iter().map(|line| Text::of(Tone::Warn, format!("  {line}"))));
+    let lacks = |line: &String| Text::of(Tone::Dim, "  not represented: ").plain(line);
+    lines.extend(start.not_represented.iter().map(lacks));
+    lines
 }
 
 fn sign(style: Style, good: bool) -> Text {

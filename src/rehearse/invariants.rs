@@ -226,14 +226,15 @@ fn stuck(ground: &Ground, node: &Node) -> Option<String> {
     })
 }
 
-fn untrue(ground: &Ground, node: &Node) -> Option<String> {
+fn untrue(_: &Ground, node: &Node) -> Option<String> {
     let survey = node.state.survey.as_ref()?;
     if survey.unknown {
         return None;
     }
-    let now = stopped(ground, node);
-    let said: BTreeSet<String> = survey.frozen.iter().cloned().collect();
-    let wrong = said.iter().find(|cluster| !now.contains(*cluster) && !node.foreign_to(cluster))?;
+    // One that was frozen at the start is told as frozen, and rightly.
+    let takes =
+        |cluster: &&String| !node.sim.postgres.writable(cluster).is_empty() && !node.foreign_to(cluster);
+    let wrong = survey.frozen.iter().find(takes)?;
     Some(format!("{wrong} takes writes, and the last look says that it is frozen"))
 }
 

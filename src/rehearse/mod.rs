@@ -5,6 +5,7 @@ pub mod certified;
 mod digest;
 pub mod found;
 pub mod invariants;
+pub mod live;
 mod moves;
 pub mod node;
 mod open;
@@ -12,6 +13,7 @@ pub mod report;
 pub mod scene;
 pub mod search;
 mod seen;
+pub mod start;
 pub mod story;
 mod suffer;
 

@@ -135,6 +135,12 @@ impl Person for Scripted {
     }
 }
 
+/// Writes that a primary had at the start: of all of them somebody was told.
+fn told_before(sim: &Sim, cluster: &str, region: &str) -> Vec<String> {
+    let log = sim.postgres.read(cluster, region, |server| (!server.recovery).then(|| server.log.clone()));
+    log.flatten().unwrap_or_default()
+}
+
 impl Ground {
     /// The first state: a run that is about to be created in this world.
     pub fn begin(
@@ -156,7 +162,12 @@ impl Ground {
             permits: BTreeMap::new(),
             alive: false,
             processes: 0,
-            told: Rc::new(plan.clusters.keys().map(|name| (name.clone(), Vec::new())).collect()),
+            told: Rc::new(
+                plan.clusters
+                    .keys()
+                    .map(|name| (name.clone(), told_before(&sim, name, &plan.from)))
+                    .collect(),
+            ),
             foreign: Rc::default(),
             split: false,
             diverged: false,

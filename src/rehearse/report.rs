@@ -1,10 +1,12 @@
 //! What a rehearsal found, as values that outlive it.
 
 use super::alphabet::ALPHABET;
+use super::live::{Snapshot, Staged, stage};
 use super::node::{Bend, Ground, Happening, Node};
 use super::scene::{local_writers, places, scene};
 use super::search::{Bound, Counts, Covered, Finding, Search, Worker};
 use super::seen::Seen;
+use super::start::Start;
 use super::story;
 use crate::engine::record::{Record, Verdict};
 use crate::plan::Plan;
@@ -29,6 +31,8 @@ pub struct Report {
     pub to: String,
     /// The plan's digest.
     pub plan: String,
+    /// The world that it starts from.
+    pub start: Start,
     /// Faults in one schedule up to which everything was tried.
     pub complete_for: Option<u32>,
     /// Kinds of faults in the alphabet.
@@ -39,6 +43,8 @@ pub struct Report {
     pub elapsed_ms: u64,
     /// Why the run does not even complete when nothing goes wrong; nothing if it does.
     pub fails_alone: Option<String>,
+    /// Effects that are there at the start, and not by the run, which asks a person at a terminal to adopt them.
+    pub adopted: Vec<String>,
     /// Counterexamples, those with the fewest faults first, then the shortest.
     pub counterexamples: Vec<Counterexample>,
     /// Steps whose effect the model cannot know.
@@ -138,6 +144,27 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32, workers: usize
     )
 }
 
+/// As [`rehearse`], starting from what a look at the real systems saw.
+pub fn rehearse_live(
+    plan: &Plan,
+    inventory: &Inventory,
+    snapshot: &Snapshot,
+    mishaps: u32,
+    workers: usize,
+) -> Report {
+    let (local, places, bend) = (local_writers(plan, inventory), places(inventory), Bend::default());
+    let Staged { start, .. } = stage(plan, inventory, snapshot);
+    let world = || stage(plan, inventory, snapshot).sim;
+    let how = How { world: &world, local, places, bend, mishaps, first: false, workers };
+    let mut report = Report { start, ..rehearse_in(plan, &how) };
+    if report.fails_alone.is_none() && !report.adopted.is_empty() {
+        // The person of a rehearsal says yes to everything. Where nobody is at a terminal, nobody says so.
+        let what = report.adopted.join(", ");
+        report.fails_alone = Some(format!("a person at a terminal has to adopt what is so already: {what}"));
+    }
+    report
+}
+
 /// As [`rehearse`], in a world, and with an engine, of the caller's choice.
 pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
     let begun = Instant::now();
@@ -146,11 +173,13 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
         from: plan.from.clone(),
         to: plan.to.clone(),
         plan: plan.digest(),
+        start: Start::default(),
         complete_for: None,
         alphabet: ALPHABET.len(),
         counts: Counts::default(),
         elapsed_ms: 0,
         fails_alone: None,
+        adopted: Vec::new(),
         counterexamples: Vec::new(),
         not_covered: not_covered(plan),
         never_made: Vec::new(),
@@ -167,6 +196,9 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
         for (effect, (made, back)) in width.covered {
             let sofar = covered.entry(effect).or_default();
             *sofar = (sofar.0 || made, sofar.1 || back);
+        }
+        if mishaps == 0 {
+            report.adopted = width.adopted;
         }
         report.counts = width.counts;
         report.fails_alone = width.fails_alone;
@@ -186,6 +218,7 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
 struct Width {
     counts: Counts,
     fails_alone: Option<String>,
+    adopted: Vec<String>,
     counterexamples: Vec<Counterexample>,
     covered: Covered,
 }
@@ -198,6 +231,7 @@ impl Width {
     fn add(&mut self, other: Self) {
         self.counts.add(&other.counts);
         self.fails_alone = self.fails_alone.take().or(other.fails_alone);
+        self.adopted.extend(other.adopted);
         self.counterexamples.extend(other.counterexamples);
         for (effect, (made, back)) in other.covered {
             let sofar = self.covered.entry(effect).or_default();
@@ -243,6 +277,7 @@ fn part(plan: &Plan, how: &How<'_>, mishaps: u32, seen: &Seen, worker: Worker) -
     if mishaps == 0 {
         // A loop comes back to a state that was seen, and ends nowhere.
         let endless = search.counts.ends.is_empty() && search.findings.is_empty();
+        width.adopted.clone_from(&search.adopted);
         width.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
     }
     width.counterexamples = counterexamples(&search);
@@ -363,6 +398,21 @@ pub(super) fn belief(node: &Node) -> String {
         link = one.before.as_ref();
     }
     "nothing yet".into()
+}
+
+/// Effects that a run was told to take as they are.
+pub(super) fn adopted(node: &Node) -> Vec<String> {
+    let happenings = story::happenings(node.trail.as_ref()).into_iter();
+    let adopted = happenings.filter_map(|happening| match happening {
+        Happening::Record(record) => match &*record {
+            Record::Answered { question, yes: true, .. } => {
+                question.strip_prefix("adopt:").map(str::to_owned)
+            }
+            _ => None,
+        },
+        Happening::Mishap(_) | Happening::Calm => None,
+    });
+    adopted.collect()
 }
 
 /// Why a run that met nothing did not complete.

@@ -7,7 +7,7 @@ use super::invariants::broken;
 use super::moves::mishaps;
 use super::node::{Ground, Node};
 use super::open::Open;
-use super::report::{alone, belief, truth};
+use super::report::{adopted, alone, belief, truth};
 use super::seen::{Met, Seen};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
@@ -38,6 +38,8 @@ pub struct Search<'a> {
     pub findings: BTreeMap<String, (Finding, u64)>,
     /// Why the run does not complete when nothing goes wrong; nothing if it does.
     pub alone: Option<String>,
+    /// Effects that the run adopts when nothing goes wrong: they are there, and not by it.
+    pub adopted: Vec<String>,
     /// Effects that were made, and taken back, in some schedule.
     pub covered: Covered,
 }
@@ -69,6 +71,7 @@ impl<'a> Search<'a> {
             counts: Counts::default(),
             findings: BTreeMap::new(),
             alone: None,
+            adopted: Vec::new(),
             covered: Covered::new(),
         }
     }
@@ -327,6 +330,7 @@ impl<'a> Search<'a> {
         *self.counts.ends.entry(verdict.word().to_owned()).or_default() += u64::from(new);
         if self.bound.mishaps == 0 && at.decisions == 0 && self.alone.is_none() {
             self.alone = alone(&at.node, verdict);
+            self.adopted = adopted(&at.node);
         }
         let mut later = at.node.fork();
         later.sim.clock.advance(Duration::from_secs(24 * 3600));

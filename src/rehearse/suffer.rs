@@ -66,13 +66,13 @@ impl Node {
             }
             Mishap::ThawedByOthers(at) => {
                 postgres.thawed_by_others(&at.resource, &at.region);
-                self.split |= self.promoting(&at.resource);
+                self.split |= self.promoting(ground, &at.resource);
             }
             Mishap::WroteThroughFreeze(at) => {
                 let name = format!("hostile-{}", self.mishaps);
                 // Beside another primary, or one that is about to be, it is lost whatever the run does; that the run says so is what
                 // counts then.
-                let alone = !self.promoting(&at.resource);
+                let alone = !self.promoting(ground, &at.resource);
                 if self.sim.postgres.write(&at.resource, &at.region, &name, true) {
                     match alone {
                         true => {
@@ -102,12 +102,13 @@ impl Node {
     }
 
     /// Whether a member that was a standby is a primary by now, or a promotion is on its way.
-    fn promoting(&self, cluster: &str) -> bool {
+    fn promoting(&self, ground: &Ground, cluster: &str) -> bool {
         let servers = self.sim.postgres.servers();
         let mut servers = servers.iter().filter(|(at, _)| at.resource == cluster);
         servers.any(|(at, server)| {
             let late = self.sim.postgres.promotion_on_its_way(at);
-            late || server.promoting || !server.recovery && server.timeline > 1
+            let began = ground.start.postgres.read(&at.resource, &at.region, |server| server.recovery);
+            late || server.promoting || !server.recovery && began == Some(true)
         })
     }
 

@@ -132,6 +132,11 @@ impl Condition {
         self.expression.calls().iter().filter(|call| call.at_start).map(|call| self.signal(call)).collect()
     }
 
+    /// The signals that it samples whenever it is asked.
+    pub fn signals(&self) -> Vec<SignalCall> {
+        self.expression.calls().iter().filter(|call| !call.at_start).map(|call| self.signal(call)).collect()
+    }
+
     /// Samples the signals and evaluates.
     pub async fn observe(&self, sight: Sight<'_>) -> Observed {
         let mut now = BTreeMap::new();

@@ -1,5 +1,6 @@
 //! What a rehearsal finds, and what it does not.
 
+mod live;
 mod mutants;
 
 use super::report::{Report, rehearse};

@@ -52,6 +52,13 @@ pub struct Facts {
     pub target: Known<CacheFacts>,
 }
 
+impl Warm {
+    /// The cache that is copied from, and the one that is copied to.
+    pub fn members(&self) -> (&Member, &Member) {
+        (&self.source, &self.target)
+    }
+}
+
 impl Kind for Warm {
     type Params = Params;
     type Facts = Facts;

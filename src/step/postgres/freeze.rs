@@ -51,6 +51,11 @@ const READ_ONLY: &str = "read_only";
 const SESSIONS: &str = "sessions";
 
 impl Freeze {
+    /// The cluster, and the roles whose sessions are left alone.
+    pub fn kept(&self) -> (&str, &[String]) {
+        (&self.pair.cluster, &self.keep)
+    }
+
     /// What a look saw of both sides, for a kind that looks at the same two in the same way.
     pub(super) fn both_sides(&self, facts: &Facts, pair: &Pair, keep: &[String]) -> Option<PairFacts> {
         let same = self.pair.source == pair.source && self.pair.target == pair.target && self.keep == keep;

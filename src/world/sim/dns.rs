@@ -119,6 +119,12 @@ impl SimDns {
         }
     }
 
+    /// What stands at a server from the beginning.
+    pub fn put(&self, record: &str, server: &str, sets: Vec<RecordSet>, serial: u32) {
+        let at = RecordName { record: record.to_owned(), server: server.to_owned() };
+        self.zones.borrow_mut().insert(at, Zone { sets, serial });
+    }
+
     /// The server's API works (case D14), but it answers questions by DNS with this failure (or, when empty, well again).
     pub fn break_answers(&self, server: &str, failure: &str) {
         let mut broken = self.broken.borrow_mut();

@@ -106,6 +106,11 @@ impl SimExec {
         self.truth.borrow().marks.contains(mark)
     }
 
+    /// Somebody else has set a mark.
+    pub fn mark(&self, mark: &str) {
+        self.truth.borrow_mut().marks.insert(mark.to_owned());
+    }
+
     /// Somebody else takes a mark away.
     pub fn unmark(&self, mark: &str) {
         self.truth.borrow_mut().marks.remove(mark);

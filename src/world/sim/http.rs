@@ -11,6 +11,7 @@ pub struct SimHttp {
     probes: Shared<BTreeMap<Member, VecDeque<Probe>>>,
     silent: Shared<BTreeSet<String>>,
     asked: Shared<BTreeMap<Member, u32>>,
+    expected: Shared<BTreeMap<String, u16>>,
 }
 
 /// All stages passed, status 200.
@@ -50,6 +51,11 @@ impl SimHttp {
     /// It answers with these in turn, with the last one for ever.
     pub fn script(&self, endpoint: &str, region: &str, probes: impl IntoIterator<Item = Probe>) {
         self.probes.borrow_mut().insert(Member::new(endpoint, region), probes.into_iter().collect());
+    }
+
+    /// The status that is expected of an endpoint; 200 if not told.
+    pub fn expect(&self, endpoint: &str, status: u16) {
+        self.expected.borrow_mut().insert(endpoint.to_owned(), status);
     }
 
     /// How often it was asked.
@@ -105,7 +111,7 @@ impl Http for SimHttp {
         ready(probe.unwrap_or_else(|| silent(&format!("no endpoint {endpoint}"))))
     }
 
-    fn expected_status(&self, _endpoint: &str) -> u16 {
-        200
+    fn expected_status(&self, endpoint: &str) -> u16 {
+        self.expected.borrow().get(endpoint).copied().unwrap_or(200)
     }
 }

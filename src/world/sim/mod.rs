@@ -13,6 +13,7 @@ pub mod notify;
 pub mod postgres;
 mod postgres_deed;
 mod postgres_others;
+pub mod postgres_seen;
 mod postgres_server;
 pub mod shared;
 pub mod signal;

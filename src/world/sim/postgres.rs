@@ -5,6 +5,7 @@ use super::Faults;
 use super::exec::SimExec;
 use super::fault::Common;
 use super::postgres_deed::{Call, What};
+use super::postgres_seen::Still;
 use super::postgres_server::{RECORD, read};
 use super::shared::Shared;
 use crate::journal::Permit;
@@ -82,12 +83,11 @@ impl Truth {
         let servers =
             self.servers.iter().filter(|(member, server)| member.resource == of.resource && follows(server));
         servers
-            .map(|(member, server)| Sender {
-                name: member.region.clone(),
-                state: "streaming".into(),
-                replayed: Known::Known(Lsn(server.position)),
-                flushed: Known::Known(Lsn(server.position)),
-                sync: "async".into(),
+            .map(|(member, server)| {
+                let unnamed = || (member.region.clone(), "async".into());
+                let (name, sync) = server.still.sender.clone().unwrap_or_else(unnamed);
+                let at = || Known::Known(Lsn(server.position));
+                Sender { name, state: "streaming".into(), replayed: at(), flushed: at(), sync }
             })
             .collect()
     }
@@ -169,6 +169,7 @@ impl SimPostgres {
                 slow: false,
                 promoting: false,
                 findings: vec![],
+                still: Still::default(),
             };
             self.truth.borrow_mut().servers.insert(Member::new(cluster, *region), server);
         }

@@ -184,6 +184,7 @@ impl SimPostgres {
             .collect();
         for (member, server) in &mut truth.servers {
             (server.behind, server.stuck, server.paused) = (0, false, false);
+            server.still.receiver = ("streaming".into(), 0);
             if server.promoting {
                 server.become_primary();
             }

@@ -1,5 +1,6 @@
 //! One simulated server: its state, what a look sees of it, and the guards of the real statements.
 
+use super::postgres_seen::{Still, unless};
 use crate::world::Known;
 use crate::world::Reply;
 use crate::world::postgres::{
@@ -96,14 +97,11 @@ pub struct Server {
     pub promoting: bool,
     /// What a preflight finds: as the scene says.
     pub findings: Vec<Finding>,
+    /// What the model never changes: as a look at real servers saw it (case P13).
+    pub still: Still,
 }
 
 impl Server {
-    /// Whether a plain session is read-only (case F1).
-    pub(super) fn frozen(&self) -> bool {
-        self.loaded == Altered::To("on".into())
-    }
-
     /// Whether a plain session of the application can commit: it runs, is no standby, and no freeze binds the application, which a
     /// setting of its role may lift (case P13).
     pub(super) fn open(&self) -> bool {
@@ -136,13 +134,17 @@ impl Server {
 /// What a look sees.
 pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, scope: &Scope) -> ServerFacts {
     let role = if server.recovery {
-        let receiver = Receiver { status: "streaming".into(), timeline: server.timeline, silent_ms: 0 };
+        let (status, silent_ms) = server.still.receiver.clone();
+        let receiver = Receiver { status, timeline: server.timeline, silent_ms };
         Role::Standby(StandbyFacts {
             received: Known::Known(Lsn(server.position)),
             replayed: Known::Known(Lsn(server.position)),
             timeline: Known::Known(server.timeline),
             // A second for every write that is missing; on an idle primary it grows, too (case F5).
-            replayed_ms_ago: Known::Known(if server.quiet { 60_000 } else { server.behind as u64 * 1000 }),
+            replayed_ms_ago: match server.quiet {
+                true => server.still.replayed_ms_ago.clone(),
+                false => Known::Known(server.behind as u64 * 1000),
+            },
             replay: if server.paused { "paused" } else { "not paused" }.into(),
             // Without one the lag is not known (case F4).
             receiver: if upstream_runs {
@@ -151,7 +153,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
                 Known::unknown("no receiver runs: it is not connected to a primary")
             },
             recovery_targets: server.recovery_targets.clone(),
-            apply_delay_ms: 0,
+            apply_delay_ms: server.still.apply_delay_ms,
         })
     } else {
         Role::Primary(PrimaryFacts {
@@ -162,14 +164,13 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             // Also while one that wrote is open: only `Sessions::writing` shows it (case P4).
             oldest_transaction: server.next_transaction,
             activity: Activity {
-                rows: server.log.len() as u64,
+                rows: server.still.counted.rows + server.log.len() as u64,
                 upkeep: server.upkeep,
-                counted: true,
-                complete: server.sessions.is_empty(),
-                ..Activity::default()
+                complete: server.sessions.is_empty() && !server.still.uncounted,
+                ..server.still.counted
             },
             prepared: server.prepared.clone(),
-            senders: Known::Known(senders),
+            senders: unless(&server.still.senders_hidden, senders),
         })
     };
     let clients: Vec<&Session> = server.sessions.iter().filter(|s| !scope.keep.contains(&s.role)).collect();
@@ -181,24 +182,31 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
     let everyone: Vec<&Session> = server.sessions.iter().collect();
     ServerFacts {
         system: server.system.clone(),
-        version: 150_000,
+        version: server.still.version,
         started: server.started.to_string(),
         role,
         read_only: ReadOnly {
-            on: server.frozen(),
-            source: if server.loaded == Altered::Unset { "default" } else { "configuration file" }.into(),
-            altered: Known::Known(server.loaded.clone()),
+            on: server.still.own.as_ref().map_or(server.frozen(), |(on, _)| *on),
+            source: match &server.still.own {
+                Some((_, source)) => source.clone(),
+                None if server.loaded == Altered::Unset && !server.frozen() => "default".into(),
+                None => "configuration file".into(),
+            },
+            altered: unless(&server.still.altered_hidden, server.loaded.clone()),
         },
         overrides: server.overrides.clone(),
-        sessions: Known::Known(Sessions {
-            older: count(|s| s.older, &clients),
-            writing: count(|s| s.writing, &everyone),
-            superusers: count(|s| s.superuser, &clients),
-            clients: roles.into_iter().collect(),
-            workers: 0,
-        }),
+        sessions: unless(
+            &server.still.sessions_hidden,
+            Sessions {
+                older: count(|s| s.older, &clients),
+                writing: count(|s| s.writing, &everyone),
+                superusers: count(|s| s.superuser, &clients),
+                clients: roles.into_iter().collect(),
+                workers: server.still.workers,
+            },
+        ),
         synchronous_names: server.synchronous_names.clone(),
-        waiting_for_standby: Known::Known(0),
+        waiting_for_standby: unless(&server.still.waiting_hidden, server.still.waiting),
         ours: Known::Known(vec![]),
     }
 }

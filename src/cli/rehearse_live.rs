@@ -1,0 +1,175 @@
+//! `mrctl rehearse --from-live`: one read-only look at the real systems, and a rehearsal of pressing the button now.
+
+use super::certificate;
+use super::rehearse::{RehearseArgs, certify, plans, tell, workers, worse};
+use super::setup::{Files, Setup};
+use super::wire;
+use crate::engine::survey::{self, ClusterNow};
+use crate::error::{Problems, Severity};
+use crate::exit_code::ExitCode;
+use crate::plan::Plan;
+use crate::redact::Redactor;
+use crate::rehearse::live::{Snapshot, look};
+use crate::rehearse::report::{Report, rehearse_live};
+use crate::world::{Known, World};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// `mrctl rehearse --from-live`.
+pub async fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
+    let mut worst = ExitCode::Completed;
+    for file in &args.files {
+        worst = worse(worst, one(setup, args, file).await);
+    }
+    worst
+}
+
+async fn one(setup: &Setup, args: &RehearseArgs, file: &Path) -> ExitCode {
+    let Some(files) = setup.load(file) else { return ExitCode::Invalid };
+    let plans = match plans(setup, args, &files) {
+        Ok(plans) => plans,
+        Err(code) => return code,
+    };
+    let mut problems = Problems::new();
+    let world = wire::world(&files.inventory, &setup.redactor, Severity::Warning, &mut problems).await;
+    setup.problems(&problems, &files.sources);
+    let Some(world) = world else { return ExitCode::Invalid };
+    let staged = match seen(setup, args, &files, &world, plans).await {
+        Ok(staged) => staged,
+        Err(code) => return code,
+    };
+    let (inventory, faults) = (&files.inventory.inventory, args.faults());
+    let mut reports: Vec<Report> = staged
+        .iter()
+        .map(|(plan, snapshot)| rehearse_live(plan, inventory, snapshot, faults, workers()))
+        .collect();
+    let start = |plan, snapshot| certificate::from_live(plan, inventory, snapshot);
+    let made: Vec<_> = staged.iter().map(|(plan, snapshot)| (plan, start(plan, snapshot))).collect();
+    certify(setup, args, &made, &mut reports);
+    let found = |report: &Report| !report.counterexamples.is_empty() || report.counts.cut;
+    match tell(setup, args, &reports) {
+        // The runbook is not wrong: the button would not work now.
+        ExitCode::Failed if !reports.iter().any(found) => ExitCode::NotReady,
+        code => code,
+    }
+}
+
+/// What was seen for each direction that can be rehearsed from it.
+async fn seen(
+    setup: &Setup,
+    args: &RehearseArgs,
+    files: &Files,
+    world: &World,
+    plans: Vec<Plan>,
+) -> Result<Vec<(Plan, Snapshot)>, ExitCode> {
+    let inventory = &files.inventory.inventory;
+    let now = Now::of(world, plans.first()).await;
+    if let Some(why) = now.split() {
+        setup.say(&format!("mrctl: not rehearsed: {why}"));
+        setup.say(
+            "  no run may begin like this: find out which of them has the data, and stop the other by hand",
+        );
+        return Err(ExitCode::NotReady);
+    }
+    let mut staged = Vec::new();
+    let mut skipped = Vec::new();
+    for plan in plans {
+        match now.not_the_source(&plan.from) {
+            // Whoever names the source knows better.
+            Some(why) if args.from.is_none() => {
+                skipped.push(format!("skipped {} → {}: {why}", plan.from, plan.to));
+            }
+            Some(_) | None => {
+                let snapshot = look(world, &plan, inventory).await;
+                let Some(snapshot) = clean(snapshot, &setup.redactor) else {
+                    return Err(setup.fail("what was seen cannot be told without a secret"));
+                };
+                staged.push((plan, snapshot));
+            }
+        }
+    }
+    skipped.iter().for_each(|line| setup.say(&format!("mrctl: {line}")));
+    if staged.is_empty() {
+        setup.say("mrctl: not rehearsed: the source region is not decided; if you know better, give --from");
+        return Err(ExitCode::NotReady);
+    }
+    for (plan, snapshot) in staged.iter().filter(|(_, snapshot)| snapshot.silent()) {
+        setup.say(&format!(
+            "mrctl: not rehearsed {} → {}: nothing that the runbook touches could be reached from here",
+            plan.from, plan.to
+        ));
+        for (what, why) in snapshot.reasons() {
+            setup.say(&format!("  {what}: {why}"));
+        }
+    }
+    if staged.iter().any(|(_, snapshot)| snapshot.silent()) {
+        setup.say("  start where failovers start from, or rehearse without --from-live");
+        return Err(ExitCode::NotReady);
+    }
+    Ok(staged)
+}
+
+/// What servers say goes into stories and documents: secrets are taken out before it gets anywhere.
+fn clean(snapshot: Snapshot, redactor: &Redactor) -> Option<Snapshot> {
+    let mut value = serde_json::to_value(snapshot).ok()?;
+    redactor.scrub_json(&mut value);
+    serde_json::from_value(value).ok()
+}
+
+/// What decides the direction.
+struct Now {
+    clusters: BTreeMap<String, ClusterNow>,
+    /// Regions that get users by records that were understood, each record by itself; only where there is no cluster.
+    users: BTreeMap<String, Vec<String>>,
+}
+
+impl Now {
+    /// All directions have the same clusters and records.
+    async fn of(world: &World, plan: Option<&Plan>) -> Self {
+        let (mut clusters, mut users) = (BTreeMap::new(), BTreeMap::new());
+        let Some(plan) = plan else { return Self { clusters, users } };
+        for (name, regions) in &plan.clusters {
+            clusters.insert(name.clone(), survey::cluster(world, name, regions, "").await);
+        }
+        let records = plan.records.iter().filter(|_| plan.clusters.is_empty());
+        for (name, servers) in records {
+            let shares = survey::record(world, name, servers).await;
+            if shares.values().all(|shares| shares.get().is_some()) {
+                let some = shares.values().filter_map(Known::get).flatten().filter(|(_, share)| **share > 0);
+                users.insert(name.clone(), some.map(|(region, _)| region.clone()).collect());
+            }
+        }
+        Self { clusters, users }
+    }
+
+    /// A cluster that is written in two regions.
+    fn split(&self) -> Option<String> {
+        let mut split = self.clusters.iter().filter(|(_, now)| now.writable().len() > 1);
+        split.next().map(|(name, now)| {
+            format!("SPLIT BRAIN: {name} can be written in {}", now.writable().join(" and in "))
+        })
+    }
+
+    /// Why a region is not what a planned run would leave.
+    fn not_the_source(&self, from: &str) -> Option<String> {
+        self.clusters.iter().find_map(|(name, now)| not_primary(name, now, from)).or_else(|| {
+            let none = |regions: &Vec<String>| !regions.iter().any(|region| region == from);
+            let record = self.users.iter().find(|(_, regions)| none(regions));
+            record.map(|(record, _)| format!("{record} sends no user to {from}"))
+        })
+    }
+}
+
+fn not_primary(name: &str, now: &ClusterNow, from: &str) -> Option<String> {
+    match now.primaries().as_slice() {
+        [only] if *only == from => None,
+        [only] => Some(format!("the primary of {name} is in {only}")),
+        [] => {
+            let unseen = now.members.iter().filter_map(|(region, facts)| Some((region, facts.why()?)));
+            let unseen: Vec<String> = unseen.map(|(region, why)| format!("{region}: {why}")).collect();
+            let unseen = if unseen.is_empty() { String::new() } else { format!(" ({})", unseen.join("; ")) };
+            Some(format!("no primary of {name} was seen{unseen}"))
+        }
+        _ => Some(format!("{name} has several primaries: {}", now.primaries_in_words())),
+    }
+}
