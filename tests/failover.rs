@@ -4,6 +4,7 @@ mod blocked;
 mod kept;
 mod killed;
 mod looked;
+mod surprised;
 
 use crate::lab::{Folder, lab, until};
 use mrctl::lab::{Fault, Lab, Load, LoadOptions, Region, Role};

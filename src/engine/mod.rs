@@ -17,6 +17,7 @@ pub mod record;
 pub mod redaction;
 mod rollback;
 pub mod state;
+pub mod surprise;
 pub mod survey;
 pub mod times;
 

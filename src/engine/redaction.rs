@@ -6,8 +6,9 @@
 
 use super::record::Record;
 use crate::redact::Redactor;
-use crate::step::Facts;
 use crate::world::Reply;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// Longest text from outside in a record. Bytes.
@@ -58,6 +59,11 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
             texts(&mut [evidence]);
             facts_without(redactor, facts)?;
         }
+        Record::Surprised { step: _, effect: _, purpose: _, case } => {
+            texts(&mut [&mut case.what]);
+            facts_without(redactor, &mut case.before)?;
+            facts_without(redactor, &mut case.now)?;
+        }
         // The substance is taken from facts that were scrubbed when they were recorded, and is compared with them.
         Record::Answered { question: _, yes: _, by, how: _, substance: _ } => texts(&mut [by]),
         // A copy of what the effect's own intent recorded: it stands in the journal already, and it is what the undo restores.
@@ -101,7 +107,10 @@ fn bound(text: &mut String) {
 }
 
 /// Scrubs facts. Whether more than reasons for not knowing was changed.
-fn facts_without(redactor: &Redactor, facts: &mut Facts) -> Result<bool, String> {
+fn facts_without<F: Serialize + DeserializeOwned>(
+    redactor: &Redactor,
+    facts: &mut F,
+) -> Result<bool, String> {
     let mut value = serde_json::to_value(&*facts).map_err(|error| error.to_string())?;
     let mut seen = Seen::default();
     leaves(redactor, &mut value, false, &mut seen);
@@ -141,6 +150,7 @@ mod tests {
     use super::*;
     use crate::engine::driver::read_record;
     use crate::journal::chain::{GENESIS, read};
+    use crate::step::Facts;
     use secrecy::SecretString;
     use std::collections::BTreeSet;
     use std::path::Path;

@@ -130,6 +130,7 @@ impl Measures {
             }
             Record::Intent { .. }
             | Record::Looked { .. }
+            | Record::Surprised { .. }
             | Record::Required { .. }
             | Record::Answered { .. }
             | Record::Replied { .. }

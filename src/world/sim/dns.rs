@@ -108,6 +108,14 @@ impl SimDns {
         }
     }
 
+    /// The zone was put back from elsewhere, with a serial of its own.
+    pub fn set_serial(&self, record: &str, server: &str, serial: u32) {
+        let at = RecordName { record: record.to_owned(), server: server.to_owned() };
+        if let Some(zone) = self.zones.borrow_mut().get_mut(&at) {
+            zone.serial = serial;
+        }
+    }
+
     /// The server's API works, but it answers questions by DNS with this failure (or, when empty, well again).
     pub fn break_answers(&self, server: &str, failure: &str) {
         let mut broken = self.broken.borrow_mut();
