@@ -104,6 +104,19 @@ impl Site {
     }
 }
 
+impl Drop for Site {
+    /// Behind a promotion a surprise stops nothing and would go unnoticed: on healthy servers there must be none at all.
+    fn drop(&mut self) {
+        let surprised = |path: &PathBuf| {
+            std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"type\":\"surprised\""))
+        };
+        if !std::thread::panicking() {
+            let found: Vec<_> = self.journals().into_iter().filter(surprised).collect();
+            assert!(found.is_empty(), "a rule fires on what healthy servers do: {found:?}");
+        }
+    }
+}
+
 impl Site {
     /// Whether us-east has replayed everything that eu-west wrote, the last of it some seconds ago.
     async fn is_quiet(&self) -> bool {

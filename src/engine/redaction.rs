@@ -151,6 +151,9 @@ mod tests {
     use crate::engine::driver::read_record;
     use crate::journal::chain::{GENESIS, read};
     use crate::step::Facts;
+    use crate::world::Known;
+    use crate::world::dns::{RecordFacts, RecordName};
+    use crate::world::plausible::{Case, Observed, Place};
     use secrecy::SecretString;
     use std::collections::BTreeSet;
     use std::path::Path;
@@ -247,6 +250,33 @@ mod tests {
         let intent =
             Record::Intent { step: "a".into(), effect: "b".into(), attempt: 1, undo: false, prior: facts };
         assert!(!Value::Object(body(&redactor, &intent).unwrap()).to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_kept_case_holds_no_secret() {
+        let seen = |why: &str| {
+            Observed::DnsRecord(RecordFacts {
+                sets: vec![],
+                shares: Known::unknown(why),
+                ttl: Known::Known(60),
+                serial: Known::Known(1),
+                answers: Known::Known(vec![why.to_string()]),
+                sampled: Known::unknown(why),
+            })
+        };
+        let at = RecordName { record: "www".into(), server: "pdns-eu".into() };
+        let case = Case {
+            rule: "dns.serial".into(),
+            place: Place::DnsRecord(at),
+            what: "it said hunter2-hunter2".into(),
+            before: Some(seen("hunter2-hunter2")),
+            now: seen("hunter2-hunter2"),
+        };
+        let (step, effect) = ("a".to_string(), "b".to_string());
+        let purpose = crate::engine::record::Purpose::Before;
+        let record = Record::Surprised { step, effect, purpose, case: Box::new(case) };
+        let text = Value::Object(body(&knowing("hunter2-hunter2"), &record).unwrap()).to_string();
+        assert!(!text.contains("hunter2") && text.matches("[redacted]").count() == 7, "{text}");
     }
 
     #[test]

@@ -82,4 +82,6 @@ steps:
     assert!(file.exists(), "the case was not made again from the journal");
     assert_eq!(site.lab.primary().await.unwrap(), Region::EuWest);
     site.lab.down().await.unwrap();
+    // Here it was meant to be.
+    std::fs::remove_dir_all(site.state()).unwrap();
 }

@@ -31,9 +31,9 @@ fn frozen(record: &Record) -> bool {
     matches!(record, Record::Replied { step, undo: false, .. } if step == "freeze")
 }
 
-fn cases(trial: &Trial) -> Vec<&Case> {
-    let case = |record| match record {
-        &Record::Surprised { ref case, .. } => Some(&**case),
+fn cases<'a>(trial: &'a Trial) -> Vec<&'a Case> {
+    let case = |record: &'a Record| match record {
+        Record::Surprised { case, .. } => Some(&**case),
         _ => None,
     };
     trial.records.iter().filter_map(case).collect()

@@ -75,7 +75,6 @@ fn the_model_never_shows_what_would_stop_a_real_run() {
         let report = rehearse_in(&plan, &sim, &local, bend, 1, false);
         assert!(report.clean(), "{runbook}: {}", told(&report));
         assert_eq!(report.complete_for, Some(1), "{runbook}");
-        eprintln!("{runbook} {:?}", report.counts);
     }
 }
 
