@@ -5,6 +5,7 @@ mod kept;
 mod killed;
 mod looked;
 mod rehearsed;
+mod surprised;
 
 use crate::lab::{Folder, lab, until};
 use mrctl::lab::{Fault, Lab, Load, LoadOptions, Region, Role};
@@ -101,6 +102,19 @@ impl Site {
     async fn writable(&self, region: Region) -> bool {
         let Ok(session) = self.lab.connect(region, Role::App).await else { return false };
         session.simple_query("CREATE TEMP TABLE probe_of_the_test (n int)").await.is_ok()
+    }
+}
+
+impl Drop for Site {
+    /// Behind a promotion a surprise stops nothing and would go unnoticed: on healthy servers there must be none at all.
+    fn drop(&mut self) {
+        let surprised = |path: &PathBuf| {
+            std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"type\":\"surprised\""))
+        };
+        if !std::thread::panicking() {
+            let found: Vec<_> = self.journals().into_iter().filter(surprised).collect();
+            assert!(found.is_empty(), "a rule fires on what healthy servers do: {found:?}");
+        }
     }
 }
 

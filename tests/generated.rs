@@ -9,6 +9,7 @@ use mrctl::exit_code::ExitCode;
 use mrctl::rehearse::alphabet::ALPHABET;
 use mrctl::rehearse::invariants::{INVARIANTS, When};
 use mrctl::step::KINDS;
+use mrctl::world::plausible::RULES;
 use std::path::Path;
 
 pub fn compare(path: &str, text: &str) {
@@ -82,6 +83,12 @@ fn the_reference_of_the_rehearsal_is_as_committed() {
         text += &format!("| {} | {} | {when} |\n", row.id, row.title);
     }
     text += "| I11 | it does not end | after every move |\n";
+    text += "\n## What no rehearsal can show\n\nThe simulated world never breaks these rules, and a healthy real one neither. Each look of a \
+             run is held against them, with what was seen before in the same run: where one is broken, no rehearsal has said anything \
+             about that night.\n\n| rule | what always holds | because |\n|---|---|---|\n";
+    for rule in RULES {
+        text += &format!("| `{}` | {} | {} |\n", rule.id, rule.sentence, rule.because);
+    }
     compare("docs/reference/rehearsal.md", &text);
 }
 

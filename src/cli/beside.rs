@@ -3,14 +3,16 @@
 
 use super::setup::now;
 use crate::engine::driver::Reader;
+use crate::engine::surprise::Surprise;
 use crate::engine::{Asked, Progress, Record, RunState};
 use crate::journal::chain::Line;
 use crate::redact::Redactor;
+use crate::world::plausible::{Case, Kept};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
@@ -87,6 +89,54 @@ impl Reader for Samples {
             }
         }
     }
+
+    fn waiting(&self, _asked: &Asked) {}
+}
+
+/// Keeps what no rehearsal can show as cases in `surprises/`. The journal holds the same; the files are there to be sent.
+pub struct Surprises {
+    folder: PathBuf,
+}
+
+impl Surprises {
+    /// In the run's folder, with those of its records so far: they are not there where a run was brought from another host.
+    pub fn new<'a>(folder: &Path, past: impl IntoIterator<Item = &'a Record>) -> Self {
+        let kept = Self { folder: folder.to_path_buf() };
+        let cases = past.into_iter().filter_map(|record| match record {
+            Record::Surprised { case, .. } => Some(case),
+            _ => None,
+        });
+        for (index, case) in cases.enumerate() {
+            kept.keep(index + 1, case);
+        }
+        kept
+    }
+
+    fn keep(&self, number: usize, case: &Case) {
+        let path = self.folder.join(Surprise::file(number));
+        let write = || -> std::io::Result<()> {
+            if let Some(folder) = path.parent() {
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            }
+            let text = serde_json::to_string_pretty(&Kept::of(case))?;
+            File::options().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())
+        };
+        match write() {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => tracing::warn!(%error, path = %path.display(), "the case was not kept"),
+        }
+    }
+}
+
+impl Reader for Surprises {
+    fn record(&self, _line: &Line, record: &Record, state: &RunState) {
+        if let Record::Surprised { case, .. } = record {
+            self.keep(state.surprises.len(), case);
+        }
+    }
+
+    fn progress(&self, _progress: &Progress) {}
 
     fn waiting(&self, _asked: &Asked) {}
 }

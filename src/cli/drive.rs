@@ -139,6 +139,7 @@ impl Drive<'_> {
         if let Some(folder) = path.parent() {
             beside::log(folder, &setup.redactor);
             readers.push(Rc::new(beside::Samples::new(folder)));
+            readers.push(Rc::new(beside::Surprises::new(folder, past.iter().map(|(_, record)| record))));
         }
         let readers: Rc<dyn Reader> = Rc::new(Readers(readers));
         let reader: Rc<dyn Reader> = Rc::new(beside::Clean { readers, redactor: setup.redactor.clone() });

@@ -6,6 +6,7 @@ use super::setup::{Setup, now, operator};
 use super::{secrets, wire};
 use crate::engine::preview;
 use crate::engine::record::{Choice, Record};
+use crate::engine::surprise::Surprise;
 use crate::error::{Problems, Severity, Sources};
 use crate::exit_code::ExitCode;
 use crate::output::given::Approvals;
@@ -142,6 +143,20 @@ fn possible(setup: &Setup, run: &Run, short: &str, decision: &Decision<'_>) -> R
             "mrctl: refused: {what}: the old primary took commits after the promotion: both sides have what the other lacks."
         ));
         setup.say("  say with --reason why going on is right; the run will not end as completed");
+        return Err(ExitCode::Refused);
+    }
+    if decision.choice == Choice::Continue
+        && decision.reason.is_empty()
+        && let Some((number, surprise)) = state.surprised(&run.plan)
+    {
+        setup.say(&format!(
+            "mrctl: refused: {}: no rehearsal can show this ({}), so none speaks for this run.",
+            surprise.line(),
+            surprise.rule
+        ));
+        let file = run.folder.join(Surprise::file(number));
+        setup.say(&format!("  find out what it is, with {}", file.display()));
+        setup.say("  say with --reason why going on is right, or go back with `mrctl rollback`");
         return Err(ExitCode::Refused);
     }
     Ok(())

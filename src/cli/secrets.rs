@@ -11,7 +11,7 @@ use crate::step::KINDS;
 /// rewriting the journal; words shorter than the shortest secret need not stand here.
 const WORDS: &[&str] = &[
     "roll_back rolled_back rollback_failed completed journal_failed not_ready not_reached reached unknown abandoned answered",
-    "surveyed signalled retrying lock_lost breached required acknowledged foreign_change divergence terminal approve absent",
+    "surveyed surprised signalled retrying lock_lost breached required acknowledged foreign_change divergence terminal approve absent",
     "continue undoable forward_only loss_accepted streaming catchup startup replication in production shut down in recovery",
     "rehearsed in archive recovery shutting down starting up default configuration file command line database session override",
     "paused: adopt: undo/ step/ role: SIGINT SIGTERM SIGHUP snake_case evidence substance handover attempt operator",

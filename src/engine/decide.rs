@@ -5,6 +5,7 @@ use super::policy::strictest;
 use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
 use super::state::{Process, RunState, Stage};
+use super::surprise::Surprise;
 use crate::plan::{OnFailure, Plan, PlannedEffect, Step};
 use std::collections::BTreeSet;
 
@@ -246,6 +247,14 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
             false,
             format!("{what}: the old primary took commits after the promotion: divergence"),
         );
+    }
+    if let Some((number, surprise)) = state.surprised(plan) {
+        // With writes stopped and nobody there to decide, a pause is a way back.
+        let (line, rule, file) = (surprise.line(), &surprise.rule, Surprise::file(number));
+        let why = format!(
+            "{line}: no rehearsal can show this ({rule}), so none speaks for this run; kept as {file}"
+        );
+        return turning(Turn::Pause, true, why);
     }
     if state.gap_expired && !armed && !state.gap_told {
         // With another data set promoted already there is no way back for this one alone: a person decides.

@@ -45,8 +45,10 @@ impl RunState {
                     evidence: evidence.clone(),
                     facts: Arc::new(facts.clone()),
                 };
+                self.note_sightings(plan, step, effect, &seen.facts);
                 self.looked(plan, step, effect, seen, handover.as_ref(), *remark);
             }
+            Record::Surprised { case, .. } => self.note_surprise(case),
             Record::Answered { question, yes, how, substance, .. } => {
                 self.answered(plan, question, *yes, how, substance)
             }
@@ -326,6 +328,7 @@ impl RunState {
         if choice == Choice::Continue {
             let diverged = self.remarks.iter().filter(|(_, remark)| *remark == Remark::Divergence);
             self.acknowledged.extend(diverged.map(|(what, _)| what.clone()));
+            self.accept_surprises();
         }
         let rolling =
             matches!(self.stage, Stage::RollingBack { .. } | Stage::Paused { from_rollback: true, .. });

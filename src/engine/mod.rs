@@ -18,6 +18,7 @@ pub mod redaction;
 mod rollback;
 pub mod shared;
 pub mod state;
+pub mod surprise;
 pub mod survey;
 pub mod times;
 

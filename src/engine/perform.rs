@@ -5,6 +5,7 @@ use super::decide::Task;
 use super::locks;
 use super::record::{Purpose, Record};
 use super::state::{Flight, RunState};
+use super::surprise::surprise;
 use super::survey;
 use super::times::{Times, fill};
 use crate::journal::Permit;
@@ -14,6 +15,7 @@ use crate::step::{Aim, Class, Facts, Judgement, Sight, Standing};
 use crate::world::clock::Moment;
 use crate::world::{Reply, World};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A notice for readers that is never journalled and may be dropped.
@@ -139,8 +141,12 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
     let begun = cx.world.clock.now();
     let mut reached_since: Option<Moment> = None;
     let mut told = String::new();
+    let mut traces = state.traces.clone();
     loop {
         let facts = planned.action.observe(&planned.effect.id, sight(cx, state)).await;
+        if let Some(surprise) = surprise(cx.plan, state, &traces, (s, e), purpose, &facts) {
+            return surprise;
+        }
         let aim = prior.as_deref().map_or(Aim::Applied, Aim::Restored);
         let judged = match unproved {
             true => planned.action.judge_found(&planned.effect.id, &facts, handover),
@@ -185,6 +191,7 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
         if settled {
             return looked(cx, s, e, purpose, judged, facts);
         }
+        traces.note(cx.plan, (s, e), &Arc::new(facts));
         cx.world.clock.sleep(every).await;
     }
 }

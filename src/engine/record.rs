@@ -2,6 +2,7 @@
 
 use crate::journal::Durable;
 use crate::step::{Facts, Remark, Standing};
+use crate::world::plausible::Case;
 use crate::world::postgres::Handover;
 use crate::world::{Member, Reply};
 use serde::{Deserialize, Serialize};
@@ -184,6 +185,17 @@ pub enum Record {
         /// What an ending must mention.
         remark: Option<Remark>,
     },
+    /// A look showed what no rehearsal can show. Written instead of the judged look, which is made again if the run goes on.
+    Surprised {
+        /// Step.
+        step: String,
+        /// Effect.
+        effect: String,
+        /// Why the look was made.
+        purpose: Purpose,
+        /// The rule that is broken, and what was seen.
+        case: Box<Case>,
+    },
     /// An answer of a person, or of an approval given beforehand.
     Answered {
         /// Question.
@@ -328,6 +340,7 @@ impl Record {
             | Self::Created { .. }
             | Self::Opened { .. }
             | Self::Answered { .. }
+            | Self::Surprised { .. }
             | Self::Intent { .. }
             | Self::Turned { .. }
             | Self::Expired { .. }

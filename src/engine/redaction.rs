@@ -6,8 +6,9 @@
 
 use super::record::Record;
 use crate::redact::Redactor;
-use crate::step::Facts;
 use crate::world::Reply;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// Longest text from outside in a record. Bytes.
@@ -60,6 +61,11 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
             texts(&mut [evidence]);
             facts_without(redactor, facts)?;
         }
+        Record::Surprised { step: _, effect: _, purpose: _, case } => {
+            texts(&mut [&mut case.what]);
+            facts_without(redactor, &mut case.before)?;
+            facts_without(redactor, &mut case.now)?;
+        }
         // The substance is taken from facts that were scrubbed when they were recorded, and is compared with them.
         Record::Answered { question: _, yes: _, by, how: _, substance: _ } => texts(&mut [by]),
         // A copy of what the effect's own intent recorded: it stands in the journal already, and it is what the undo restores.
@@ -103,7 +109,10 @@ fn bound(text: &mut String) {
 }
 
 /// Scrubs facts. Whether more than reasons for not knowing was changed.
-fn facts_without(redactor: &Redactor, facts: &mut Facts) -> Result<bool, String> {
+fn facts_without<F: Serialize + DeserializeOwned>(
+    redactor: &Redactor,
+    facts: &mut F,
+) -> Result<bool, String> {
     let mut value = serde_json::to_value(&*facts).map_err(|error| error.to_string())?;
     let mut seen = Seen::default();
     leaves(redactor, &mut value, false, &mut seen);
@@ -143,6 +152,10 @@ mod tests {
     use super::*;
     use crate::engine::driver::read_record;
     use crate::journal::chain::{GENESIS, read};
+    use crate::step::Facts;
+    use crate::world::Known;
+    use crate::world::dns::{RecordFacts, RecordName};
+    use crate::world::plausible::{Case, Observed, Place};
     use secrecy::SecretString;
     use std::collections::BTreeSet;
     use std::path::Path;
@@ -240,6 +253,33 @@ mod tests {
         let intent =
             Record::Intent { step: "a".into(), effect: "b".into(), attempt: 1, undo: false, prior: facts };
         assert!(!Value::Object(body(&redactor, &intent).unwrap()).to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_kept_case_holds_no_secret() {
+        let seen = |why: &str| {
+            Observed::DnsRecord(RecordFacts {
+                sets: vec![],
+                shares: Known::unknown(why),
+                ttl: Known::Known(60),
+                serial: Known::Known(1),
+                answers: Known::Known(vec![why.to_string()]),
+                sampled: Known::unknown(why),
+            })
+        };
+        let at = RecordName { record: "www".into(), server: "pdns-eu".into() };
+        let case = Case {
+            rule: "dns.serial".into(),
+            place: Place::DnsRecord(at),
+            what: "it said hunter2-hunter2".into(),
+            before: Some(seen("hunter2-hunter2")),
+            now: seen("hunter2-hunter2"),
+        };
+        let (step, effect) = ("a".to_string(), "b".to_string());
+        let purpose = crate::engine::record::Purpose::Before;
+        let record = Record::Surprised { step, effect, purpose, case: Box::new(case) };
+        let text = Value::Object(body(&knowing("hunter2-hunter2"), &record).unwrap()).to_string();
+        assert!(!text.contains("hunter2") && text.matches("[redacted]").count() == 7, "{text}");
     }
 
     #[test]

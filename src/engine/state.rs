@@ -3,6 +3,7 @@
 pub use super::effect_state::{EffectState, Flight, Intent, Seen, Undone};
 use super::record::{Record, Verdict};
 use super::shared::Shared;
+use super::surprise::{Surprise, Traces};
 use crate::plan::Plan;
 use crate::step::{Class, Remark};
 use crate::world::Member;
@@ -45,6 +46,10 @@ pub struct RunState {
     pub survey: Option<Survey>,
     /// The effect that the last record is a look at, if it is there: the next one may be judged by the same facts.
     pub fresh: Option<(usize, usize)>,
+    /// What was last seen of each server and record.
+    pub traces: Traces,
+    /// What was seen that no rehearsal can show, in order.
+    pub surprises: Vec<Surprise>,
     /// What endings must mention.
     pub remarks: Vec<(String, Remark)>,
     /// The verdict that ended the last process, if it ended.

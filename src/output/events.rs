@@ -153,6 +153,18 @@ pub const EVENTS: &[Event] = &[
         ],
     ),
     of_step(
+        "surprised",
+        "A look showed what no rehearsal can show: before the last promotion the run stops for it.",
+        &[
+            EFFECT,
+            f("purpose", "string", "as of `step_looked`"),
+            f("rule", "string", "the rule that is broken; see the reference of the rehearsal"),
+            f("place", "string", "the server or record"),
+            f("what", "string", "what is wrong"),
+            f("kept", "string", "file beside the journal that holds the case"),
+        ],
+    ),
+    of_step(
         "waiting",
         "A question is open at the terminal; `at` says since when. It ends with `answered`, or is withdrawn by `signalled`, `expired` or `turned`. Never journalled.",
         &[

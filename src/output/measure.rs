@@ -131,6 +131,7 @@ impl Measures {
             Record::Rehearsed { .. }
             | Record::Intent { .. }
             | Record::Looked { .. }
+            | Record::Surprised { .. }
             | Record::Required { .. }
             | Record::Answered { .. }
             | Record::Replied { .. }

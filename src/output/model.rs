@@ -168,6 +168,10 @@ impl Model {
                     row.moving.clear();
                 }
             }
+            Record::Surprised { case, .. } => {
+                changes
+                    .push(tell(format!("{}: {}: no rehearsal can show this", case.place, case.what), true));
+            }
             Record::Answered { question, yes, by, how, substance } => {
                 let text = self.question(question);
                 let answer = match (yes, how.as_str()) {

@@ -10,6 +10,7 @@ use super::waiting;
 use crate::engine::driver::Reader;
 use crate::engine::record::Record;
 use crate::engine::state::{RunState, find};
+use crate::engine::surprise::Surprise;
 use crate::engine::{Asked, Progress};
 use crate::error::escape::is_unsafe;
 use crate::journal::chain::Line;
@@ -186,6 +187,16 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                 json!({
                     "effect": effect, "purpose": purpose, "standing": standing, "evidence": evidence,
                     "handover": handover.as_ref().map(|handover| handover.by), "remark": remark,
+                }),
+            ),
+        ),
+        Record::Surprised { step, effect, purpose, case } => (
+            "surprised",
+            of_step(
+                step,
+                json!({
+                    "effect": effect, "purpose": purpose, "rule": case.rule, "place": case.place.to_string(),
+                    "what": case.what, "kept": Surprise::file(model.state.surprises.len()),
                 }),
             ),
         ),

@@ -5,8 +5,10 @@ use crate::engine::state::RunState;
 use crate::journal::chain::Line;
 use crate::plan::{Ask, AskKind, Drill, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step};
 use crate::step::{Action, Class, Effect, Facts, Pace, Standing};
-use crate::world::Reply;
+use crate::world::dns::{RecordFacts, RecordName};
+use crate::world::plausible::{Case, Observed, Place};
 use crate::world::postgres::{Handover, HandoverBy};
+use crate::world::{Known, Reply};
 use std::collections::BTreeMap;
 
 /// 2026-07-28T10:00:00Z.
@@ -158,6 +160,34 @@ pub fn looked(step: &str, effect: &str, purpose: Purpose, standing: Standing, ev
         facts: facts(),
         handover,
         remark: None,
+    }
+}
+
+pub fn surprised(step: &str, effect: &str) -> Record {
+    let facts = |serial: u32| {
+        Observed::DnsRecord(RecordFacts {
+            sets: vec![],
+            shares: Known::unknown("foreign content"),
+            ttl: Known::Known(60),
+            serial: Known::Known(serial),
+            answers: Known::Known(vec![]),
+            sampled: Known::unknown("no answer in time"),
+        })
+    };
+    let at = RecordName { record: "www".into(), server: "pdns-eu".into() };
+    let mut case = Case {
+        rule: "dns.serial".into(),
+        place: Place::DnsRecord(at),
+        what: String::new(),
+        before: Some(facts(9)),
+        now: facts(2),
+    };
+    case.what = case.broken().map(|(_, what)| what).unwrap_or_default();
+    Record::Surprised {
+        step: step.into(),
+        effect: effect.into(),
+        purpose: Purpose::Before,
+        case: Box::new(case),
     }
 }
 

@@ -8,6 +8,7 @@ use super::streams::Style;
 use super::words::{allowance, time};
 use crate::engine::record::Verdict;
 use crate::engine::state::Flight;
+use crate::engine::surprise::Surprise;
 use crate::exit_code::ExitCode;
 use crate::journal::AppendError;
 use crate::step::{Class, Facts, Remark};
@@ -26,8 +27,9 @@ pub fn next_commands(model: &Model, run: &str) -> Vec<(String, &'static str)> {
     let mut commands = Vec::new();
     match ending.verdict {
         Some(Verdict::Paused | Verdict::Unknown) => {
-            // Going on in spite of a divergence is a decision, and gets a reason.
-            let reason = if state.diverged().is_some() { " --reason …" } else { "" };
+            // Going on in spite of a divergence or a surprise is a decision, and gets a reason.
+            let decided = state.diverged().is_some() || state.surprised(&model.plan).is_some();
+            let reason = if decided { " --reason …" } else { "" };
             commands.push((format!("mrctl resume {run}{reason}"), "look again, then go on"));
             if state.armed(&model.plan) && !state.passed(&model.plan) {
                 let command = format!("mrctl rollback {run} --fenced …");
@@ -112,6 +114,14 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
             }
             Remark::Divergence => format!("{what}: both sides took commits after the promotion (DIVERGENCE)"),
         });
+    }
+    for (index, surprise) in model.state.surprises.iter().enumerate() {
+        notes.push(format!(
+            "{}: no rehearsal can show this ({}); {} beside the journal holds the case: please send it to the project",
+            surprise.line(),
+            surprise.rule,
+            Surprise::file(index + 1)
+        ));
     }
     notes.dedup();
     for note in notes {

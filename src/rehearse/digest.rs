@@ -105,6 +105,9 @@ fn run(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
     }
     state.survey.is_some().hash(hasher);
     (state.fresh, &state.remarks, state.verdict).hash(hasher);
+    if ground.bend.remembers {
+        state.traces.hash(hasher);
+    }
 }
 
 /// A rollback asks neither what turned the run nor what was seen of steps that it does not take back: whoever decides after it begins

@@ -55,6 +55,7 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I10", "completed, and users are sent where they cannot write", When::Told, stranded),
     row("I12", "a reader of the journal folds another state", When::Ended, journal),
     row("I14", "a change that nobody permitted", When::Always, |_, node| node.trespass.clone()),
+    row("I15", "the model shows what its own rules exclude", When::Always, implausible),
     row("I16", "everything is well, and it can be neither finished nor taken back", When::Told, stuck),
     row("I13", "completed, and a step's effect is not there", When::Ended, incomplete),
 ];
@@ -63,7 +64,8 @@ pub const INVARIANTS: &[Invariant] = &[
 pub fn broken(ground: &Ground, node: &Node, later: bool) -> Option<(&'static Invariant, String)> {
     let ended = node.alive && node.state.verdict.is_some();
     let truths = node.sim.truths();
-    let moved = node.trespass.is_some() || !node.sound.as_ref().is_some_and(|before| before.same(&truths));
+    let told = node.trespass.is_some() || !node.state.surprises.is_empty();
+    let moved = told || !node.sound.as_ref().is_some_and(|before| before.same(&truths));
     if !moved && !ended {
         return None;
     }
@@ -335,6 +337,12 @@ fn journal(ground: &Ground, node: &Node) -> Option<String> {
     };
     let folded = RunState::of(&ground.plan, &read);
     (folded != node.state).then(|| "the live state and the folded state differ".into())
+}
+
+/// What would stop a real run must not be what the model itself does: one of the two is wrong, the model or the rule.
+fn implausible(_: &Ground, node: &Node) -> Option<String> {
+    let surprise = node.state.surprises.first()?;
+    Some(format!("{} ({})", surprise.line(), surprise.rule))
 }
 
 fn incomplete(ground: &Ground, node: &Node) -> Option<String> {

@@ -45,6 +45,9 @@ pub struct Bend {
     pub record: Option<fn(&Plan, &mut Record)>,
     /// Falsifies what was folded: the state before, and after.
     pub state: Option<fn(&Record, &RunState, &mut RunState)>,
+    /// Tells states apart that differ only in what was last seen of servers and records: nothing but the rules of what can be seen asks
+    /// for it, so a rehearsal does not, and the test of these rules does.
+    pub remembers: bool,
 }
 
 /// Something that happened, in order: what a story is told from.

@@ -119,7 +119,7 @@ impl Report {
 /// How a rehearsal is made.
 pub struct How<'a> {
     /// Makes the world that it begins in, once for each worker.
-    pub world: &'a (dyn Fn() -> Sim + Sync),
+    pub world: Box<dyn Fn() -> Sim + Sync + 'a>,
     /// Clusters whose applications write only where the primary is.
     pub local: BTreeSet<String>,
     /// What answers in each region.
@@ -134,14 +134,25 @@ pub struct How<'a> {
     pub workers: usize,
 }
 
+impl<'a> How<'a> {
+    /// With a sound engine, in the world that the inventory describes.
+    pub fn of(plan: &'a Plan, inventory: &'a Inventory, mishaps: u32, workers: usize) -> Self {
+        Self {
+            world: Box::new(|| scene(plan, inventory)),
+            local: local_writers(plan, inventory),
+            places: places(inventory),
+            bend: Bend::default(),
+            mishaps,
+            first: false,
+            workers,
+        }
+    }
+}
+
 /// Rehearses a plan with every schedule of at most so many faults, in the world that its inventory describes. A wider search is not begun
 /// once a narrower one has found something: its shortest stories are the ones to mend first.
 pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32, workers: usize) -> Report {
-    let (local, places, bend) = (local_writers(plan, inventory), places(inventory), Bend::default());
-    rehearse_in(
-        plan,
-        &How { world: &|| scene(plan, inventory), local, places, bend, mishaps, first: false, workers },
-    )
+    rehearse_in(plan, &How::of(plan, inventory, mishaps, workers))
 }
 
 /// As [`rehearse`], starting from what a look at the real systems saw.
@@ -152,10 +163,9 @@ pub fn rehearse_live(
     mishaps: u32,
     workers: usize,
 ) -> Report {
-    let (local, places, bend) = (local_writers(plan, inventory), places(inventory), Bend::default());
     let Staged { start, .. } = stage(plan, inventory, snapshot);
-    let world = || stage(plan, inventory, snapshot).sim;
-    let how = How { world: &world, local, places, bend, mishaps, first: false, workers };
+    let world = Box::new(|| stage(plan, inventory, snapshot).sim);
+    let how = How { world, ..How::of(plan, inventory, mishaps, workers) };
     let mut report = Report { start, ..rehearse_in(plan, &how) };
     if report.fails_alone.is_none() && !report.adopted.is_empty() {
         // The person of a rehearsal says yes to everything. Where nobody is at a terminal, nobody says so.

@@ -40,6 +40,7 @@ pub fn cause(trail: Option<&Rc<Link>>) -> String {
 pub fn of(record: &Record) -> Option<&str> {
     match record {
         Record::Looked { step, .. }
+        | Record::Surprised { step, .. }
         | Record::Intent { step, .. }
         | Record::Replied { step, .. }
         | Record::Required { step, .. } => Some(step),
@@ -74,6 +75,9 @@ fn record_line(record: &Record) -> Option<String> {
         },
         Record::Looked { step, effect, standing, evidence, .. } => {
             format!("{step}/{effect}: seen: {standing:?}: {evidence}")
+        }
+        Record::Surprised { step, effect, case, .. } => {
+            format!("{step}/{effect}: seen, and it cannot be: {}: {}", case.place, case.what)
         }
         Record::Turned { to, why, .. } => format!("mrctl turns: {to:?}: {why}"),
         Record::Surveyed { world, .. } => format!("last look: {world}"),

@@ -6,6 +6,7 @@ use super::scope::Scope;
 use super::table::Action;
 use crate::error::Problem;
 use crate::journal::Permit;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
 use crate::world::{Answer, Reply, World, ready};
 use serde::de::DeserializeOwned;
@@ -165,6 +166,12 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
     fn seen_with(&self, last: &Action, seen: &super::Facts) -> Option<Self::Facts> {
         let _ = (last, seen);
         None
+    }
+
+    /// What of the facts is of servers and records that other effects look at too, for the rules of [`crate::world::plausible`].
+    fn sightings<'a>(&'a self, facts: &'a Self::Facts) -> Vec<Sighting<'a>> {
+        let _ = facts;
+        Vec::new()
     }
 
     /// What the facts mean. Pure: the same facts always give the same judgement.

@@ -6,6 +6,7 @@ use crate::error::Problems;
 use crate::journal::Permit;
 use crate::language::read;
 use crate::language::tree::{Key, Node, Value};
+use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
 use crate::world::{Answer, Reply, World};
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,14 @@ macro_rules! step_kinds {
             pub fn observe<'a>(&'a self, effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
                 match self {
                     $(Self::$variant(kind) => Box::pin(async move { Facts::$variant(kind.observe(effect, sight).await) }),)*
+                }
+            }
+
+            /// See [`Kind::sightings`].
+            pub fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+                match (self, facts) {
+                    $((Self::$variant(kind), Facts::$variant(facts)) => kind.sightings(facts),)*
+                    _ => Vec::new(),
                 }
             }
 

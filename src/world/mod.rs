@@ -11,6 +11,7 @@ pub mod exec;
 pub mod http;
 pub mod known;
 pub mod notify;
+pub mod plausible;
 pub mod postgres;
 pub mod real;
 pub mod record_content;

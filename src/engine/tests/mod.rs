@@ -7,6 +7,7 @@ mod faults;
 mod golden;
 mod identity;
 mod kill;
+mod surprises;
 mod ways_back;
 
 use super::ask::{Answered, Asked, AskedKind, Person};

@@ -6,7 +6,7 @@ mod table;
 use super::{inventory, plan};
 use crate::rehearse::node::Bend;
 use crate::rehearse::report::{How, Report, rehearse_in};
-use crate::rehearse::scene::{local_writers, places, scene};
+use crate::rehearse::scene::scene;
 use crate::world::sim::Sim;
 use table::{Break, MUTANTS, Mutant};
 
@@ -37,20 +37,9 @@ fn rehearsed(mutant: &Mutant, faults: u32) -> Report {
         world(&sim);
         sim
     };
-    let local = local_writers(&plan, &inventory);
     // A late call is late as long as the sound kind says.
-    rehearse_in(
-        &plan,
-        &How {
-            world: &made,
-            local,
-            places: places(&inventory),
-            bend,
-            mishaps: faults,
-            first: true,
-            workers: 1,
-        },
-    )
+    let how = How { world: Box::new(made), bend, first: true, ..How::of(&plan, &inventory, faults, 1) };
+    rehearse_in(&plan, &how)
 }
 
 /// How a mutant was caught.

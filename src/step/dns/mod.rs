@@ -8,6 +8,7 @@ pub mod ttl;
 use super::scope::{self, Scope};
 use crate::error::{Code, Problem, suggest};
 use crate::world::dns::{RecordFacts, RecordName, RecordSet};
+use crate::world::plausible::{Place, Shown, Sighting};
 use crate::world::record_content::{RecordSpec, in_words};
 use crate::world::{Known, World};
 use schemars::JsonSchema;
@@ -90,6 +91,15 @@ impl Target {
             servers.insert(server.clone(), world.dns.look(&at).await);
         }
         Facts { servers }
+    }
+
+    /// What was seen of it at each server.
+    pub(super) fn sightings<'a>(&self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        let seen = |(server, facts): (&String, &'a Known<RecordFacts>)| {
+            let shown = Shown::DnsRecord(facts.get()?);
+            Some(Sighting { place: Place::DnsRecord(self.at(server)), shown })
+        };
+        facts.servers.iter().filter_map(seen).collect()
     }
 
     /// `www.example.com. A 60 192.0.2.10 → 198.51.100.10 at pdns-eu`.

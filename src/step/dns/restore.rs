@@ -6,6 +6,7 @@ use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::world::dns::Shares;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
 use crate::world::record_content::words;
 use crate::world::{Answer, Reply, World};
@@ -71,6 +72,10 @@ impl Kind for Restore {
 
     fn sends(&self) -> Vec<String> {
         self.normal.iter().filter(|(_, share)| **share > 0).map(|(region, _)| region.clone()).collect()
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        self.target.sightings(facts)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {

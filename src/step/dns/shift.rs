@@ -7,6 +7,7 @@ use crate::language::units::{Period, Share};
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::world::dns::Shares;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
 use crate::world::record_content::{WHOLE, words};
 use crate::world::{Answer, Reply, World};
@@ -185,6 +186,10 @@ impl Kind for Shift {
 
     fn sends(&self) -> Vec<String> {
         vec![self.toward.clone()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        self.target.sightings(facts)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {

@@ -9,6 +9,7 @@ use crate::step::contract::{
 };
 use crate::step::scope::Scope;
 use crate::world::dns::RecordAim;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
 use crate::world::{Answer, Known, Reply, World};
 use schemars::JsonSchema;
@@ -74,6 +75,10 @@ impl Kind for Ttl {
 
     fn resources(&self) -> Vec<String> {
         vec![self.target.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        self.target.sightings(facts)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {

@@ -6,6 +6,7 @@ use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::step::{Action, Facts};
+use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Reply, World, ready};
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,10 @@ impl Kind for CatchUp {
 
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a PairFacts) -> Vec<Sighting<'a>> {
+        self.pair.sightings(&facts.source, &facts.target)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, PairFacts> {

@@ -5,6 +5,7 @@ use crate::error::Problem;
 use crate::language::units::{Period, Size};
 use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
 use crate::world::{Answer, Known};
 use schemars::JsonSchema;
@@ -72,6 +73,10 @@ impl Kind for CheckLag {
 
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a PairFacts) -> Vec<Sighting<'a>> {
+        self.pair.sightings(&facts.source, &facts.target)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, PairFacts> {

@@ -5,6 +5,7 @@ use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::{Altered, Change, Handover, ServerFacts, Sessions};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use schemars::JsonSchema;
@@ -199,6 +200,10 @@ impl Kind for Freeze {
 
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        self.pair.sightings(&facts.source, &facts.target)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {

@@ -15,6 +15,7 @@ pub mod verify_writable;
 use super::contract::Judgement;
 use super::scope::{Cluster, Scope};
 use crate::error::{Code, Problem, suggest};
+use crate::world::plausible::{Place, Shown, Sighting};
 use crate::world::postgres::{GlanceRole, ServerFacts};
 use crate::world::{Known, Member, World};
 use schemars::JsonSchema;
@@ -106,6 +107,15 @@ impl Pair {
         format!("postgres/{}", self.cluster)
     }
 
+    /// What was seen of both.
+    pub(super) fn sightings<'a>(
+        &'a self,
+        source: &'a Known<ServerFacts>,
+        target: &'a Known<ServerFacts>,
+    ) -> Vec<Sighting<'a>> {
+        sightings([(&self.source, source), (&self.target, target)])
+    }
+
     /// Reads both at once.
     pub(super) async fn look(&self, world: &World, keep: &[String], run: &str) -> PairFacts {
         let scope = crate::world::postgres::Scope { keep: keep.to_vec(), run: run.to_string() };
@@ -116,6 +126,17 @@ impl Pair {
         .await;
         PairFacts { source, target }
     }
+}
+
+/// What was seen of these members.
+pub(super) fn sightings<'a>(
+    sides: impl IntoIterator<Item = (&'a Member, &'a Known<ServerFacts>)>,
+) -> Vec<Sighting<'a>> {
+    let seen = |(at, facts): (&'a Member, &'a Known<ServerFacts>)| {
+        let shown = Shown::Postgres(facts.get()?);
+        Some(Sighting { place: Place::Postgres(at.clone()), shown })
+    };
+    sides.into_iter().filter_map(seen).collect()
 }
 
 /// What is seen of a member counts; where nothing is, a person's word that it is fenced or destroyed does.

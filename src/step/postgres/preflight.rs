@@ -5,6 +5,7 @@ use super::{OnlyCluster, Pair, PairFacts, pair, unread};
 use crate::error::Problem;
 use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::{Finding, Handover};
 use crate::world::{Answer, Known};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,10 @@ impl Kind for Preflight {
 
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        self.pair.sightings(&facts.sides.source, &facts.sides.target)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {

@@ -10,6 +10,7 @@ use crate::step::contract::{
 use crate::step::scope::Scope;
 use crate::step::{Action, Facts};
 use crate::world::exec::Command;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Commits, Glance, GlanceRole, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use serde::{Deserialize, Serialize};
@@ -209,6 +210,10 @@ impl Kind for Promote {
 
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a PairFacts) -> Vec<Sighting<'a>> {
+        self.pair.sightings(&facts.source, &facts.target)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, PairFacts> {

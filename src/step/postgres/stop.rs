@@ -8,6 +8,7 @@ use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::world::exec::Command;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::{Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use serde::{Deserialize, Serialize};
@@ -202,6 +203,10 @@ impl Kind for Stop {
 
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        self.pair.sightings(&facts.source, &facts.target)
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {

@@ -1,10 +1,11 @@
 //! `postgres.verify_writable`: an application could write, proved by writing.
 
-use super::{OnlyCluster, cluster, member, unread};
+use super::{OnlyCluster, cluster, member, sightings, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
+use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Handover, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,10 @@ impl Kind for VerifyWritable {
 
     fn resources(&self) -> Vec<String> {
         vec![format!("postgres/{}", self.at.resource)]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        sightings([(&self.at, &facts.server)])
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {

@@ -119,6 +119,14 @@ impl SimDns {
         }
     }
 
+    /// The zone was put back from elsewhere, with a serial of its own.
+    pub fn set_serial(&self, record: &str, server: &str, serial: u32) {
+        let at = RecordName { record: record.to_owned(), server: server.to_owned() };
+        if let Some(zone) = self.zones.borrow_mut().get_mut(&at) {
+            zone.serial = serial;
+        }
+    }
+
     /// What stands at a server from the beginning.
     pub fn put(&self, record: &str, server: &str, sets: Vec<RecordSet>, serial: u32) {
         let at = RecordName { record: record.to_owned(), server: server.to_owned() };

@@ -296,6 +296,17 @@ pub const MUTANTS: &[Mutant] = &[
         }),
     ),
     mutant(
+        "what is seen of a server is written down wrong",
+        "model and world differ",
+        Break::Record(|_, record| {
+            if let Record::Looked { facts: Facts::PostgresPreflight(facts), .. } = record
+                && let Known::Known(source) = &mut facts.sides.source
+            {
+                source.started = u64::MAX.to_string();
+            }
+        }),
+    ),
+    mutant(
         "the promotion comes before the proof",
         "wrong order",
         Break::Plan(|plan| {

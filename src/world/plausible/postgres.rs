@@ -1,0 +1,97 @@
+//! What a PostgreSQL server can never show.
+
+use crate::world::postgres::{Lsn, Role, ServerFacts};
+
+/// What was seen of the same server before, if it was not restarted since: most things may change with a restart.
+fn running<'a>(before: Option<&'a ServerFacts>, now: &ServerFacts) -> Option<&'a ServerFacts> {
+    before.filter(|before| before.started == now.started)
+}
+
+pub(super) fn system(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    let before = before.filter(|before| before.system != now.system)?;
+    Some(format!("its system identifier was {}, and is {}", before.system, now.system))
+}
+
+pub(super) fn started(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    let microseconds = |facts: &ServerFacts| facts.started.parse::<u64>().ok();
+    let (then, at) = (microseconds(before?)?, microseconds(now)?);
+    (at < then).then(|| {
+        format!("it was started {} ms before it was last seen to have started", (then - at).div_ceil(1000))
+    })
+}
+
+pub(super) fn version(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    let before = running(before, now).filter(|before| before.version != now.version)?;
+    Some(format!("its version was {}, and is {}, without a restart", before.version, now.version))
+}
+
+pub(super) fn role(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    let before = running(before, now)?;
+    (!before.in_recovery() && now.in_recovery())
+        .then(|| "it was a primary, and is a standby, without a restart".into())
+}
+
+pub(super) fn timeline(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    match (&running(before, now)?.role, &now.role) {
+        (Role::Primary(before), Role::Primary(now)) => (before.timeline != now.timeline).then(|| {
+            format!("it wrote timeline {}, and writes {}, without a restart", before.timeline, now.timeline)
+        }),
+        (Role::Standby(before), Role::Primary(now)) => {
+            // Also where only the control file says which: that may be older than the truth, never newer.
+            let followed = *before.timeline.get()?;
+            (now.timeline <= followed).then(|| {
+                format!("it followed timeline {followed}, was promoted, and writes timeline {}", now.timeline)
+            })
+        }
+        (Role::Standby(before), Role::Standby(now)) => {
+            // Only what the receiver says: the control file, which is asked while none runs, lags behind.
+            let (then, at) = (before.receiver.get()?.timeline, now.receiver.get()?.timeline);
+            (at < then).then(|| format!("it received timeline {then}, and receives {at}, without a restart"))
+        }
+        // See `role`.
+        (Role::Primary(_), Role::Standby(_)) => None,
+    }
+}
+
+pub(super) fn position(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    let back = |what: &str, then: Lsn, at: Lsn| {
+        (at < then).then(|| format!("{what} went back from {then} to {at} without a restart"))
+    };
+    match (&running(before, now)?.role, &now.role) {
+        (Role::Primary(before), Role::Primary(now)) => {
+            back("what it has flushed", before.flushed, now.flushed)
+                .or_else(|| back("what it has inserted", before.inserted, now.inserted))
+        }
+        (Role::Standby(before), Role::Standby(now)) => {
+            back("what it has replayed", *before.replayed.get()?, *now.replayed.get()?)
+        }
+        (Role::Standby(before), Role::Primary(now)) => {
+            back("its position", *before.replayed.get()?, now.inserted)
+        }
+        (Role::Primary(_), Role::Standby(_)) => None,
+    }
+}
+
+pub(super) fn unwritten(_: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    let primary = now.primary()?;
+    (primary.flushed > primary.inserted).then(|| {
+        format!("it has flushed up to {}, and inserted only up to {}", primary.flushed, primary.inserted)
+    })
+}
+
+pub(super) fn transaction(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+    let primary = now.primary()?;
+    if primary.oldest_transaction > primary.next_transaction {
+        return Some(format!(
+            "its oldest transaction is {}, beyond the next, {}",
+            primary.oldest_transaction, primary.next_transaction
+        ));
+    }
+    let then = running(before, now)?.primary()?.next_transaction;
+    (primary.next_transaction < then).then(|| {
+        format!(
+            "its next transaction number went back from {then} to {} without a restart",
+            primary.next_transaction
+        )
+    })
+}
