@@ -1181,7 +1181,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__rehearse)
-            opts="-h --from --to --set --faults --deep --all --replay --accept-not-covered --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --from --to --set --faults --deep --all --replay --report --accept-not-covered --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1204,6 +1204,10 @@ _mrctl() {
                     return 0
                     ;;
                 --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -9,6 +9,7 @@ mod postgres;
 mod postgres_signal;
 mod postgres_switch;
 mod postgres_tls;
+mod rehearsal_reports;
 mod rehearse;
 mod structure;
 mod support;

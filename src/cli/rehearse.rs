@@ -1,7 +1,8 @@
 //! `mrctl rehearse`: every way that a runbook can go wrong, in the simulated world. Connects to nothing.
 
-use super::directions;
+use super::rehearsal_reports::{Collected, Wanted, wanted};
 use super::setup::{Format, Setup};
+use super::{directions, mend::mend};
 use crate::error::Problems;
 use crate::exit_code::ExitCode;
 use crate::output::rehearsal::{Detail, render};
@@ -38,6 +39,9 @@ pub struct RehearseArgs {
     /// Show one counterexample with everything that happens in it.
     #[arg(long, value_name = "ID")]
     replay: Option<String>,
+    /// Also write what was found for other programs: sarif=FILE or junit=FILE.
+    #[arg(long = "report", value_name = "FORM=FILE", value_parser = wanted)]
+    reports: Vec<Wanted>,
     /// A step whose effect the model cannot know, and with which that is accepted.
     #[arg(long = "accept-not-covered", value_name = "STEP")]
     accept: Vec<String>,
@@ -53,14 +57,15 @@ pub fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
         }
     }
     let mut worst = ExitCode::Completed;
+    let mut collected = Collected::default();
     for file in &args.files {
-        match one(setup, args, file, &parameters) {
+        match one(setup, args, file, &parameters, &mut collected) {
             ExitCode::Completed => {}
             code @ (ExitCode::Invalid | ExitCode::Failed) => worst = code,
             code => worst = if worst == ExitCode::Completed { code } else { worst },
         }
     }
-    worst
+    collected.write(setup, &args.reports, &args.accept).unwrap_or(worst)
 }
 
 fn one(
@@ -68,8 +73,12 @@ fn one(
     args: &RehearseArgs,
     file: &std::path::Path,
     parameters: &BTreeMap<String, String>,
+    collected: &mut Collected,
 ) -> ExitCode {
-    let Some(files) = setup.load(file) else { return ExitCode::Invalid };
+    let Some(files) = setup.load(file) else {
+        collected.invalid(file);
+        return ExitCode::Invalid;
+    };
     let inventory = &files.inventory.inventory;
     for given in [&args.from, &args.to].into_iter().flatten() {
         if !inventory.regions.contains_key(given) {
@@ -111,7 +120,10 @@ fn one(
         setup.problems(&problems, &files.sources);
         match plan {
             Some(plan) => plans.push(plan),
-            None => return ExitCode::Invalid,
+            None => {
+                collected.invalid(file);
+                return ExitCode::Invalid;
+            }
         }
     }
     let faults = if args.deep { 3 } else { args.faults };
@@ -130,10 +142,14 @@ fn one(
         });
         reports.extend(both);
     }
-    tell(setup, args, &reports)
+    for (plan, report) in plans.iter().zip(&mut reports) {
+        mend(&files, parameters, plan, report, args.replay.as_deref());
+    }
+    collected.add(file, &reports);
+    tell(setup, args, file, &reports)
 }
 
-fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> ExitCode {
+fn tell(setup: &Setup, args: &RehearseArgs, file: &std::path::Path, reports: &[Report]) -> ExitCode {
     let detail = match &args.replay {
         Some(id) if !reports.iter().any(|report| report.counterexamples.iter().any(|one| one.id == *id)) => {
             return setup
@@ -152,7 +168,9 @@ fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> ExitCode {
             }
             Format::Text => {
                 let style = setup.output.data_style();
-                for line in render(report, &detail, style, setup.output.width) {
+                for line in
+                    render(report, &again(setup, args, file, report), &detail, style, setup.output.width)
+                {
                     setup.data(setup.redactor.scrub(&line.paint(style)).as_ref());
                 }
             }
@@ -167,5 +185,35 @@ fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> ExitCode {
         ExitCode::NotReady
     } else {
         ExitCode::Completed
+    }
+}
+
+/// The command that rehearses one direction as this invocation did, ready for a shell.
+fn again(setup: &Setup, args: &RehearseArgs, file: &std::path::Path, report: &Report) -> String {
+    let mut words = vec!["mrctl".to_owned(), "rehearse".to_owned(), file.display().to_string()];
+    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+    if let Some(inventory) = &setup.inventory {
+        option("--inventory", &inventory.display().to_string());
+    }
+    option("--from", &report.from);
+    option("--to", &report.to);
+    for set in &args.set {
+        option("--set", set);
+    }
+    match (args.deep, args.faults) {
+        (true, _) => words.push("--deep".to_owned()),
+        (false, 2) => {}
+        (false, faults) => option("--faults", &faults.to_string()),
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }

@@ -3,8 +3,12 @@
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::{Record, Verdict};
 use crate::engine::state::{Flight, RunState};
+use crate::engine::survey::shares_in_words;
 use crate::plan::PlannedEffect;
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
+use crate::world::Known;
+use crate::world::dns::Shares;
+use crate::world::postgres::Altered;
 use crate::world::sim::Sim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -141,6 +145,10 @@ fn word(verdict: Verdict) -> String {
     serde_json::to_value(verdict).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
 }
 
+fn in_words(shares: &Known<Shares>) -> String {
+    shares.get().map_or_else(|| "not understood".to_owned(), shares_in_words)
+}
+
 /// What a rollback is to bring back: roles and settings of servers, shares, marks of commands that can be taken back.
 fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
     let mut kept = BTreeMap::new();
@@ -148,10 +156,13 @@ fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
         kept.insert(
             format!("{at}"),
             format!(
-                "{}, {}, {:?}",
+                "{}, {}, {}",
                 if server.recovery { "standby" } else { "primary" },
                 if server.up { "up" } else { "down" },
-                server.loaded
+                match &server.loaded {
+                    Altered::Unset => "not frozen".to_owned(),
+                    Altered::To(value) => format!("default_transaction_read_only set to {value}"),
+                }
             ),
         );
     }
@@ -163,7 +174,7 @@ fn kept(ground: &Ground, sim: &Sim) -> BTreeMap<String, String> {
         .collect();
     for (at, shares) in sim.dns.shares() {
         if !stays.iter().any(|resource| resource.ends_with(&format!("/{}", at.record))) {
-            kept.insert(format!("{} at {}", at.record, at.server), format!("{shares:?}"));
+            kept.insert(format!("{} at {}", at.record, at.server), in_words(&shares));
         }
     }
     let marks = sim.exec.marks();

@@ -1,10 +1,15 @@
 //! Rehearsal: the core, `perform` and the kinds of a real run, in a simulated world in which everything that can go wrong does.
 
 pub mod alphabet;
+mod cause;
+mod changes;
+pub mod counterexample;
 mod digest;
 pub mod invariants;
 mod moves;
 pub mod node;
+pub mod precedent;
+pub mod remedy;
 pub mod report;
 pub mod scene;
 pub mod search;

@@ -1,18 +1,22 @@
 //! What a rehearsal found, as values that outlive it.
 
 use super::alphabet::ALPHABET;
+use super::counterexample::counterexamples;
 use super::node::{Bend, Ground, Happening, Node};
+use super::remedy::Remedy;
 use super::scene::{local_writers, scene};
-use super::search::{Bound, Counts, Finding, Search};
-use super::story;
+use super::search::{Bound, Counts, Search};
 use crate::engine::record::{Record, Verdict};
 use crate::plan::Plan;
 use crate::runbook::inventory::Inventory;
 use crate::step::{Class, Proof};
 use crate::world::sim::Sim;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Instant;
+
+pub use super::counterexample::{Counterexample, StoryLine};
 
 /// States after which a search gives up: some hundred megabytes.
 const STATES: u64 = 4_000_000;
@@ -30,6 +34,8 @@ pub struct Report {
     pub plan: String,
     /// Faults in one schedule up to which everything was tried.
     pub complete_for: Option<u32>,
+    /// Faults in one schedule up to which everything was to be tried.
+    pub bound: u32,
     /// Kinds of faults in the alphabet.
     pub alphabet: usize,
     /// What was done, of the widest search.
@@ -38,6 +44,10 @@ pub struct Report {
     pub elapsed_ms: u64,
     /// Why the run does not even complete when nothing goes wrong; nothing if it does.
     pub fails_alone: Option<String>,
+    /// Line of the step at which it does not, if it is known. From 1.
+    pub fails_line: Option<usize>,
+    /// What makes it complete then, if a single change does.
+    pub remedy: Option<Remedy>,
     /// Counterexamples, those with the fewest faults first, then the shortest.
     pub counterexamples: Vec<Counterexample>,
     /// Steps whose effect the model cannot know.
@@ -46,6 +56,9 @@ pub struct Report {
     pub never_made: Vec<String>,
     /// Changes that can be taken back, and that no schedule took back.
     pub never_taken_back: Vec<String>,
+    /// Lines of steps in the runbook, as far as they are known. From 1.
+    #[serde(skip)]
+    pub lines: BTreeMap<String, usize>,
 }
 
 /// A step that the model knows nothing of.
@@ -53,44 +66,10 @@ pub struct Report {
 pub struct NotCovered {
     /// The step.
     pub step: String,
+    /// Its line in the runbook, if it is known. From 1.
+    pub line: Option<usize>,
     /// Why.
     pub why: String,
-}
-
-/// A way in which a runbook goes wrong.
-#[derive(Clone, Debug, Serialize)]
-pub struct Counterexample {
-    /// Stable for the same cause in the same runbook.
-    pub id: String,
-    /// The invariant that does not hold.
-    pub invariant: String,
-    /// What must not be.
-    pub title: String,
-    /// What is wrong.
-    pub what: String,
-    /// Faults in it, in words.
-    pub faults: Vec<String>,
-    /// Schedules with the same cause that were seen.
-    pub schedules: u64,
-    /// What happened, in order.
-    pub story: Vec<StoryLine>,
-    /// What is true in the end.
-    pub truth: String,
-    /// What the run believes then.
-    pub belief: String,
-}
-
-/// One line of a story.
-#[derive(Clone, Debug, Serialize)]
-pub struct StoryLine {
-    /// The text.
-    pub text: String,
-    /// Whether it is a fault.
-    pub fault: bool,
-    /// Whether it belongs to the part before the first fault, in which everything goes as planned.
-    pub usual: bool,
-    /// The step that it is about; empty if none.
-    pub step: String,
 }
 
 impl Report {
@@ -107,6 +86,12 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32) -> Report {
     rehearse_in(plan, &scene(plan, inventory), &local, Bend::default(), mishaps, false)
 }
 
+/// As [`rehearse`], with the given numbers of faults only: what was looked for with fewer is known already.
+pub fn rehearse_widths(plan: &Plan, inventory: &Inventory, widths: RangeInclusive<u32>) -> Report {
+    let local = local_writers(plan, inventory);
+    rehearse_with(plan, &scene(plan, inventory), &local, Bend::default(), widths, false)
+}
+
 /// As [`rehearse`], in a world, and with an engine, of the caller's choice; `first`: the first finding is enough.
 pub(super) fn rehearse_in(
     plan: &Plan,
@@ -116,6 +101,17 @@ pub(super) fn rehearse_in(
     mishaps: u32,
     first: bool,
 ) -> Report {
+    rehearse_with(plan, sim, local, bend, 0..=mishaps, first)
+}
+
+fn rehearse_with(
+    plan: &Plan,
+    sim: &Sim,
+    local: &BTreeSet<String>,
+    bend: Bend,
+    widths: RangeInclusive<u32>,
+    first: bool,
+) -> Report {
     let begun = Instant::now();
     let mut report = Report {
         runbook: plan.runbook.clone(),
@@ -123,16 +119,20 @@ pub(super) fn rehearse_in(
         to: plan.to.clone(),
         plan: plan.digest(),
         complete_for: None,
+        bound: *widths.end(),
         alphabet: ALPHABET.len(),
         counts: Counts::default(),
         elapsed_ms: 0,
         fails_alone: None,
+        fails_line: None,
+        remedy: None,
         counterexamples: Vec::new(),
         not_covered: not_covered(plan),
         never_made: Vec::new(),
         never_taken_back: Vec::new(),
+        lines: BTreeMap::new(),
     };
-    for mishaps in 0..=mishaps {
+    for mishaps in widths {
         let Some((ground, node)) = Ground::begin(plan.clone(), sim.fork(), local.clone(), bend) else {
             report.fails_alone = Some("a step waits for ever in the simulated world".into());
             break;
@@ -145,7 +145,7 @@ pub(super) fn rehearse_in(
             let endless = search.counts.ends.is_empty() && search.findings.is_empty();
             report.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
         }
-        report.counterexamples = counterexamples(&search);
+        report.counterexamples = counterexamples(&ground, &search);
         coverage(&ground, &search, &mut report);
         if !report.clean() {
             break;
@@ -163,7 +163,9 @@ fn not_covered(plan: &Plan) -> Vec<NotCovered> {
             && planned.effect.class != Class::Looks
     });
     let why = "nothing can be looked at, so nobody can tell what it did: give it a `look`";
-    opaque.map(|(s, _, _)| NotCovered { step: plan.steps[s].id.clone(), why: why.into() }).collect()
+    opaque
+        .map(|(s, _, _)| NotCovered { step: plan.steps[s].id.clone(), line: None, why: why.into() })
+        .collect()
 }
 
 fn coverage(ground: &Ground, search: &Search<'_>, report: &mut Report) {
@@ -191,43 +193,6 @@ fn coverage(ground: &Ground, search: &Search<'_>, report: &mut Report) {
         {
             report.never_taken_back.push(name);
         }
-    }
-}
-
-fn counterexamples(search: &Search<'_>) -> Vec<Counterexample> {
-    let mut found: Vec<(&String, &(Finding, u64))> = search.findings.iter().collect();
-    found.sort_by_key(|(cause, (finding, _))| (finding.mishaps, finding.length, (*cause).clone()));
-    found
-        .into_iter()
-        .map(|(cause, (finding, schedules))| counterexample(cause, finding, *schedules))
-        .collect()
-}
-
-fn counterexample(cause: &str, finding: &Finding, schedules: u64) -> Counterexample {
-    use sha2::{Digest, Sha256};
-    let mut lines = Vec::new();
-    let (mut usual, mut step) = (true, String::new());
-    for happening in story::happenings(finding.trail.as_ref()) {
-        usual &= !matches!(happening, Happening::Mishap(_));
-        if let Happening::Record(record) = &happening
-            && let Some(now) = story::of(record)
-        {
-            step = now.to_owned();
-        }
-        if let Some((text, fault)) = story::line(&happening) {
-            lines.push(StoryLine { text, fault, usual, step: step.clone() });
-        }
-    }
-    Counterexample {
-        id: hex::encode(&Sha256::digest(cause.as_bytes())[..3]),
-        invariant: finding.invariant.into(),
-        title: finding.title.into(),
-        what: finding.what.clone(),
-        faults: story::mishaps(finding.trail.as_ref()).iter().map(|mishap| mishap.in_words()).collect(),
-        schedules,
-        story: lines,
-        truth: finding.truth.clone(),
-        belief: finding.belief.clone(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a rehearsal finds, and what it does not.
 
 mod mutants;
+mod precedents;
+mod remedies;
 
 use super::report::{Report, rehearse};
 use crate::error::{Problems, Sources};

@@ -11,6 +11,16 @@ use table::{Break, MUTANTS, Mutant};
 
 /// The rehearsal of a mutant.
 fn rehearsed(mutant: &Mutant, faults: u32) -> Report {
+    rehearsed_until(mutant, faults, true)
+}
+
+/// As [`rehearsed`], and not only until the first finding.
+pub(super) fn rehearsed_all(what: &str, faults: u32) -> Report {
+    let mutant = MUTANTS.iter().find(|mutant| mutant.what == what).unwrap();
+    rehearsed_until(mutant, faults, false)
+}
+
+fn rehearsed_until(mutant: &Mutant, faults: u32, first: bool) -> Report {
     let runbook = if mutant.shutdown {
         "runbooks/postgres-shutdown-failover.yaml"
     } else {
@@ -31,7 +41,7 @@ fn rehearsed(mutant: &Mutant, faults: u32) -> Report {
         Break::World(change) => change(&sim),
     }
     // A late call is late as long as the sound kind says.
-    rehearse_in(&plan, &sim, &local_writers(&plan, &inventory), bend, faults, true)
+    rehearse_in(&plan, &sim, &local_writers(&plan, &inventory), bend, faults, first)
 }
 
 /// How a mutant was caught.
