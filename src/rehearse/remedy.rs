@@ -65,22 +65,15 @@ impl Mender<'_> {
             report.remedy = remedy;
             return;
         }
-        let heads: Vec<usize> = match only {
-            Some(id) => report.counterexamples.iter().position(|one| one.id == id).into_iter().collect(),
-            None => {
-                let heads =
-                    report.counterexamples.iter().enumerate().filter(|(_, one)| one.same_as.is_none());
-                heads.map(|(index, _)| index).collect()
-            }
-        };
         let mut looked = 0;
-        for head in heads {
-            // The remedy of one before may remove this one too.
-            if looked == SHOWN || (only.is_none() && report.counterexamples[head].same_as.is_some()) {
-                continue;
+        for head in 0..report.counterexamples.len() {
+            let one = &report.counterexamples[head];
+            // What is grouped, or removed by the remedy of one before, needs none of its own.
+            let wanted = only.map_or(one.same_as.is_none(), |id| one.id == id);
+            if wanted && looked < SHOWN {
+                looked += 1;
+                self.mend_one(plan, report, head, &mut tried);
             }
-            looked += 1;
-            self.mend_one(plan, report, head, &mut tried);
         }
     }
 
@@ -99,9 +92,14 @@ impl Mender<'_> {
                 continue;
             }
             report.counterexamples[head].remedy = Some(self.remedy(&change, &outcome));
+            // What the change leaves has another cause after all.
+            let mut apart: Option<String> = None;
             for other in report.counterexamples.iter_mut().skip(head + 1) {
-                let same = other.same_as.is_none() && other.remedy.is_none();
-                if same && other.invariant == invariant && !outcome.left.contains(&other.id) {
+                let left = outcome.left.contains(&other.id);
+                if left && other.same_as.as_ref() == Some(&id) {
+                    other.same_as = apart.clone();
+                    apart = apart.or_else(|| Some(other.id.clone()));
+                } else if !left && other.same_as.is_none() && other.invariant == invariant {
                     other.same_as = Some(id.clone());
                 }
             }
