@@ -1211,6 +1211,10 @@ _mrctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --accept-not-covered)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -94,6 +94,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l to -d 'Region t
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l set -d 'A parameter of the runbook' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l faults -d 'Faults in one schedule up to which everything is tried' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l replay -d 'Show one counterexample with everything that happens in it' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l report -d 'Also write what was found for other programs: sarif=FILE or junit=FILE' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l accept-not-covered -d 'A step whose effect the model cannot know, and with which that is accepted' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F

@@ -10,6 +10,7 @@ mod postgres;
 mod postgres_signal;
 mod postgres_switch;
 mod postgres_tls;
+mod rehearsal_reports;
 mod rehearse;
 mod rehearse_certificate;
 mod rehearse_live;

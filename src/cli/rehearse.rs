@@ -1,17 +1,18 @@
 //! `mrctl rehearse`: every way that a runbook can go wrong, in the simulated world. Connects to nothing, unless asked to start from
 //! what is true now (`rehearse_live`).
 
+use super::rehearsal_reports::{Collected, Wanted, wanted};
 use super::setup::{Files, Format, Setup};
-use super::{certificate, directions};
+use super::{certificate, directions, mend::mend};
 use crate::error::Problems;
 use crate::exit_code::ExitCode;
 use crate::output::rehearsal::{Detail, render};
 use crate::plan::{Drill, Mode, Plan, Request, build};
-use crate::rehearse::report::{Report, rehearse as search};
+use crate::rehearse::report::{How, Report, rehearse as search, rehearse_in};
 use crate::store::certificate::Start;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Tries every way in which a runbook can go wrong, in a simulated world: no system is touched.
 #[derive(Debug, Args)]
@@ -39,13 +40,16 @@ pub struct RehearseArgs {
     all: bool,
     /// Show one counterexample with everything that happens in it.
     #[arg(long, value_name = "ID")]
-    replay: Option<String>,
+    pub(super) replay: Option<String>,
     /// Start from what is true now: look at the real systems once, read-only, and rehearse pressing the button at this moment.
     #[arg(long)]
     pub(super) from_live: bool,
+    /// Also write what was found for other programs: sarif=FILE or junit=FILE.
+    #[arg(long = "report", value_name = "FORM=FILE", value_parser = wanted)]
+    pub(super) reports: Vec<Wanted>,
     /// A step whose effect the model cannot know, and with which that is accepted.
     #[arg(long = "accept-not-covered", value_name = "STEP")]
-    accept: Vec<String>,
+    pub(super) accept: Vec<String>,
     /// Keep no certificate of a rehearsal that finds nothing.
     #[arg(long)]
     no_certificate: bool,
@@ -54,10 +58,11 @@ pub struct RehearseArgs {
 /// `mrctl rehearse`.
 pub fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
     let mut worst = ExitCode::Completed;
+    let mut collected = Collected::default();
     for file in &args.files {
-        worst = worse(worst, one(setup, args, file));
+        worst = worse(worst, one(setup, args, file, &mut collected));
     }
-    worst
+    collected.write(setup, &args.reports, &args.accept).unwrap_or(worst)
 }
 
 /// What two rehearsals together end with.
@@ -75,11 +80,17 @@ pub(super) fn worse(worst: ExitCode, code: ExitCode) -> ExitCode {
     }
 }
 
-fn one(setup: &Setup, args: &RehearseArgs, file: &std::path::Path) -> ExitCode {
-    let Some(files) = setup.load(file) else { return ExitCode::Invalid };
+fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collected) -> ExitCode {
+    let Some(files) = setup.load(file) else {
+        collected.invalid(file);
+        return ExitCode::Invalid;
+    };
     let plans = match plans(setup, args, &files) {
         Ok(plans) => plans,
-        Err(code) => return code,
+        Err(code) => {
+            collected.invalid(file);
+            return code;
+        }
     };
     let (inventory, faults) = (&files.inventory.inventory, args.faults());
     let mut reports: Vec<Report> =
@@ -87,7 +98,14 @@ fn one(setup: &Setup, args: &RehearseArgs, file: &std::path::Path) -> ExitCode {
     let start = |plan: &Plan| certificate::from_inventory(plan, inventory);
     let made: Vec<_> = plans.iter().map(|plan| (plan, start(plan))).collect();
     certify(setup, args, &made, &mut reports);
-    tell(setup, args, &reports)
+    for (plan, report) in plans.iter().zip(&mut reports) {
+        let again = |plan: &Plan, widths| {
+            rehearse_in(plan, &How { widths, ..How::of(plan, inventory, 0, workers()) })
+        };
+        mend(&files, &args.parameters(), plan, report, args.replay.as_deref(), &again);
+    }
+    collected.add(file, &reports);
+    tell(setup, args, file, &reports)
 }
 
 /// Threads that share a search.
@@ -103,6 +121,12 @@ pub(super) fn certify(setup: &Setup, args: &RehearseArgs, made: &[(&Plan, Start)
 }
 
 impl RehearseArgs {
+    /// Parameters as they were given.
+    pub(super) fn parameters(&self) -> BTreeMap<String, String> {
+        let pairs = self.set.iter().filter_map(|text| text.split_once('='));
+        pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
     /// Faults in one schedule up to which everything is tried.
     pub(super) fn faults(&self) -> u32 {
         if self.deep { 3 } else { self.faults }
@@ -111,13 +135,10 @@ impl RehearseArgs {
 
 /// A plan for each direction that was asked for.
 pub(super) fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result<Vec<Plan>, ExitCode> {
-    let mut parameters = BTreeMap::new();
-    for text in &args.set {
-        match text.split_once('=') {
-            Some((name, value)) => drop(parameters.insert(name.to_string(), value.to_string())),
-            None => return Err(setup.usage(format!("`--set {text}` has no `=`"), "write --set NAME=VALUE")),
-        }
+    if let Some(text) = args.set.iter().find(|text| !text.contains('=')) {
+        return Err(setup.usage(format!("`--set {text}` has no `=`"), "write --set NAME=VALUE"));
     }
+    let parameters = args.parameters();
     let inventory = &files.inventory.inventory;
     for given in [&args.from, &args.to].into_iter().flatten() {
         if !inventory.regions.contains_key(given) {
@@ -166,7 +187,7 @@ pub(super) fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result
 }
 
 /// Shows them; the code that they end with.
-pub(super) fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> ExitCode {
+pub(super) fn tell(setup: &Setup, args: &RehearseArgs, file: &Path, reports: &[Report]) -> ExitCode {
     let detail = match &args.replay {
         Some(id) if !reports.iter().any(|report| report.counterexamples.iter().any(|one| one.id == *id)) => {
             return setup
@@ -185,7 +206,9 @@ pub(super) fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> Ex
             }
             Format::Text => {
                 let style = setup.output.data_style();
-                for line in render(report, &detail, style, setup.output.width) {
+                for line in
+                    render(report, &again(setup, args, file, report), &detail, style, setup.output.width)
+                {
                     setup.data(setup.redactor.scrub(&line.paint(style)).as_ref());
                 }
             }
@@ -208,5 +231,35 @@ fn ending(args: &RehearseArgs, reports: &[Report]) -> ExitCode {
         ExitCode::NotReady
     } else {
         ExitCode::Completed
+    }
+}
+
+/// The command that rehearses one direction as this invocation did, ready for a shell.
+fn again(setup: &Setup, args: &RehearseArgs, file: &Path, report: &Report) -> String {
+    let mut words = vec!["mrctl".to_owned(), "rehearse".to_owned(), file.display().to_string()];
+    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+    if let Some(inventory) = &setup.inventory {
+        option("--inventory", &inventory.display().to_string());
+    }
+    option("--from", &report.from);
+    option("--to", &report.to);
+    for set in &args.set {
+        option("--set", set);
+    }
+    match (args.deep, args.faults) {
+        (true, _) => words.push("--deep".to_owned()),
+        (false, 2) => {}
+        (false, faults) => option("--faults", &faults.to_string()),
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }

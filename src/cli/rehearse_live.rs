@@ -1,6 +1,8 @@
 //! `mrctl rehearse --from-live`: one read-only look at the real systems, and a rehearsal of pressing the button now.
 
 use super::certificate;
+use super::mend::mend;
+use super::rehearsal_reports::Collected;
 use super::rehearse::{RehearseArgs, certify, plans, tell, workers, worse};
 use super::setup::{Files, Setup};
 use super::wire;
@@ -9,8 +11,8 @@ use crate::error::{Problems, Severity};
 use crate::exit_code::ExitCode;
 use crate::plan::Plan;
 use crate::redact::Redactor;
-use crate::rehearse::live::{Snapshot, look};
-use crate::rehearse::report::{Report, rehearse_live};
+use crate::rehearse::live::{Snapshot, look, stage};
+use crate::rehearse::report::{How, Report, rehearse_in, rehearse_live};
 use crate::world::{Known, World};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,17 +20,24 @@ use std::path::Path;
 /// `mrctl rehearse --from-live`.
 pub async fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
     let mut worst = ExitCode::Completed;
+    let mut collected = Collected::default();
     for file in &args.files {
-        worst = worse(worst, one(setup, args, file).await);
+        worst = worse(worst, one(setup, args, file, &mut collected).await);
     }
-    worst
+    collected.write(setup, &args.reports, &args.accept).unwrap_or(worst)
 }
 
-async fn one(setup: &Setup, args: &RehearseArgs, file: &Path) -> ExitCode {
-    let Some(files) = setup.load(file) else { return ExitCode::Invalid };
+async fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collected) -> ExitCode {
+    let Some(files) = setup.load(file) else {
+        collected.invalid(file);
+        return ExitCode::Invalid;
+    };
     let plans = match plans(setup, args, &files) {
         Ok(plans) => plans,
-        Err(code) => return code,
+        Err(code) => {
+            collected.invalid(file);
+            return code;
+        }
     };
     let mut problems = Problems::new();
     let world = wire::world(&files.inventory, &setup.redactor, Severity::Warning, &mut problems).await;
@@ -46,8 +55,16 @@ async fn one(setup: &Setup, args: &RehearseArgs, file: &Path) -> ExitCode {
     let start = |plan, snapshot| certificate::from_live(plan, inventory, snapshot);
     let made: Vec<_> = staged.iter().map(|(plan, snapshot)| (plan, start(plan, snapshot))).collect();
     certify(setup, args, &made, &mut reports);
+    for ((plan, snapshot), report) in staged.iter().zip(&mut reports) {
+        let again = |plan: &Plan, widths| {
+            let world = Box::new(|| stage(plan, inventory, snapshot).sim);
+            rehearse_in(plan, &How { widths, world, ..How::of(plan, inventory, 0, workers()) })
+        };
+        mend(&files, &args.parameters(), plan, report, args.replay.as_deref(), &again);
+    }
+    collected.add(file, &reports);
     let found = |report: &Report| !report.counterexamples.is_empty() || report.counts.cut;
-    match tell(setup, args, &reports) {
+    match tell(setup, args, file, &reports) {
         // The runbook is not wrong: the button would not work now.
         ExitCode::Failed if !reports.iter().any(found) => ExitCode::NotReady,
         code => code,

@@ -174,6 +174,7 @@ fn ascii(text: &str) -> String {
         match c {
             c if c.is_ascii() => plain.push(c),
             '→' => plain.push_str("->"),
+            '←' => plain.push_str("<-"),
             '…' => plain.push_str("..."),
             '·' => plain.push('|'),
             '–' | '—' => plain.push('-'),

@@ -3,8 +3,12 @@
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::{Record, Verdict};
 use crate::engine::state::{Flight, RunState};
+use crate::engine::survey::shares_in_words;
 use crate::plan::PlannedEffect;
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
+use crate::world::Known;
+use crate::world::dns::Shares;
+use crate::world::postgres::Altered;
 use crate::world::sim::Sim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -149,10 +153,13 @@ fn kept(ground: &Ground, node: &Node, sim: &Sim) -> BTreeMap<String, String> {
         kept.insert(
             format!("{at}"),
             format!(
-                "{}, {}, {:?}",
+                "{}, {}, {}",
                 if server.recovery { "standby" } else { "primary" },
                 if server.up { "up" } else { "down" },
-                server.loaded
+                match &server.loaded {
+                    Altered::Unset => "not frozen".to_owned(),
+                    Altered::To(value) => format!("default_transaction_read_only set to {value}"),
+                }
             ),
         );
     }

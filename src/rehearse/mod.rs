@@ -1,7 +1,10 @@
 //! Rehearsal: the core, `perform` and the kinds of a real run, in a simulated world in which everything that can go wrong does.
 
 pub mod alphabet;
+mod cause;
 pub mod certified;
+mod changes;
+pub mod counterexample;
 mod digest;
 pub mod found;
 pub mod invariants;
@@ -9,6 +12,8 @@ pub mod live;
 mod moves;
 pub mod node;
 mod open;
+pub mod precedent;
+pub mod remedy;
 pub mod report;
 pub mod scene;
 pub mod search;

@@ -1,10 +1,12 @@
 //! What a rehearsal found, as values that outlive it.
 
 use super::alphabet::ALPHABET;
+use super::counterexample::counterexamples;
 use super::live::{Snapshot, Staged, stage};
 use super::node::{Bend, Ground, Happening, Node};
+use super::remedy::Remedy;
 use super::scene::{local_writers, places, scene};
-use super::search::{Bound, Counts, Covered, Finding, Search, Worker};
+use super::search::{Bound, Counts, Covered, Search, Worker};
 use super::seen::Seen;
 use super::start::Start;
 use super::story;
@@ -15,7 +17,10 @@ use crate::step::{Class, Proof};
 use crate::world::sim::Sim;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Instant;
+
+pub use super::counterexample::{Counterexample, StoryLine};
 
 /// States after which a search gives up: some hundred megabytes.
 const STATES: u64 = 4_000_000;
@@ -35,6 +40,8 @@ pub struct Report {
     pub start: Start,
     /// Faults in one schedule up to which everything was tried.
     pub complete_for: Option<u32>,
+    /// Faults in one schedule up to which everything was to be tried.
+    pub bound: u32,
     /// Kinds of faults in the alphabet.
     pub alphabet: usize,
     /// What was done, of the widest search.
@@ -45,6 +52,10 @@ pub struct Report {
     pub fails_alone: Option<String>,
     /// Effects that are there at the start, and not by the run, which asks a person at a terminal to adopt them.
     pub adopted: Vec<String>,
+    /// Line of the step at which it does not, if it is known. From 1.
+    pub fails_line: Option<usize>,
+    /// What makes it complete then, if a single change does.
+    pub remedy: Option<Remedy>,
     /// Counterexamples, those with the fewest faults first, then the shortest.
     pub counterexamples: Vec<Counterexample>,
     /// Steps whose effect the model cannot know.
@@ -55,6 +66,9 @@ pub struct Report {
     pub never_taken_back: Vec<String>,
     /// Digest of the certificate that was kept of it; none was if nothing is here.
     pub certificate: Option<String>,
+    /// Lines of steps in the runbook, as far as they are known. From 1.
+    #[serde(skip)]
+    pub lines: BTreeMap<String, usize>,
 }
 
 /// A step that the model knows nothing of.
@@ -62,44 +76,10 @@ pub struct Report {
 pub struct NotCovered {
     /// The step.
     pub step: String,
+    /// Its line in the runbook, if it is known. From 1.
+    pub line: Option<usize>,
     /// Why.
     pub why: String,
-}
-
-/// A way in which a runbook goes wrong.
-#[derive(Clone, Debug, Serialize)]
-pub struct Counterexample {
-    /// Stable for the same cause in the same runbook.
-    pub id: String,
-    /// The invariant that does not hold.
-    pub invariant: String,
-    /// What must not be.
-    pub title: String,
-    /// What is wrong.
-    pub what: String,
-    /// Faults in it, in words.
-    pub faults: Vec<String>,
-    /// Schedules with the same cause that were seen.
-    pub schedules: u64,
-    /// What happened, in order.
-    pub story: Vec<StoryLine>,
-    /// What is true in the end.
-    pub truth: String,
-    /// What the run believes then.
-    pub belief: String,
-}
-
-/// One line of a story.
-#[derive(Clone, Debug, Serialize)]
-pub struct StoryLine {
-    /// The text.
-    pub text: String,
-    /// Whether it is a fault.
-    pub fault: bool,
-    /// Whether it belongs to the part before the first fault, in which everything goes as planned.
-    pub usual: bool,
-    /// The step that it is about; empty if none.
-    pub step: String,
 }
 
 impl Report {
@@ -126,8 +106,8 @@ pub struct How<'a> {
     pub places: BTreeMap<String, BTreeSet<String>>,
     /// What is broken on purpose.
     pub bend: Bend,
-    /// Faults in one schedule up to which everything is tried.
-    pub mishaps: u32,
+    /// Faults in one schedule with which everything is tried, one number after the other.
+    pub widths: RangeInclusive<u32>,
     /// Whether the first finding ends it.
     pub first: bool,
     /// Threads that share the work.
@@ -142,7 +122,7 @@ impl<'a> How<'a> {
             local: local_writers(plan, inventory),
             places: places(inventory),
             bend: Bend::default(),
-            mishaps,
+            widths: 0..=mishaps,
             first: false,
             workers,
         }
@@ -185,19 +165,23 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
         plan: plan.digest(),
         start: Start::default(),
         complete_for: None,
+        bound: *how.widths.end(),
         alphabet: ALPHABET.len(),
         counts: Counts::default(),
         elapsed_ms: 0,
         fails_alone: None,
         adopted: Vec::new(),
+        fails_line: None,
+        remedy: None,
         counterexamples: Vec::new(),
         not_covered: not_covered(plan),
         never_made: Vec::new(),
         never_taken_back: Vec::new(),
         certificate: None,
+        lines: BTreeMap::new(),
     };
     let mut covered = Covered::new();
-    for mishaps in 0..=how.mishaps {
+    for mishaps in how.widths.clone() {
         // What is found has to be the same each time: then one worker does it again alone.
         let mut width = width(plan, how, mishaps, if mishaps < 2 { 1 } else { how.workers });
         if !width.clean() && how.workers > 1 && mishaps >= 2 {
@@ -290,7 +274,7 @@ fn part(plan: &Plan, how: &How<'_>, mishaps: u32, seen: &Seen, worker: Worker) -
         width.adopted.clone_from(&search.adopted);
         width.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
     }
-    width.counterexamples = counterexamples(&search);
+    width.counterexamples = counterexamples(&ground, &search);
     (width.counts, width.covered) = (search.counts, search.covered);
     width
 }
@@ -302,7 +286,9 @@ fn not_covered(plan: &Plan) -> Vec<NotCovered> {
             && planned.effect.class != Class::Looks
     });
     let why = "nothing can be looked at, so nobody can tell what it did: give it a `look`";
-    opaque.map(|(s, _, _)| NotCovered { step: plan.steps[s].id.clone(), why: why.into() }).collect()
+    opaque
+        .map(|(s, _, _)| NotCovered { step: plan.steps[s].id.clone(), line: None, why: why.into() })
+        .collect()
 }
 
 fn coverage(plan: &Plan, covered: &Covered, report: &mut Report) {
@@ -330,43 +316,6 @@ fn coverage(plan: &Plan, covered: &Covered, report: &mut Report) {
         {
             report.never_taken_back.push(name);
         }
-    }
-}
-
-fn counterexamples(search: &Search<'_>) -> Vec<Counterexample> {
-    let mut found: Vec<(&String, &(Finding, u64))> = search.findings.iter().collect();
-    found.sort_by_key(|(cause, (finding, _))| (finding.mishaps, finding.length, (*cause).clone()));
-    found
-        .into_iter()
-        .map(|(cause, (finding, schedules))| counterexample(cause, finding, *schedules))
-        .collect()
-}
-
-fn counterexample(cause: &str, finding: &Finding, schedules: u64) -> Counterexample {
-    use sha2::{Digest, Sha256};
-    let mut lines = Vec::new();
-    let (mut usual, mut step) = (true, String::new());
-    for happening in story::happenings(finding.trail.as_ref()) {
-        usual &= !matches!(happening, Happening::Mishap(_));
-        if let Happening::Record(record) = &happening
-            && let Some(now) = story::of(record)
-        {
-            step = now.to_owned();
-        }
-        if let Some((text, fault)) = story::line(&happening) {
-            lines.push(StoryLine { text, fault, usual, step: step.clone() });
-        }
-    }
-    Counterexample {
-        id: hex::encode(&Sha256::digest(cause.as_bytes())[..3]),
-        invariant: finding.invariant.into(),
-        title: finding.title.into(),
-        what: finding.what.clone(),
-        faults: story::mishaps(finding.trail.as_ref()).iter().map(|mishap| mishap.in_words()).collect(),
-        schedules,
-        story: lines,
-        truth: finding.truth.clone(),
-        belief: finding.belief.clone(),
     }
 }
 

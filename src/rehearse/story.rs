@@ -2,7 +2,8 @@
 
 use super::alphabet::Mishap;
 use super::node::{Happening, Link};
-use crate::engine::record::Record;
+use crate::engine::record::{Choice, Purpose, Record, Turn};
+use crate::step::Standing;
 use crate::world::Reply;
 use std::rc::Rc;
 
@@ -48,6 +49,11 @@ pub fn of(record: &Record) -> Option<&str> {
     }
 }
 
+/// Whether a person begins to roll back here.
+pub(super) fn goes_back(record: &Record) -> bool {
+    matches!(record, Record::Opened { choice: Choice::RollBack, .. })
+}
+
 /// One line of a story, and whether it is a fault; nothing for what an operator need not read.
 pub fn line(happening: &Happening) -> Option<(String, bool)> {
     match happening {
@@ -60,7 +66,7 @@ pub fn line(happening: &Happening) -> Option<(String, bool)> {
 fn record_line(record: &Record) -> Option<String> {
     Some(match record {
         Record::Opened { choice, .. } => match choice {
-            crate::engine::record::Choice::RollBack => "a person rolls back".into(),
+            Choice::RollBack => "a person rolls back".into(),
             _ => "mrctl starts, and goes on".into(),
         },
         Record::Intent { step, effect, undo, .. } => match undo {
@@ -73,18 +79,39 @@ fn record_line(record: &Record) -> Option<String> {
             Reply::Lost { why } => format!("{step}/{effect}: no answer: {why}"),
             Reply::More { .. } => return None,
         },
-        Record::Looked { step, effect, standing, evidence, .. } => {
-            format!("{step}/{effect}: seen: {standing:?}: {evidence}")
+        Record::Looked { step, effect, purpose, standing, evidence, .. } => {
+            format!("{step}/{effect}: {}: {evidence}", seen(*purpose, *standing))
         }
         Record::Surprised { step, effect, case, .. } => {
             format!("{step}/{effect}: seen, and it cannot be: {}: {}", case.place, case.what)
         }
-        Record::Turned { to, why, .. } => format!("mrctl turns: {to:?}: {why}"),
+        Record::Turned { to, why, .. } => match to {
+            Turn::RollBack => format!("mrctl takes back what it changed: {why}"),
+            Turn::Pause => format!("mrctl stops and waits for a person: {why}"),
+            Turn::Refuse => format!("mrctl refuses: {why}"),
+            Turn::Warn => format!("mrctl warns, and goes on: {why}"),
+            // The end itself follows.
+            Turn::Finish => return None,
+        },
         Record::Surveyed { world, .. } => format!("last look: {world}"),
-        Record::Ended { verdict, why, .. } => format!("ended as {verdict:?}: {why}"),
+        Record::Ended { verdict, why, .. } if why.is_empty() => format!("ended: {}", verdict.word()),
+        Record::Ended { verdict, why, .. } => format!("ended: {}: {why}", verdict.word()),
         Record::Retrying { step, try_number, .. } => format!("{step}: try {try_number}"),
         _ => return None,
     })
+}
+
+/// What a look has seen, in words: of a step that is taken back, whether it is as before.
+fn seen(purpose: Purpose, standing: Standing) -> &'static str {
+    match (standing, purpose) {
+        (Standing::Reached, Purpose::Before | Purpose::After) => "reached",
+        (Standing::NotReached, Purpose::Before | Purpose::After) => "not reached",
+        (Standing::Reached, Purpose::Undo | Purpose::Undone) => "as before",
+        (Standing::NotReached, Purpose::Undo | Purpose::Undone) => "not as before",
+        (Standing::Moving, _) => "under way",
+        (Standing::Blocked, _) => "blocked",
+        (Standing::Unknown, _) => "unknown",
+    }
 }
 
 /// All mishaps of a story.

@@ -2,6 +2,8 @@
 
 mod live;
 mod mutants;
+mod precedents;
+mod remedies;
 
 use super::node::Bend;
 use super::report::{How, Report, rehearse, rehearse_in};

@@ -12,6 +12,16 @@ use table::{Break, MUTANTS, Mutant};
 
 /// The rehearsal of a mutant.
 fn rehearsed(mutant: &Mutant, faults: u32) -> Report {
+    rehearsed_until(mutant, faults, true)
+}
+
+/// As [`rehearsed`], and not only until the first finding.
+pub(super) fn rehearsed_all(what: &str, faults: u32) -> Report {
+    let mutant = MUTANTS.iter().find(|mutant| mutant.what == what).unwrap();
+    rehearsed_until(mutant, faults, false)
+}
+
+fn rehearsed_until(mutant: &Mutant, faults: u32, first: bool) -> Report {
     let runbook = if mutant.shutdown {
         "runbooks/postgres-shutdown-failover.yaml"
     } else {
@@ -38,7 +48,7 @@ fn rehearsed(mutant: &Mutant, faults: u32) -> Report {
         sim
     };
     // A late call is late as long as the sound kind says.
-    let how = How { world: Box::new(made), bend, first: true, ..How::of(&plan, &inventory, faults, 1) };
+    let how = How { world: Box::new(made), bend, first, ..How::of(&plan, &inventory, faults, 1) };
     rehearse_in(&plan, &how)
 }
 

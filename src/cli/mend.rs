@@ -1,0 +1,32 @@
+//! Looks for changes of a runbook that remove what its rehearsal found.
+
+use super::setup::Files;
+use crate::plan::{Plan, Request};
+use crate::rehearse::remedy::Mender;
+use crate::rehearse::report::Report;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// Says in the report where what was found stands, and what removes it. `only`: of the counterexample of this name alone. `again` rehearses a changed plan.
+pub fn mend(
+    files: &Files,
+    parameters: &BTreeMap<String, String>,
+    plan: &Plan,
+    report: &mut Report,
+    only: Option<&str>,
+    again: &dyn Fn(&Plan, RangeInclusive<u32>) -> Report,
+) {
+    let request = Request {
+        runbook: &files.runbook,
+        runbook_sha256: files.runbook_sha256.clone(),
+        inventory: &files.inventory,
+        inventory_sha256: files.inventory_sha256.clone(),
+        from: &plan.from,
+        to: &plan.to,
+        mode: plan.mode,
+        drill: plan.drill,
+        parameters,
+    };
+    let mender = Mender { request: &request, sources: &files.sources, faults: report.bound, again };
+    mender.mend(plan, report, only);
+}
