@@ -1,6 +1,7 @@
 //! `mrctl rehearse`: every way that a runbook can go wrong, in the simulated world. Connects to nothing.
 
 use super::directions;
+use super::replay::{self, Asked};
 use super::setup::{Format, Setup};
 use crate::error::Problems;
 use crate::exit_code::ExitCode;
@@ -35,9 +36,12 @@ pub struct RehearseArgs {
     /// Show all counterexamples.
     #[arg(long, conflicts_with = "replay")]
     all: bool,
-    /// Show one counterexample with everything that happens in it.
+    /// Show one counterexample with everything that happens in it, and what is true after each happening; step by step at a terminal.
     #[arg(long, value_name = "ID")]
     replay: Option<String>,
+    /// Cause the counterexample for real, on a lab of its own with real servers. Never touches what the inventory names.
+    #[arg(long, requires = "replay")]
+    real: bool,
     /// A step whose effect the model cannot know, and with which that is accepted.
     #[arg(long = "accept-not-covered", value_name = "STEP")]
     accept: Vec<String>,
@@ -130,19 +134,17 @@ fn one(
         });
         reports.extend(both);
     }
-    tell(setup, args, &reports)
+    match &args.replay {
+        Some(id) => {
+            let asked = Asked { id, real: args.real, runbook: file, parameters, faults };
+            replay::replay(setup, &asked, &plans, &reports, inventory)
+        }
+        None => tell(setup, args, &reports),
+    }
 }
 
 fn tell(setup: &Setup, args: &RehearseArgs, reports: &[Report]) -> ExitCode {
-    let detail = match &args.replay {
-        Some(id) if !reports.iter().any(|report| report.counterexamples.iter().any(|one| one.id == *id)) => {
-            return setup
-                .usage(format!("no counterexample `{id}` was found"), "see the list without --replay");
-        }
-        Some(id) => Detail::One(id.clone()),
-        None if args.all => Detail::All,
-        None => Detail::Short,
-    };
+    let detail = if args.all { Detail::All } else { Detail::Short };
     for report in reports {
         match setup.format {
             Format::Json => {

@@ -14,6 +14,7 @@ pub mod plain;
 pub mod plan;
 pub mod prompt;
 pub mod rehearsal;
+pub mod replay;
 pub mod rows;
 pub mod scribe;
 pub mod show;

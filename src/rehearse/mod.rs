@@ -5,6 +5,7 @@ mod digest;
 pub mod invariants;
 mod moves;
 pub mod node;
+pub mod replay;
 pub mod report;
 pub mod scene;
 pub mod search;

@@ -78,6 +78,9 @@ pub struct Counterexample {
     pub truth: String,
     /// What the run believes then.
     pub belief: String,
+    /// Everything that happens in it, to be replayed.
+    #[serde(skip)]
+    pub schedule: Vec<super::replay::Happened>,
 }
 
 /// One line of a story.
@@ -228,6 +231,7 @@ fn counterexample(cause: &str, finding: &Finding, schedules: u64) -> Counterexam
         story: lines,
         truth: finding.truth.clone(),
         belief: finding.belief.clone(),
+        schedule: super::replay::schedule(finding.trail.as_ref()),
     }
 }
 
