@@ -10,6 +10,7 @@ mod postgres_signal;
 mod postgres_switch;
 mod postgres_tls;
 mod rehearse;
+mod rehearse_real;
 mod structure;
 mod support;
 mod terminal;

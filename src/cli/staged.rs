@@ -20,6 +20,7 @@ use crate::world::dns::RecordName;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long one process of the run may take.
 const PROCESS: Duration = Duration::from_secs(180);
@@ -46,6 +47,7 @@ struct Outcome {
     commands: bool,
     model: (Truth, Option<Verdict>),
     lab: (Truth, Option<Verdict>),
+    folder: String,
     trouble: Option<String>,
     said: String,
 }
@@ -106,8 +108,10 @@ fn model_only(setup: &Setup, why: &str) -> ExitCode {
 fn told(setup: &Setup, report: &Report, one: &Counterexample, outcome: &Outcome) -> ExitCode {
     let difference = outcome.difference();
     let word = |verdict: Option<Verdict>| verdict.map_or("no end", Verdict::word);
+    // Stand-ins by the names of what they stand for.
+    let plainly = |truth: &Truth| truth.in_words().replace(&outcome.folder, "");
     let words = |(truth, verdict): &(Truth, Option<Verdict>)| {
-        format!("{}; the run says: {}", truth.in_words(), word(*verdict))
+        format!("{}; the run says: {}", plainly(truth), word(*verdict))
     };
     match setup.format {
         Format::Json => {
@@ -119,8 +123,8 @@ fn told(setup: &Setup, report: &Report, one: &Counterexample, outcome: &Outcome)
             let document = serde_json::json!({
                 "schema": 1, "event": "staged", "runbook": report.runbook, "id": one.id, "invariant": one.invariant,
                 "title": one.title, "faults": faults,
-                "model": { "truth": outcome.model.0.in_words(), "verdict": word(outcome.model.1) },
-                "lab": { "truth": outcome.lab.0.in_words(), "verdict": word(outcome.lab.1) },
+                "model": { "truth": plainly(&outcome.model.0), "verdict": word(outcome.model.1) },
+                "lab": { "truth": plainly(&outcome.lab.0), "verdict": word(outcome.lab.1) },
                 "outcome": if difference.is_none() { "reproduced" } else { "not_reproduced" },
                 "why": difference.clone().unwrap_or_default(),
             });
@@ -156,12 +160,31 @@ async fn on_a_stage(setup: &Setup, asked: &Asked<'_>, one: &Counterexample) -> R
     let program = std::env::current_exe().map_err(|error| Not::Working(error.to_string()))?;
     let folder = std::env::temp_dir().join(format!("mrctl-stage-{}", uuid::Uuid::now_v7().simple()));
     setup.say("a lab is brought up: PostgreSQL, PowerDNS and Redis on this machine");
-    let mut stage = Stage::up(&folder, &program).await?;
-    let outcome = staged_on(setup, asked, one, &mut stage, &text, &program).await;
+    // Servers have process groups of their own: whoever presses Ctrl-C must not leave them behind.
+    let up = or_stopped(async { Stage::up(&folder, &program).await.map_err(Not::from) }).await;
+    let mut stage = match up {
+        Ok(stage) => stage,
+        Err(not) => {
+            // The first error is the one to tell.
+            let _gone = std::fs::remove_dir_all(&folder);
+            return Err(not);
+        }
+    };
+    let outcome = or_stopped(staged_on(setup, asked, one, &mut stage, &text, &program)).await;
     let down = stage.down().await;
     let outcome = outcome?;
     down?;
     Ok(outcome)
+}
+
+/// The same, unless the operator asks to stop.
+async fn or_stopped<T>(work: impl Future<Output = Result<T, Not>>) -> Result<T, Not> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(|error| Not::Working(error.to_string()))?;
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(Not::Working("interrupted".into())),
+        _ = terminated.recv() => Err(Not::Working("asked to stop".into())),
+    }
 }
 
 async fn staged_on(
@@ -191,10 +214,11 @@ async fn staged_on(
     director.settle().await?;
     let verdict = ended(&director.records());
     Ok(Outcome {
-        faults: here.faults.iter().cloned().zip(hows).collect(),
+        faults: one.faults.iter().cloned().zip(hows).collect(),
         commands: plan.effects().any(|(_, _, planned)| planned.action.info().name == "exec"),
         lab: (company.truth(&model, &director).await?, verdict),
         model: (model.truth, model.verdict),
+        folder: format!("{}/", stage.commands().display()),
         trouble,
         said,
     })
@@ -342,7 +366,7 @@ impl Company<'_> {
                 .map_err(|_| Not::Working(format!("{name} has not ended within {} s", PROCESS.as_secs())))?
                 .map_err(|error| Not::Working(error.to_string()))?;
             for note in director.notes().await {
-                self.setup.say(&format!("  > {note}"));
+                self.setup.say(&format!("  > {}", self.stage.plainly(&note)));
             }
             let code = output.status.code();
             if code == Some(i32::from(ExitCode::Locked.number())) && begun.elapsed() < LOCKS {

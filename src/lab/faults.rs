@@ -65,7 +65,11 @@ impl Lab {
                 self.server_process(region, "walreceiver")?.signal(Signal::STOP);
                 Ok(())
             }
-            Fault::Startup => self.stop_startup().await.map(drop),
+            Fault::Startup => {
+                let region = self.standby().await?;
+                self.server_process(region, "startup")?.signal(Signal::STOP);
+                Ok(())
+            }
             Fault::Primary => self.kill_postgres(self.primary_or_refuse().await?).await,
             Fault::FreezePrimary => {
                 let process = self.postmaster_or_refuse(self.primary_or_refuse().await?)?;
@@ -151,13 +155,6 @@ impl Lab {
             start_postgres(self, region).await?;
         }
         Ok(())
-    }
-
-    /// Freezes the standby's startup process, and gives it.
-    pub(crate) async fn stop_startup(&self) -> Result<Process> {
-        let process = self.server_process(self.standby().await?, "startup")?;
-        process.signal(Signal::STOP);
-        Ok(process)
     }
 
     /// A process of the server: PostgreSQL writes `postgres: CLUSTER: WHAT …` into its name.

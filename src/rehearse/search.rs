@@ -339,8 +339,7 @@ impl<'a> Search<'a> {
         if !self.sound(&later, at.depth, true) {
             return;
         }
-        let closed = matches!(verdict, Verdict::Completed | Verdict::RolledBack | Verdict::Refused);
-        if closed || at.decisions >= DECISIONS {
+        if verdict.closes() || at.decisions >= DECISIONS {
             return;
         }
         for choice in [Choice::Continue, Choice::RollBack] {

@@ -3,7 +3,7 @@
 use super::director::intended;
 use crate::engine::record::Record;
 use crate::lab::error::{DatabaseContext, LabError, Result};
-use crate::lab::{Fault, Lab, Process, Region, Role, Session, Standing, wait};
+use crate::lab::{Fault, Lab, Region, Role, Session, wait};
 use crate::plan::Plan;
 use crate::rehearse::alphabet::{CallFault, Mishap};
 use crate::rehearse::replay::Happened;
@@ -44,9 +44,6 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
             CallFault::LostNotDone => "the command's stand-in does nothing, and ends with 1",
             CallFault::Late => "the command's stand-in ends with 1, and does it later",
         },
-        Mishap::Call(_, CallFault::Late) if kind == "postgres.promote" => {
-            "SIGSTOP to the target's startup process, SIGCONT later"
-        }
         Mishap::Call(..) => {
             return Err("no proxy can tell which message of an encrypted connection is the call");
         }
@@ -71,17 +68,21 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
     })
 }
 
-/// What was done and has to be put back when things become well again.
+/// Faults of servers, with what has to be put back when things become well again.
 #[derive(Default)]
-pub(super) struct Held {
+pub struct Causes {
     replay: bool,
     cut: Vec<Region>,
     /// Sessions that hold a lock of ours.
     locks: Vec<Session>,
 }
 
-impl Held {
-    pub(super) async fn cause(&mut self, lab: &Lab, mishap: &Mishap) -> Result<()> {
+impl Causes {
+    /// Causes a fault of a server.
+    ///
+    /// # Errors
+    /// The server does not do it, or it is no fault of a server.
+    pub async fn cause(&mut self, lab: &Lab, mishap: &Mishap) -> Result<()> {
         match mishap {
             Mishap::Restarted(at) => {
                 let region = region(at)?;
@@ -135,7 +136,8 @@ impl Held {
         Ok(())
     }
 
-    pub(super) async fn heal(&mut self, lab: &Lab) -> Result<()> {
+    /// What lags, has lost its upstream or its lock is well again.
+    pub async fn heal(&mut self, lab: &Lab) -> Result<()> {
         self.locks.clear();
         if std::mem::take(&mut self.replay) {
             lab.heal(Fault::Replay).await?;
@@ -182,24 +184,6 @@ async fn until_true(lab: &Lab, region: Region, what: &str, question: &str) -> Re
 async fn promote(lab: &Lab, region: Region) -> Result<()> {
     let session = lab.connect(region, Role::Superuser).await?;
     session.batch_execute("SELECT pg_promote(true, 30)").await.of(region)
-}
-
-/// The process without which a promotion does not come about, stopped.
-pub(super) async fn stop_promotion(lab: &Lab) -> Result<Process> {
-    lab.stop_startup().await
-}
-
-/// Waits until the promotion that was asked for has come about.
-pub(super) async fn promoted(lab: &Lab) -> Result<()> {
-    wait::until("the promotion has come about", SERVER, || async {
-        for region in Region::ALL {
-            if let Standing::Standby { .. } = lab.database(region).await {
-                return Err(format!("{region} is a standby"));
-            }
-        }
-        Ok(())
-    })
-    .await
 }
 
 /// Whether a run has ended, and as what.

@@ -6,7 +6,7 @@ use super::commands::Troupe;
 use crate::engine::driver::read_record;
 use crate::engine::record::{Purpose, Record};
 use crate::journal::file::read_lines;
-use crate::lab::error::{LabError, Result};
+use crate::lab::error::{FileContext, LabError, Result};
 use crate::lab::{Lab, Process};
 use crate::plan::Plan;
 use crate::rehearse::alphabet::{CallFault, Mishap};
@@ -57,8 +57,6 @@ pub(super) enum Deed {
     Request(std::net::SocketAddr, Vec<u8>),
     /// A command.
     Command(String),
-    /// What was stopped goes on.
-    Continue(Process),
 }
 
 /// A fault that the next calls meet.
@@ -80,7 +78,7 @@ struct Inner {
     late: Vec<(Instant, Deed)>,
     notes: Vec<String>,
     trouble: Option<String>,
-    held: cause::Held,
+    causes: cause::Causes,
 }
 
 /// Directs one run.
@@ -134,7 +132,7 @@ impl Director {
             late: Vec::new(),
             notes: Vec::new(),
             trouble: None,
-            held: cause::Held::default(),
+            causes: cause::Causes::default(),
         };
         Self { lab, plan: plan.clone(), troupe, inner: Mutex::new(inner) }
     }
@@ -193,7 +191,7 @@ impl Director {
 
     async fn settled(&self, inner: &mut Inner) -> Result<()> {
         inner.silent.clear();
-        inner.held.heal(&self.lab).await?;
+        inner.causes.heal(&self.lab).await?;
         for (_, deed) in std::mem::take(&mut inner.late) {
             self.make(deed).await?;
         }
@@ -204,10 +202,6 @@ impl Director {
         match deed {
             Deed::Command(command) => self.troupe.play(&command),
             Deed::Request(server, request) => super::proxy::send(server, &request).await,
-            Deed::Continue(process) => {
-                process.signal(Signal::CONT);
-                cause::promoted(&self.lab).await
-            }
         }
     }
 
@@ -216,8 +210,22 @@ impl Director {
     }
 
     pub(super) async fn kill(&self) {
-        let mut inner = self.inner.lock().await;
-        kill(&mut inner);
+        kill(&mut *self.inner.lock().await);
+    }
+
+    /// Kills mrctl, and cuts off what it has written since without having said a word to a server: these lines are as little there as if
+    /// it had been killed at once.
+    async fn kill_after(&self, inner: &mut Inner, lines: usize) -> Result<()> {
+        let child = inner.child.clone();
+        kill(inner);
+        if let Some(child) = child {
+            crate::lab::wait::until_true("mrctl is dead", HEARD, || !child.alive()).await?;
+        }
+        let Some(journal) = self.journal() else { return Ok(()) };
+        let text = std::fs::read(&journal).on("reading", &journal)?;
+        let kept: usize = text.split_inclusive(|byte| *byte == b'\n').take(lines).map(<[u8]>::len).sum();
+        let file = std::fs::OpenOptions::new().write(true).open(&journal).on("opening", &journal)?;
+        file.set_len(kept as u64).on("cutting", &journal)
     }
 
     /// Whether this place answers nobody.
@@ -260,17 +268,17 @@ impl Director {
                 inner.trouble = Some(error.to_string());
             }
         }
-        while let Some((at, mishap)) = self.due(inner) {
+        while let Some((at, mishap, lines)) = self.due(inner) {
             inner.next = at + 1;
             inner.notes.push(mishap.in_words());
-            if let Err(error) = self.cause(inner, at, &mishap).await {
+            if let Err(error) = self.cause(inner, at, &mishap, lines).await {
                 inner.trouble = Some(format!("{}: {error}", mishap.in_words()));
             }
         }
     }
 
-    /// The next fault, if its turn has come: the run has written what the schedule has before it.
-    fn due(&self, inner: &Inner) -> Option<(usize, Mishap)> {
+    /// The next fault, if its turn has come: the run has written what the schedule has before it, in so many lines.
+    fn due(&self, inner: &Inner) -> Option<(usize, Mishap, usize)> {
         if inner.dead || inner.armed.is_some() {
             return None;
         }
@@ -287,8 +295,10 @@ impl Director {
         let before: Vec<Kind> = before.collect();
         let last = before.last()?;
         let wanted = before.iter().filter(|kind| *kind == last).count();
-        let written = self.records().iter().filter(|record| Kind::of(record) == *last).count();
-        (written >= wanted).then_some((at, mishap))
+        let records = self.records();
+        let mut places = records.iter().enumerate().filter(|(_, record)| Kind::of(record) == *last);
+        let (place, _) = places.nth(wanted - 1)?;
+        Some((at, mishap, place + 1))
     }
 
     /// What the run has written so far.
@@ -303,12 +313,12 @@ impl Director {
         runs.flatten().map(|entry| entry.path().join("journal.jsonl")).find(|path| path.exists())
     }
 
-    async fn cause(&self, inner: &mut Inner, at: usize, mishap: &Mishap) -> Result<()> {
+    async fn cause(&self, inner: &mut Inner, at: usize, mishap: &Mishap, lines: usize) -> Result<()> {
         match mishap {
-            Mishap::Killed => kill(inner),
+            Mishap::Killed => self.kill_after(inner, lines).await?,
             Mishap::KilledBeforeReply => inner.armed = Some(Armed { call: 1, met: Met::Killed, calls: 0 }),
             Mishap::Silent(place) => drop(inner.silent.insert(place.clone())),
-            Mishap::Call(call, fault) => self.arm(inner, at, *call, *fault).await?,
+            Mishap::Call(call, fault) => self.arm(inner, at, *call, *fault),
             Mishap::AskedToStop => {
                 if let Some(child) = &inner.child {
                     child.signal(Signal::TERM);
@@ -322,7 +332,7 @@ impl Director {
             | Mishap::PromotedByOthers(_)
             | Mishap::ThawedByOthers(_)
             | Mishap::WroteThroughFreeze(_)
-            | Mishap::LockTaken(_) => inner.held.cause(&self.lab, mishap).await?,
+            | Mishap::LockTaken(_) => inner.causes.cause(&self.lab, mishap).await?,
             Mishap::NoNumbers
             | Mishap::No
             | Mishap::Absent
@@ -333,20 +343,12 @@ impl Director {
         Ok(())
     }
 
-    async fn arm(&self, inner: &mut Inner, at: usize, call: usize, fault: CallFault) -> Result<()> {
+    fn arm(&self, inner: &mut Inner, at: usize, call: usize, fault: CallFault) {
         let planned = intended(&inner.schedule[..at]).and_then(|(step, effect)| {
             let step = self.plan.steps.iter().find(|one| one.id == step)?;
-            step.effects
-                .iter()
-                .find(|one| one.name == effect)
-                .map(|planned| (step.kind.clone(), lateness(planned)))
+            step.effects.iter().find(|one| one.name == effect)
         });
-        let (kind, late) = planned.unwrap_or_default();
-        if kind == "postgres.promote" && fault == CallFault::Late {
-            let process = cause::stop_promotion(&self.lab).await?;
-            inner.late.push((Instant::now() + late, Deed::Continue(process)));
-            return Ok(());
-        }
+        let late = planned.map_or(Duration::ZERO, lateness);
         let met = match fault {
             CallFault::Refused => Met::Refused,
             CallFault::LostDone => Met::LostDone,
@@ -354,7 +356,6 @@ impl Director {
             CallFault::Late => Met::Late(late),
         };
         inner.armed = Some(Armed { call, met, calls: 0 });
-        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use cause::{ended, how};
+pub use cause::{Causes, ended, how};
 pub use commands::ask;
 pub use director::Director;
 pub use rewrite::rewritten;
@@ -77,6 +77,11 @@ impl Stage {
     /// The stand-ins: the only programs that a runbook may run here.
     pub fn commands(&self) -> PathBuf {
         self.lab.layout().root().join("commands")
+    }
+
+    /// A text with the names of stand-ins as their runbook has them.
+    pub fn plainly(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.commands().display()), "")
     }
 
     /// What stand-ins have done and not taken back: a file each.
