@@ -225,3 +225,21 @@ fn at_a_terminal_it_goes_step_by_step_until_one_leaves() {
     assert_eq!(terminal.ended(), 1);
     assert!(!terminal.lines().text().contains("  3 "), "{}", terminal.lines().text());
 }
+
+#[test]
+fn nobody_goes_on_with_a_run_that_failed() {
+    // Its time to live cannot be put back while a name server is silent: then the run has failed, and is closed.
+    let folder = tempfile::tempdir().unwrap();
+    let runbook = folder.path().join("runbook.yaml");
+    let steps = "  - { id: short_ttl, dns.ttl: { record: www, ttl: 1s }, temporary: true }\n  \
+                 - { id: shift, dns.shift: www, best_effort: true }\n";
+    std::fs::write(&runbook, format!("mrctl: 1\nname: own\ntitle: Own\nsteps:\n{steps}")).unwrap();
+    let found = document(&run(&runbook, &["--output", "json"]), "rehearsal");
+    assert!(found["report"]["counts"]["ends"]["failed"].as_u64().unwrap() > 0, "{found}");
+    for one in found["report"]["counterexamples"].as_array().unwrap() {
+        let story = one["story"].as_array().unwrap();
+        let failed =
+            story.iter().position(|line| line["text"].as_str().unwrap().starts_with("ended as Failed"));
+        assert!(failed.is_none_or(|at| at + 1 == story.len()), "{one}");
+    }
+}

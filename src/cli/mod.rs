@@ -20,6 +20,7 @@ mod root;
 mod secrets;
 pub mod setup;
 mod staged;
+mod staged_outcome;
 pub mod status;
 mod verify;
 pub mod wire;

@@ -2,9 +2,10 @@
 //! out of reach: the run gets the lab's inventory, an environment without the user's variables, and a runbook without the user's commands.
 
 use super::replay::Asked;
-use super::setup::{Format, Setup};
+use super::setup::Setup;
+use super::staged_outcome::{Outcome, model_only, told};
 use super::wire;
-use crate::engine::record::{Choice, Record, Verdict};
+use crate::engine::record::{Choice, Record};
 use crate::error::{Problems, Severity, Sources, render};
 use crate::exit_code::ExitCode;
 use crate::lab::stage::{Director, Stage, ended, how};
@@ -41,31 +42,6 @@ impl From<LabError> for Not {
     }
 }
 
-/// What came of it.
-struct Outcome {
-    faults: Vec<(String, &'static str)>,
-    commands: bool,
-    model: (Truth, Option<Verdict>),
-    lab: (Truth, Option<Verdict>),
-    folder: String,
-    trouble: Option<String>,
-    said: String,
-}
-
-impl Outcome {
-    /// Nothing if model and lab agree.
-    fn difference(&self) -> Option<String> {
-        let word = |verdict: Option<Verdict>| verdict.map_or("no end", Verdict::word);
-        if let Some(trouble) = &self.trouble {
-            return Some(trouble.clone());
-        }
-        if self.model.1.is_some() && self.model.1 != self.lab.1 {
-            return Some(format!("the run ended as {}, and not as {}", word(self.lab.1), word(self.model.1)));
-        }
-        (self.model.0 != self.lab.0).then(|| "something else is true in the end".to_owned())
-    }
-}
-
 /// Causes it, and compares what is true then with what is true in the model.
 pub fn staged(
     setup: &Setup,
@@ -92,67 +68,6 @@ pub fn staged(
             ExitCode::Failed
         }
     }
-}
-
-fn model_only(setup: &Setup, why: &str) -> ExitCode {
-    match setup.format {
-        Format::Json => setup.data(
-            &serde_json::json!({ "schema": 1, "event": "staged", "outcome": "model_only", "why": why })
-                .to_string(),
-        ),
-        Format::Text => setup.data(&format!("model only: {why}")),
-    }
-    ExitCode::NotReady
-}
-
-fn told(setup: &Setup, report: &Report, one: &Counterexample, outcome: &Outcome) -> ExitCode {
-    let difference = outcome.difference();
-    let word = |verdict: Option<Verdict>| verdict.map_or("no end", Verdict::word);
-    // Stand-ins by the names of what they stand for.
-    let plainly = |truth: &Truth| truth.in_words().replace(&outcome.folder, "");
-    let words = |(truth, verdict): &(Truth, Option<Verdict>)| {
-        format!("{}; the run says: {}", plainly(truth), word(*verdict))
-    };
-    match setup.format {
-        Format::Json => {
-            let faults: Vec<_> = outcome
-                .faults
-                .iter()
-                .map(|(fault, how)| serde_json::json!({ "fault": fault, "how": how }))
-                .collect();
-            let document = serde_json::json!({
-                "schema": 1, "event": "staged", "runbook": report.runbook, "id": one.id, "invariant": one.invariant,
-                "title": one.title, "faults": faults,
-                "model": { "truth": plainly(&outcome.model.0), "verdict": word(outcome.model.1) },
-                "lab": { "truth": plainly(&outcome.lab.0), "verdict": word(outcome.lab.1) },
-                "outcome": if difference.is_none() { "reproduced" } else { "not_reproduced" },
-                "why": difference.clone().unwrap_or_default(),
-            });
-            setup.data(&document.to_string());
-        }
-        Format::Text => {
-            setup.data(&format!("{} · {} {} · {}", report.runbook, one.invariant, one.title, one.id));
-            for (fault, how) in &outcome.faults {
-                setup.data(&format!("  > {fault}: {how}"));
-            }
-            if outcome.commands {
-                setup.data(
-                    "  the runbook's commands were not run: stand-ins kept what the model says of them",
-                );
-            }
-            setup.data(&format!("  true in the model: {}", words(&outcome.model)));
-            setup.data(&format!("  true on the lab:   {}", words(&outcome.lab)));
-            match &difference {
-                None => setup.data("reproduced"),
-                Some(why) => setup.data(&format!("not reproduced: {why}")),
-            }
-        }
-    }
-    if difference.is_some() {
-        outcome.said.lines().for_each(|line| setup.say(&format!("  | {line}")));
-        return ExitCode::Failed;
-    }
-    ExitCode::Completed
 }
 
 async fn on_a_stage(setup: &Setup, asked: &Asked<'_>, one: &Counterexample) -> Result<Outcome, Not> {
@@ -309,8 +224,9 @@ impl Company<'_> {
         let output =
             self.command(&arguments).output().await.map_err(|error| Not::Working(error.to_string()))?;
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
-        let events = out.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let digest = events.filter_map(|event| event["digest"].as_str().map(String::from)).last();
+        let mut events =
+            out.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let digest = events.find_map(|event| event["digest"].as_str().map(String::from));
         let Some(digest) = digest else {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(Not::Working(format!("the dry run gave no plan: {said}{out}")));

@@ -19,6 +19,10 @@ use std::time::Duration;
 
 /// As [`Happening`], but without anything that is shared: it outlives its search.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a schedule has some dozens of them, and nearly all are records"
+)]
 pub enum Happened {
     /// A record of the run.
     Record(Record),

@@ -101,7 +101,7 @@ impl Stage {
     /// Writes the runbook with a stand-in for each of its programs.
     pub fn write_runbook(&self, text: &str) -> Result<()> {
         let (text, programs) = rewritten(text, &self.commands())?;
-        for (file, _) in &programs {
+        for file in programs.keys() {
             commands::stand_in(file, self.lab.program(), &self.socket())?;
         }
         write_file(&self.runbook(), &text, 0o644)
