@@ -85,6 +85,9 @@ _mrctl() {
             mrctl__subcmd__lab,break)
                 cmd="mrctl__subcmd__lab__subcmd__break"
                 ;;
+            mrctl__subcmd__lab,command)
+                cmd="mrctl__subcmd__lab__subcmd__command"
+                ;;
             mrctl__subcmd__lab,demo)
                 cmd="mrctl__subcmd__lab__subcmd__demo"
                 ;;
@@ -659,7 +662,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__lab)
-            opts="-h --inventory --state-dir --mirror-dir --output --color --help packages up down status demo load break heal rejoin app receiver"
+            opts="-h --inventory --state-dir --mirror-dir --output --color --help packages up down status demo load break heal rejoin app command receiver"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -742,6 +745,44 @@ _mrctl() {
                     return 0
                     ;;
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mrctl__subcmd__lab__subcmd__command)
+            opts="-h --socket --inventory --state-dir --mirror-dir --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

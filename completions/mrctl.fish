@@ -256,26 +256,27 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l color -d 'Whether t
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
 json\t'For programs: one JSON object a line for runs, one document otherwise'"
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l color -d 'Whether to use colours' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "packages" -d 'List the Debian packages that are missing, or install them'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "up" -d 'Bring both regions up'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "down" -d 'Stop everything and delete the data; logs and audit trail stay'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "status" -d 'Tell what runs, which database is primary, where DNS sends users'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "demo" -d 'Watch a failover with users who write: up, load, failover, what they noticed, down'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "load" -d 'Let clients write through DNS and the application, then count what was lost'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "break" -d 'Break something: replay, receiver, startup, primary, freeze-primary, or dns, redis, app of a REGION'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "heal" -d 'Heal what was broken'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "rejoin" -d 'Bring the old primary back as a standby of the new one'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "app" -d 'Run the application of a region'
-complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app receiver" -f -a "receiver" -d 'Run the receiver of notifications'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "packages" -d 'List the Debian packages that are missing, or install them'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "up" -d 'Bring both regions up'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "down" -d 'Stop everything and delete the data; logs and audit trail stay'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "status" -d 'Tell what runs, which database is primary, where DNS sends users'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "demo" -d 'Watch a failover with users who write: up, load, failover, what they noticed, down'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "load" -d 'Let clients write through DNS and the application, then count what was lost'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "break" -d 'Break something: replay, receiver, startup, primary, freeze-primary, or dns, redis, app of a REGION'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "heal" -d 'Heal what was broken'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "rejoin" -d 'Bring the old primary back as a standby of the new one'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "app" -d 'Run the application of a region'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "command" -d 'Stand in for a command of a runbook'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -f -a "receiver" -d 'Run the receiver of notifications'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from packages" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
@@ -389,6 +390,16 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcomm
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from app" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from command" -l socket -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from command" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from command" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from command" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from command" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from command" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l config -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F

@@ -14,6 +14,7 @@ mod rehearsal_reports;
 mod rehearse;
 mod rehearse_certificate;
 mod rehearse_live;
+mod rehearse_real;
 mod structure;
 mod support;
 mod terminal;

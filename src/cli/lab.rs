@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use crate::lab::{
     Account, DemoOptions, Fault, Lab, LabError, Layout, Load, LoadOptions, Options, Region, Result, app,
-    demo, packages, receiver,
+    demo, packages, receiver, stage,
 };
 
 /// Two real regions on this machine, to learn, to demonstrate and to test with.
@@ -106,6 +106,14 @@ enum LabCommand {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Stand in for a command of a runbook.
+    #[command(hide = true)]
+    Command {
+        #[arg(long)]
+        socket: PathBuf,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
     /// Run the receiver of notifications.
     #[command(hide = true)]
     Receiver {
@@ -193,6 +201,9 @@ pub async fn run(
             Ok(true)
         }
         LabCommand::App { config } => app::serve(&config).await.map(|()| true),
+        LabCommand::Command { socket, command } => {
+            say(out, &format!("{}\n", stage::ask(&socket, &command)?)).map(|()| true)
+        }
         LabCommand::Receiver { config } => receiver::serve(&config).await.map(|()| true),
     }
 }

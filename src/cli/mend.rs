@@ -7,13 +7,12 @@ use crate::rehearse::report::Report;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// Says in the report where what was found stands, and what removes it. `only`: of the counterexample of this name alone. `again` rehearses a changed plan.
+/// Says in the report where what was found stands, and what removes it. `again` rehearses a changed plan.
 pub fn mend(
     files: &Files,
     parameters: &BTreeMap<String, String>,
     plan: &Plan,
     report: &mut Report,
-    only: Option<&str>,
     again: &dyn Fn(&Plan, RangeInclusive<u32>) -> Report,
 ) {
     let request = Request {
@@ -28,5 +27,5 @@ pub fn mend(
         parameters,
     };
     let mender = Mender { request: &request, sources: &files.sources, faults: report.bound, again };
-    mender.mend(plan, report, only);
+    mender.mend(plan, report, None);
 }

@@ -2,6 +2,7 @@
 //! what is true now (`rehearse_live`).
 
 use super::rehearsal_reports::{Collected, Wanted, wanted};
+use super::replay::{self, Asked};
 use super::setup::{Files, Format, Setup};
 use super::{certificate, directions, mend::mend};
 use crate::error::Problems;
@@ -38,7 +39,7 @@ pub struct RehearseArgs {
     /// Show all counterexamples.
     #[arg(long, conflicts_with = "replay")]
     all: bool,
-    /// Show one counterexample with everything that happens in it.
+    /// Show one counterexample with everything that happens in it, and what is true after each happening; step by step at a terminal.
     #[arg(long, value_name = "ID")]
     pub(super) replay: Option<String>,
     /// Start from what is true now: look at the real systems once, read-only, and rehearse pressing the button at this moment.
@@ -47,6 +48,9 @@ pub struct RehearseArgs {
     /// Also write what was found for other programs: sarif=FILE or junit=FILE.
     #[arg(long = "report", value_name = "FORM=FILE", value_parser = wanted)]
     pub(super) reports: Vec<Wanted>,
+    /// Cause the counterexample for real, on a lab of its own with real servers. Never touches what the inventory names.
+    #[arg(long, requires = "replay", conflicts_with = "from_live")]
+    real: bool,
     /// A step whose effect the model cannot know, and with which that is accepted.
     #[arg(long = "accept-not-covered", value_name = "STEP")]
     pub(super) accept: Vec<String>,
@@ -98,11 +102,15 @@ fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collecte
     let start = |plan: &Plan| certificate::from_inventory(plan, inventory);
     let made: Vec<_> = plans.iter().map(|plan| (plan, start(plan))).collect();
     certify(setup, args, &made, &mut reports);
+    if let Some(asked) = args.asked(file) {
+        let hows: Vec<_> = plans.iter().map(|plan| How::of(plan, inventory, faults, 1)).collect();
+        return replay::replay(setup, &asked, &plans, &reports, &hows);
+    }
     for (plan, report) in plans.iter().zip(&mut reports) {
         let again = |plan: &Plan, widths| {
             rehearse_in(plan, &How { widths, ..How::of(plan, inventory, 0, workers()) })
         };
-        mend(&files, &args.parameters(), plan, report, args.replay.as_deref(), &again);
+        mend(&files, &args.parameters(), plan, report, &again);
     }
     collected.add(file, &reports);
     tell(setup, args, file, &reports)
@@ -121,6 +129,12 @@ pub(super) fn certify(setup: &Setup, args: &RehearseArgs, made: &[(&Plan, Start)
 }
 
 impl RehearseArgs {
+    /// The counterexample that is to be replayed, if one is.
+    pub(super) fn asked<'a>(&'a self, runbook: &'a Path) -> Option<Asked<'a>> {
+        let id = self.replay.as_deref()?;
+        Some(Asked { id, real: self.real, runbook, parameters: self.parameters(), faults: self.faults() })
+    }
+
     /// Parameters as they were given.
     pub(super) fn parameters(&self) -> BTreeMap<String, String> {
         let pairs = self.set.iter().filter_map(|text| text.split_once('='));
@@ -188,15 +202,7 @@ pub(super) fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result
 
 /// Shows them; the code that they end with.
 pub(super) fn tell(setup: &Setup, args: &RehearseArgs, file: &Path, reports: &[Report]) -> ExitCode {
-    let detail = match &args.replay {
-        Some(id) if !reports.iter().any(|report| report.counterexamples.iter().any(|one| one.id == *id)) => {
-            return setup
-                .usage(format!("no counterexample `{id}` was found"), "see the list without --replay");
-        }
-        Some(id) => Detail::One(id.clone()),
-        None if args.all => Detail::All,
-        None => Detail::Short,
-    };
+    let detail = if args.all { Detail::All } else { Detail::Short };
     for report in reports {
         match setup.format {
             Format::Json => {

@@ -11,7 +11,7 @@ use crate::error::{Problems, Severity};
 use crate::exit_code::ExitCode;
 use crate::plan::Plan;
 use crate::redact::Redactor;
-use crate::rehearse::live::{Snapshot, look, stage};
+use crate::rehearse::live::{Snapshot, look};
 use crate::rehearse::report::{How, Report, rehearse_in, rehearse_live};
 use crate::world::{Known, World};
 use std::collections::BTreeMap;
@@ -55,12 +55,17 @@ async fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Co
     let start = |plan, snapshot| certificate::from_live(plan, inventory, snapshot);
     let made: Vec<_> = staged.iter().map(|(plan, snapshot)| (plan, start(plan, snapshot))).collect();
     certify(setup, args, &made, &mut reports);
+    if let Some(asked) = args.asked(file) {
+        let plans: Vec<Plan> = staged.iter().map(|(plan, _)| plan.clone()).collect();
+        let how = |(plan, snapshot)| How::live(plan, inventory, snapshot, faults, 1);
+        let hows: Vec<How<'_>> = staged.iter().map(|(plan, snapshot)| how((plan, snapshot))).collect();
+        return super::replay::replay(setup, &asked, &plans, &reports, &hows);
+    }
     for ((plan, snapshot), report) in staged.iter().zip(&mut reports) {
         let again = |plan: &Plan, widths| {
-            let world = Box::new(|| stage(plan, inventory, snapshot).sim);
-            rehearse_in(plan, &How { widths, world, ..How::of(plan, inventory, 0, workers()) })
+            rehearse_in(plan, &How { widths, ..How::live(plan, inventory, snapshot, 0, workers()) })
         };
-        mend(&files, &args.parameters(), plan, report, args.replay.as_deref(), &again);
+        mend(&files, &args.parameters(), plan, report, &again);
     }
     collected.add(file, &reports);
     let found = |report: &Report| !report.counterexamples.is_empty() || report.counts.cut;

@@ -5,15 +5,15 @@ use std::path::Path;
 use super::account::write_file;
 use super::error::{LabError, Result};
 use super::packages::find;
-use super::{Lab, Region};
+use super::{Lab, Ports, Region};
 
 /// Writes it.
 pub(crate) fn write(lab: &Lab) -> Result<()> {
-    write_file(&lab.layout.inventory(), &text(lab)?, 0o644)
+    write_file(&lab.layout.inventory(), &text(lab, lab.ports())?, 0o644)
 }
 
-fn text(lab: &Lab) -> Result<String> {
-    let ports = lab.ports();
+/// Its text, with servers at these ports.
+pub(crate) fn text(lab: &Lab, ports: Ports) -> Result<String> {
     let (eu, us) = (Region::EuWest, Region::UsEast);
     let tls = ports.app_tls;
     let mut yaml = format!(
@@ -44,14 +44,14 @@ postgres:
     members:
 ";
     for region in Region::ALL {
-        yaml += &member(lab, region)?;
+        yaml += &member(lab, region, ports.postgres)?;
     }
     yaml += "dns_servers:\n";
     for (name, region) in [("pdns-eu", eu), ("pdns-us", us)] {
         yaml += &format!(
             "  {name}:\n    at: {region}\n    query: \"{query}\"\n    powerdns: {{ url: \"{api}\", key: {{ file: secrets/pdns-api-key }} }}\n",
-            query = lab.dns_server(region),
-            api = lab.dns_api(region),
+            query = std::net::SocketAddrV4::new(region.address(), ports.dns),
+            api = format_args!("http://{}:{}", region.address(), ports.dns_api),
         );
     }
     yaml += &format!(
@@ -114,7 +114,7 @@ fn environment(folder: &Path) -> String {
 }
 
 /// A member with its hooks: plain commands that work from any folder and with an empty environment.
-fn member(lab: &Lab, region: Region) -> Result<String> {
+fn member(lab: &Lab, region: Region, port: u16) -> Result<String> {
     let data = lab.layout.pgdata(region).display().to_string();
     let log = lab.layout.log(&super::postgres::process_name(region)).display().to_string();
     let pg_ctl = lab.programs.postgres("pg_ctl").display().to_string();
@@ -135,7 +135,6 @@ fn member(lab: &Lab, region: Region) -> Result<String> {
         look: {{ command: {look}, timeout: 10s }}
 ",
         host = region.address(),
-        port = lab.ports().postgres,
     ))
 }
 
@@ -167,7 +166,7 @@ impl Lab {
     /// The command line of a hook of the inventory, without its program's environment: `stop`, `start`, `control_data`,
     /// `look`. For tests that run it as the inventory would.
     pub fn hook(&self, region: Region, name: &str) -> Result<Vec<String>> {
-        let text = member(self, region)?;
+        let text = member(self, region, self.ports.postgres)?;
         let line =
             text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": { command: "));
         let list = line.and_then(|line| Some(&line[..line.rfind(", timeout:")?]));

@@ -27,6 +27,7 @@ mod rejoin;
 pub mod resolve;
 mod secrets;
 mod services;
+pub mod stage;
 mod state;
 mod status;
 mod up;
@@ -87,6 +88,11 @@ impl Lab {
             kill_on_drop: AtomicBool::new(false),
             layout,
         })
+    }
+
+    /// The program whose hidden commands are parts of it.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Its files.

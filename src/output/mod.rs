@@ -16,6 +16,7 @@ pub mod plain;
 pub mod plan;
 pub mod prompt;
 pub mod rehearsal;
+pub mod replay;
 pub mod rows;
 pub mod sarif;
 pub mod scribe;

@@ -41,6 +41,9 @@ pub struct Counterexample {
     pub truth: String,
     /// What the run believes then.
     pub belief: String,
+    /// Everything that happens in it, to be replayed.
+    #[serde(skip)]
+    pub schedule: Vec<super::replay::Happened>,
     /// Where the same has happened, if that is known.
     pub precedent: Option<Precedent>,
     /// A change that removes it, which was rehearsed.
@@ -110,6 +113,7 @@ fn counterexample(ground: &Ground, cause: &str, finding: &Finding, schedules: u6
         story: lines(&happenings),
         truth: finding.truth.clone(),
         belief: finding.belief.clone(),
+        schedule: super::replay::schedule(finding.trail.as_ref()),
         precedent: precedent(finding.invariant, &met(ground, &happenings)),
         remedy: None,
         sought: false,

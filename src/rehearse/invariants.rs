@@ -3,11 +3,8 @@
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::{Record, Verdict};
 use crate::engine::state::{Flight, RunState};
-use crate::engine::survey::shares_in_words;
 use crate::plan::PlannedEffect;
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
-use crate::world::Known;
-use crate::world::dns::Shares;
 use crate::world::postgres::Altered;
 use crate::world::sim::Sim;
 use std::collections::{BTreeMap, BTreeSet};

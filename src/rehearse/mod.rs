@@ -14,6 +14,7 @@ pub mod node;
 mod open;
 pub mod precedent;
 pub mod remedy;
+pub mod replay;
 pub mod report;
 pub mod scene;
 pub mod search;

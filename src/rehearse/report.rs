@@ -129,6 +129,20 @@ impl<'a> How<'a> {
     }
 }
 
+impl<'a> How<'a> {
+    /// With a sound engine, in the world that was seen.
+    pub fn live(
+        plan: &'a Plan,
+        inventory: &'a Inventory,
+        snapshot: &'a Snapshot,
+        mishaps: u32,
+        workers: usize,
+    ) -> Self {
+        let world = Box::new(|| stage(plan, inventory, snapshot).sim);
+        Self { world, ..Self::of(plan, inventory, mishaps, workers) }
+    }
+}
+
 /// Rehearses a plan with every schedule of at most so many faults, in the world that its inventory describes. A wider search is not begun
 /// once a narrower one has found something: its shortest stories are the ones to mend first.
 pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32, workers: usize) -> Report {
@@ -144,8 +158,7 @@ pub fn rehearse_live(
     workers: usize,
 ) -> Report {
     let Staged { start, .. } = stage(plan, inventory, snapshot);
-    let world = Box::new(|| stage(plan, inventory, snapshot).sim);
-    let how = How { world, ..How::of(plan, inventory, mishaps, workers) };
+    let how = How::live(plan, inventory, snapshot, mishaps, workers);
     let mut report = Report { start, ..rehearse_in(plan, &how) };
     if report.fails_alone.is_none() && !report.adopted.is_empty() {
         // The person of a rehearsal says yes to everything. Where nobody is at a terminal, nobody says so.

@@ -92,13 +92,16 @@ pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
         sim.notify.add(channel);
     }
     sim.signals.otherwise(0.0);
-    commands(plan, &sim);
+    for (command, script) in scripts(plan) {
+        sim.exec.script(&command, script);
+    }
     sim
 }
 
 /// Commands change what they say and nothing else: a run sets a mark, the look asks for it, the undo clears it. Commands with the same look are
-/// about the same thing, and one command may be the undo of another. A step that takes another back clears that one's marks.
-fn commands(plan: &Plan, sim: &Sim) {
+/// about the same thing, and one command may be the undo of another. A step that takes another back clears that one's marks. By command,
+/// its arguments joined with spaces.
+pub fn scripts(plan: &Plan) -> BTreeMap<String, Script> {
     let typed = |command: &Command| command.argv.join(" ");
     let exec = |action: &Action| match action {
         Action::Exec(exec) => {
@@ -126,7 +129,5 @@ fn commands(plan: &Plan, sim: &Sim) {
             scripts.entry(undo).or_default().clears = Some(own);
         }
     }
-    for (command, script) in scripts {
-        sim.exec.script(&command, script);
-    }
+    scripts
 }

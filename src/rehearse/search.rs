@@ -338,8 +338,7 @@ impl<'a> Search<'a> {
         if !self.sound(&later, at.depth, true) {
             return;
         }
-        let closed = matches!(verdict, Verdict::Completed | Verdict::RolledBack | Verdict::Refused);
-        if closed || at.decisions >= DECISIONS {
+        if verdict.closes() || at.decisions >= DECISIONS {
             return;
         }
         for choice in [Choice::Continue, Choice::RollBack] {
@@ -376,14 +375,20 @@ impl<'a> Search<'a> {
 }
 
 /// Whether two servers of a cluster take writes.
-fn split(ground: &Ground, node: &Node) -> bool {
+pub(super) fn split(ground: &Ground, node: &Node) -> bool {
     ground.plan.clusters.keys().any(|cluster| node.sim.postgres.writable(cluster).len() > 1)
 }
 
 /// How long after its answer was lost a call may still come about.
-fn late(ground: &Ground, task: &Task) -> Duration {
-    let Task::Apply(s, e, ..) = task else { return Duration::ZERO };
-    let planned = &ground.plan.steps[*s].effects[*e];
+pub(super) fn late(ground: &Ground, task: &Task) -> Duration {
+    match task {
+        Task::Apply(s, e, ..) => lateness(&ground.plan.steps[*s].effects[*e]),
+        _ => Duration::ZERO,
+    }
+}
+
+/// How long after its answer was lost a call of this effect may still come about.
+pub fn lateness(planned: &crate::plan::PlannedEffect) -> Duration {
     // A database shows the session of a call that is still under way; of requests and commands there is only a bound.
     let info = planned.action.info();
     // What the kind says now, and not what a plan kept of it.
