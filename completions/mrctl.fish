@@ -93,7 +93,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l from -d 'Region
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l to -d 'Region to move to' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l set -d 'A parameter of the runbook' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l faults -d 'Faults in one schedule up to which everything is tried' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l replay -d 'Show one counterexample with everything that happens in it' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l replay -d 'Show one counterexample with everything that happens in it, and what is true after each happening; step by step at a terminal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l report -d 'Also write what was found for other programs: sarif=FILE or junit=FILE' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l accept-not-covered -d 'A step whose effect the model cannot know, and with which that is accepted' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
@@ -106,6 +106,8 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l deep -d 'Up to three faults: takes longer'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l all -d 'Show all counterexamples'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l from-live -d 'Start from what is true now: look at the real systems once, read-only, and rehearse pressing the button at this moment'
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l real -d 'Cause the counterexample for real, on a lab of its own with real servers. Never touches what the inventory names'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l no-certificate -d 'Keep no certificate of a rehearsal that finds nothing'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F

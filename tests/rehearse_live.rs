@@ -110,7 +110,7 @@ async fn a_rehearsal_starts_from_what_is_true_and_changes_nothing() {
     assert_eq!(lines(&start["differs"]), ["shop in us-east is not well: status 503, and not 200"], "{start}");
     assert!(lines(&start["not_represented"]).iter().any(|line| line.contains("taken for well")), "{start}");
     assert_eq!(before, place.fingerprint().await);
-    assert!(!place.state().exists(), "it is no run");
+    assert!(!place.state().join("runs").exists(), "it is no run");
 
     // A freeze that somebody left, and a standby that replays nothing: each is told, and what follows from it.
     place

@@ -220,7 +220,7 @@ fn at_a_terminal_it_goes_step_by_step_until_one_leaves() {
     terminal.wait_for("1 mrctl starts, and goes on", 1);
     terminal.wait_for("true now:     writes to orders: eu-west", 1);
     terminal.type_line("");
-    terminal.wait_for("2 freeze/read_only: seen", 1);
+    terminal.wait_for("2 freeze/read_only: not reached", 1);
     terminal.type_line("q");
     assert_eq!(terminal.ended(), 1);
     assert!(!terminal.lines().text().contains("  3 "), "{}", terminal.lines().text());
@@ -239,7 +239,7 @@ fn nobody_goes_on_with_a_run_that_failed() {
     for one in found["report"]["counterexamples"].as_array().unwrap() {
         let story = one["story"].as_array().unwrap();
         let failed =
-            story.iter().position(|line| line["text"].as_str().unwrap().starts_with("ended as Failed"));
+            story.iter().position(|line| line["text"].as_str().unwrap().starts_with("ended: failed"));
         assert!(failed.is_none_or(|at| at + 1 == story.len()), "{one}");
     }
 }

@@ -1,7 +1,7 @@
 //! What no longer counts when a process begins, or when a person has decided after a pause.
 
 use super::effect_state::{Flight, Undone};
-use super::state::RunState;
+use super::state::{RunState, Stage};
 use crate::plan::{AskKind, Plan, PlannedEffect};
 use crate::step::{Action, Class, Proof};
 use std::collections::BTreeSet;
@@ -38,6 +38,7 @@ impl RunState {
             .map(|(s, step)| (0..step.effects.len()).map(|e| self.over(plan, s, e)).collect())
             .collect();
         let last = self.last_standing(plan);
+        let finishing = matches!(self.stage, Stage::Finishing);
         let all = self.settled(plan, None);
         let to_come = !all || self.pivots_to_come(plan);
         for (s, (step, planned)) in self.steps.iter_mut().zip(&plan.steps).enumerate() {
@@ -105,7 +106,8 @@ impl RunState {
                     effect.seen = None;
                 }
             }
-            step.warned = false;
+            // Where all steps are done already, none is tried again: what was left out stays left out.
+            step.warned &= finishing;
             if open {
                 step.tries = 0;
                 step.required = None;

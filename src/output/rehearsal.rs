@@ -208,7 +208,7 @@ fn footer(report: &Report, style: Style) -> Vec<Line> {
         _ if report.counts.cut => lines.push(line(
             sign(style, false).plain(format!("given up after {} states: not complete", report.counts.states)),
         )),
-        Some(up_to) if report.clean() => lines.push(line(sign(style, true).plain(format!(
+        Some(up_to) if report.counterexamples.is_empty() && up_to == report.bound => lines.push(line(sign(style, true).plain(format!(
             "complete for up to {} of {} kinds, in every step, rollback and resume of a planned run without a terminal",
             faults(up_to),
             report.alphabet

@@ -227,7 +227,11 @@ fn stuck(ground: &Ground, node: &Node) -> Option<String> {
     let hoped = node.hoping == Some(node.mishaps);
     let torn = !node.foreign.is_empty() || node.split || node.diverged || node.state.diverges().is_some();
     let armed = node.state.armed(&ground.plan);
-    (hoped && !verdict.closes() && !torn && !armed).then(|| {
+    // What stays on purpose is a person's to take back; and what does not complete even alone is told as that.
+    let stays = ground.plan.effects().any(|(s, e, _)| {
+        ground.plan.steps[s].keep_because.is_some() && node.state.steps[s].effects[e].stands()
+    });
+    (hoped && node.mishaps > 0 && !stays && !verdict.closes() && !torn && !armed).then(|| {
         format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word())
     })
 }
@@ -380,11 +384,11 @@ fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
     let hidden = |s: usize, action: &Action| {
         let Action::Exec(exec) = action else { return false };
         let Some(undo) = exec.commands().2 else { return false };
-        let runs = |(s2, _, other): &(usize, usize, &PlannedEffect)| match &other.action {
-            Action::Exec(exec) => *s2 > s && exec.commands().0.argv == undo.argv,
+        let runs = |(s2, _, other): (usize, usize, &PlannedEffect)| match &other.action {
+            Action::Exec(exec) => s2 > s && exec.commands().0.argv == undo.argv,
             _ => false,
         };
-        done.iter().any(runs)
+        ground.plan.effects().any(runs)
     };
     let standing: Vec<_> = done
         .iter()

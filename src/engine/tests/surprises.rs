@@ -91,8 +91,8 @@ fn whatever_cannot_be_stops_a_run_before_the_promotion_and_the_freeze_is_taken_b
         // The way back has guards of its own: with a member that is no standby of this cluster, writes stay stopped, and it is said.
         let ends = match rule {
             "postgres.system" => (Verdict::RollbackFailed, vec![]),
-            // What this run did is taken back; that the server is a standby is not its doing.
-            "postgres.role" => (Verdict::RolledBack, vec![]),
+            // A setting alone gives writes back to nobody: the server is a standby by now, and it is said.
+            "postgres.role" => (Verdict::RollbackFailed, vec![]),
             _ => (Verdict::RolledBack, vec!["eu-west".to_string()]),
         };
         assert_eq!((verdict, trial.sim.postgres.writable("orders")), ends, "{rule}\n{}", trial.story());

@@ -3,6 +3,7 @@
 mod live;
 mod mutants;
 mod precedents;
+mod regressions;
 mod remedies;
 
 use super::node::Bend;

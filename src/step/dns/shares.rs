@@ -120,6 +120,14 @@ fn ours(target: &Target, prior: &RecordFacts, aim: &Shares) -> Option<Vec<Record
     wanted(&target.spec, &prior.sets, &RecordAim::Shares(aim.clone())).ok()
 }
 
+/// The same but for the time to live, which is no part of the shares: another step of the same run may have put it back meanwhile.
+fn same_contents(one: &[RecordSet], other: &[RecordSet]) -> bool {
+    let bare = |sets: &[RecordSet]| -> Vec<RecordSet> {
+        sets.iter().map(|set| RecordSet { ttl: 0, ..set.clone() }).collect()
+    };
+    bare(one) == bare(other)
+}
+
 fn restored(target: &Target, aim: &Shares, facts: &Facts, prior: &Facts) -> Judgement {
     let (mut remain, mut foreign, mut back) = (Vec::new(), Vec::new(), Vec::new());
     for (server, before) in &prior.servers {
@@ -132,14 +140,14 @@ fn restored(target: &Target, aim: &Shares, facts: &Facts, prior: &Facts) -> Judg
             }
             None => return Judgement::unknown(format!("{server} was not read")),
         };
-        if now.sets == before.sets {
+        if same_contents(&now.sets, &before.sets) {
             if let (Known::Known(shares), Known::Known(sampled)) = (&before.shares, &now.sampled)
                 && let Err(what) = fits(sampled, shares)
             {
                 return Judgement::moving(format!("{server} holds {} again, but {what}", words(shares)));
             }
             back.push(format!("{server} gives {}", in_words(&now.sets)));
-        } else if ours(target, before, aim).as_ref() == Some(&now.sets) {
+        } else if ours(target, before, aim).is_some_and(|ours| same_contents(&ours, &now.sets)) {
             remain.push(format!("{server} still gives {}", in_words(&now.sets)));
         } else {
             foreign.push(format!("{server} gives {}", in_words(&now.sets)));
@@ -193,8 +201,18 @@ pub(super) async fn undo(
     for (server, before) in &prior.servers {
         let Known::Known(before) = before else { continue };
         let Some(ours) = ours(target, before, aim) else { continue };
-        let back = RecordAim::Sets(before.sets.clone());
         let at = target.at(server);
+        let now = world.dns.look(&at).await;
+        // The time to live stays as it is now: it is not ours to put back.
+        let (ours, back) = match now {
+            Known::Known(now) if same_contents(&now.sets, &ours) => {
+                let ttl = now.sets.first().map_or(target.spec.ttl, |set| set.ttl);
+                let back = before.sets.iter().map(|set| RecordSet { ttl, ..set.clone() }).collect();
+                (now.sets, back)
+            }
+            Known::Known(_) | Known::Unknown(_) => (ours, before.sets.clone()),
+        };
+        let back = RecordAim::Sets(back);
         // A refusal at one server (somebody else wrote there) must not keep the others from being put back.
         let reply = world.dns.swap(permit, &at, &ours, &back).await;
         replies.push((server.clone(), reply));

@@ -31,6 +31,11 @@ pub(super) fn judge(facts: &Facts, prior: &Facts) -> Judgement {
     {
         return two;
     }
+    if source.in_recovery() && !before.in_recovery() {
+        return Judgement::blocked(
+            "the source is a standby by now: nobody can write there, whatever its setting is",
+        );
+    }
     if source.read_only.altered == before.read_only.altered && source.read_only.on == before.read_only.on {
         return Judgement::reached("writes are possible as before");
     }
