@@ -76,7 +76,10 @@ pub fn obstacles(plan: &Plan, seen: &BTreeMap<(usize, usize), Preview>) -> Obsta
             Standing::Unknown => true,
             Standing::Blocked => !later,
             Standing::NotReached | Standing::Moving => !changes && !later,
-            Standing::Reached => changes && !later && planned.effect.found == Found::Ask,
+            // Nobody can adopt it without a terminal, and behind a promotion it is too late to find that out.
+            Standing::Reached => {
+                changes && planned.effect.found == Found::Ask && (!later || is_so_already(plan, *s, *e))
+            }
         };
         if stands && !step.best_effort {
             let turn = *later && planned.action.condition().is_some();
@@ -85,6 +88,17 @@ pub fn obstacles(plan: &Plan, seen: &BTreeMap<(usize, usize), Preview>) -> Obsta
         }
     }
     obstacles
+}
+
+/// Whether users are where this effect would send them, with nothing before it in the plan that moves them.
+fn is_so_already(plan: &Plan, s: usize, e: usize) -> bool {
+    let action = &plan.steps[s].effects[e].action;
+    let resources = action.resources();
+    let moved = plan.effects().take_while(|(s2, e2, _)| (*s2, *e2) < (s, e)).any(|(_, _, before)| {
+        let same = before.action.resources().iter().any(|one| resources.contains(one));
+        same && !before.action.sends().is_empty()
+    });
+    !action.sends().is_empty() && !moved
 }
 
 /// The values that `at_start(…)` refers to.

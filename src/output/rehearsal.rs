@@ -226,7 +226,8 @@ fn footer(report: &Report, style: Style) -> Vec<Line> {
     lines.push(line(Text::of(
         Tone::Dim,
         format!(
-            "  {} moves · {} distinct states · {} merged · {:.2} s",
+            "  {} schedules · {} moves · {} distinct states · {} merged · {:.2} s",
+            report.counts.schedules,
             report.counts.moves,
             report.counts.states,
             report.counts.merged,

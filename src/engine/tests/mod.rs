@@ -2,6 +2,7 @@
 //! write on both sides, and the ground truth is checked after every move.
 
 mod again;
+mod ahead;
 mod decisions;
 mod faults;
 mod golden;

@@ -5,6 +5,7 @@ mod mutants;
 mod precedents;
 mod regressions;
 mod remedies;
+mod truths;
 
 use super::node::Bend;
 use super::report::{How, Report, rehearse, rehearse_in};

@@ -344,6 +344,22 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: Break::Plan(|plan| step(plan, "stop").effects[0].effect.settles_ms = 1_500),
         shutdown: true,
     },
+    Mutant {
+        what: "what proves nothing is looked at until it does",
+        class: "no end",
+        breaks: Break::State(|record, _, state| {
+            if let Record::Looked { standing: Standing::Reached, .. } = record {
+                for effect in state.steps.iter_mut().flat_map(|step| &mut step.effects) {
+                    let proofless =
+                        effect.seen.as_ref().is_some_and(|seen| seen.evidence.contains("no proof for"));
+                    if proofless && let Some(seen) = &mut effect.seen {
+                        std::sync::Arc::make_mut(seen).standing = Standing::Reached;
+                    }
+                }
+            }
+        }),
+        shutdown: true,
+    },
     mutant(
         "the command's undo does nothing",
         "rollback never tried",
