@@ -7,7 +7,6 @@ use crate::error::{Code, Problem, Problems, Sources};
 use crate::output::certified::in_words;
 use crate::plan::Plan;
 use crate::rehearse::certified;
-use crate::rehearse::live::{Snapshot, stage};
 use crate::rehearse::report::Report;
 use crate::rehearse::scene::scene;
 use crate::runbook::Loaded;
@@ -45,12 +44,6 @@ pub fn keep(setup: &Setup, made: &[(&Plan, Start)], reports: &mut [Report]) {
 /// The world that an inventory describes.
 pub fn from_inventory(plan: &Plan, inventory: &Inventory) -> Start {
     Start { from: StartFrom::Inventory, digest: certified::start(&scene(plan, inventory)) }
-}
-
-/// The world as it was seen.
-pub fn from_live(plan: &Plan, inventory: &Inventory, snapshot: &Snapshot) -> Start {
-    let staged = stage(plan, inventory, snapshot);
-    Start { from: StartFrom::Live, digest: certified::start(&staged.sim) }
 }
 
 fn certificate_of(plan: &Plan, report: &Report, start: Start) -> Option<Certificate> {

@@ -1,9 +1,8 @@
 //! `mrctl rehearse --from-live`: one read-only look at the real systems, and a rehearsal of pressing the button now.
 
-use super::certificate;
 use super::mend::mend;
 use super::rehearsal_reports::Collected;
-use super::rehearse::{RehearseArgs, certify, plans, tell, workers, worse};
+use super::rehearse::{RehearseArgs, plans, tell, workers, worse};
 use super::setup::{Files, Setup};
 use super::wire;
 use crate::engine::survey::{self, ClusterNow};
@@ -42,19 +41,22 @@ async fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Co
     let mut problems = Problems::new();
     let world = wire::world(&files.inventory, &setup.redactor, Severity::Warning, &mut problems).await;
     setup.problems(&problems, &files.sources);
-    let Some(world) = world else { return ExitCode::Invalid };
+    let Some(world) = world else {
+        collected.invalid(file);
+        return ExitCode::Invalid;
+    };
     let staged = match seen(setup, args, &files, &world, plans).await {
         Ok(staged) => staged,
-        Err(code) => return code,
+        Err(code) => {
+            collected.invalid(file);
+            return code;
+        }
     };
     let (inventory, faults) = (&files.inventory.inventory, args.faults());
     let mut reports: Vec<Report> = staged
         .iter()
         .map(|(plan, snapshot)| rehearse_live(plan, inventory, snapshot, faults, workers()))
         .collect();
-    let start = |plan, snapshot| certificate::from_live(plan, inventory, snapshot);
-    let made: Vec<_> = staged.iter().map(|(plan, snapshot)| (plan, start(plan, snapshot))).collect();
-    certify(setup, args, &made, &mut reports);
     if let Some(asked) = args.asked(file) {
         let plans: Vec<Plan> = staged.iter().map(|(plan, _)| plan.clone()).collect();
         let how = |(plan, snapshot)| How::live(plan, inventory, snapshot, faults, 1);
@@ -102,6 +104,10 @@ async fn seen(
                 skipped.push(format!("skipped {} → {}: {why}", plan.from, plan.to));
             }
             Some(_) | None => {
+                // What its commands are handed has to be known before they are run.
+                if !super::secrets::none_in(setup, &plan, Severity::Error) {
+                    return Err(ExitCode::Invalid);
+                }
                 let snapshot = look(world, &plan, inventory).await;
                 let Some(snapshot) = clean(snapshot, &setup.redactor) else {
                     return Err(setup.fail("what was seen cannot be told without a secret"));

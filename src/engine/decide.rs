@@ -4,9 +4,10 @@ use super::advance::step;
 use super::policy::strictest;
 use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
-use super::state::{Process, RunState, Stage};
+use super::state::{Flight, Process, RunState, Stage};
 use super::surprise::Surprise;
 use crate::plan::{OnFailure, Plan, PlannedEffect, Step};
+use crate::step::Proof;
 use std::collections::BTreeSet;
 
 /// Something that should be in flight. Steps and effects are indices into the plan.
@@ -295,6 +296,29 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
     None
 }
 
+/// A change of which a new process does not know whether it is still there: it is looked at before the run is called completed.
+fn doubted(plan: &Plan, state: &RunState) -> Option<Result<Task, String>> {
+    plan.effects().find_map(|(s, e, planned)| {
+        let (step, progress) = (&plan.steps[s], state.steps.get(s)?);
+        let effect = progress.effects.get(e)?;
+        let doubt = effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. }));
+        if !doubt
+            || step.temporary
+            || progress.warned
+            || planned.effect.proof != Proof::Look
+            || !effect.stands()
+        {
+            return None;
+        }
+        Some(match &effect.seen {
+            None => Ok(Task::Look(s, e, Purpose::After)),
+            Some(seen) => {
+                Err(format!("all steps were done, and {} is not so any more: {}", step.id, seen.evidence))
+            }
+        })
+    })
+}
+
 /// Puts temporary changes back, then ends.
 fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
     let diverged = || {
@@ -306,6 +330,11 @@ fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
     match rollback::next_undo(plan, state, |s, _| plan.steps[s].temporary) {
         Ok(Some(task)) => one(task),
         Ok(None) => {
+            match doubted(plan, state) {
+                Some(Ok(look)) => return one(look),
+                Some(Err(why)) => return one(surveyed(state, Task::End(Verdict::Unknown, why))),
+                None => {}
+            }
             let Some(survey) = &state.survey else { return one(Task::Survey) };
             if let Some(why) = diverged() {
                 return one(Task::End(Verdict::Unknown, why));

@@ -105,10 +105,10 @@ pub(super) fn surprise(
 
 impl RunState {
     /// The surprise that stops the run: one that nobody has gone on in spite of, while a promotion is still to come and none is in
-    /// flight. Behind the last promotion there is nothing left to be kept from, and users wait: it is only told.
+    /// flight. Behind a promotion it is only told: users wait, and where another data set is still to be moved, it is frozen, and nobody
+    /// could take that back by itself any more.
     pub fn surprised(&self, plan: &Plan) -> Option<(usize, &Surprise)> {
-        let behind = self.passed(plan) && !self.pivots_to_come(plan);
-        if self.armed(plan) || behind {
+        if self.armed(plan) || self.passed(plan) {
             return None;
         }
         let open = self.surprises.iter().enumerate().find(|(_, surprise)| !surprise.accepted);

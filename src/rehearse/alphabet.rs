@@ -172,11 +172,11 @@ impl Mishap {
     }
 
     /// What others changed of ours: that need not end as it began.
-    pub fn foreign(&self) -> Option<&str> {
+    pub fn foreign(&self) -> Option<String> {
         match self {
-            Self::PromotedByOthers(at) | Self::ThawedByOthers(at) => Some(&at.resource),
-            Self::SecondOperator(cluster) => Some(cluster),
-            Self::RecordByOthers(at) => Some(&at.record),
+            Self::PromotedByOthers(at) | Self::ThawedByOthers(at) => Some(at.resource.clone()),
+            Self::SecondOperator(cluster) => Some(cluster.clone()),
+            Self::RecordByOthers(at) => Some(format!("{} at {}", at.record, at.server)),
             _ => None,
         }
     }

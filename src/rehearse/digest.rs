@@ -2,7 +2,7 @@
 //! are equal here have the same future.
 
 use super::node::{Ground, Node};
-use crate::engine::state::{EffectState, Flight, Intent, RunState, Stage, Undone};
+use crate::engine::state::{AnswerState, EffectState, Flight, Intent, RunState, Stage, Undone};
 use crate::step::Class;
 use crate::world::clock::Clock as _;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -19,9 +19,9 @@ pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
     (
         node.alive,
         &*node.foreign,
-        node.split,
+        &*node.split,
         node.diverged,
-        node.denied && !rolling,
+        node.denied && (!rolling || ground.plan.ways_back()),
         node.back || rolling,
         node.only_killed,
         node.hoping == Some(node.mishaps),
@@ -96,7 +96,9 @@ fn run(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
         }
     } else {
         // A no dies with the decision that comes after; a yes to a line of the checklist does not.
-        for (id, answer) in state.answers.iter().filter(|(_, answer)| answer.yes) {
+        // A way back may ask, too: then every answer counts.
+        let counts = |answer: &AnswerState| answer.yes || ground.plan.ways_back();
+        for (id, answer) in state.answers.iter().filter(|(_, answer)| counts(answer)) {
             (id, answer).hash(hasher);
         }
     }

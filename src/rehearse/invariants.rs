@@ -54,7 +54,7 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I8", "the run says what is not true", When::Told, untrue),
     row("I9", "a temporary change was forgotten", When::Ended, forgotten),
     row("I10", "completed, and users are sent where they cannot write", When::Told, stranded),
-    row("I12", "a reader of the journal folds another state", When::Ended, journal),
+    row("I12", "a reader of the journal folds another state", When::Told, journal),
     row("I14", "a change that nobody permitted", When::Always, |_, node| node.trespass.clone()),
     row("I15", "the model shows what its own rules exclude", When::Always, implausible),
     row("I16", "everything is well, and it can be neither finished nor taken back", When::Told, stuck),
@@ -83,7 +83,7 @@ pub fn broken(ground: &Ground, node: &Node, later: bool) -> Option<(&'static Inv
 fn two_primaries(ground: &Ground, node: &Node) -> Option<String> {
     ground.plan.clusters.keys().find_map(|cluster| {
         let writable = node.sim.postgres.writable(cluster);
-        (writable.len() > 1 && !node.split)
+        (writable.len() > 1 && !node.split.contains(cluster))
             .then(|| format!("{cluster} accepts commits in {}", writable.join(" and in ")))
     })
 }
@@ -98,7 +98,10 @@ fn nowhere(ground: &Ground, node: &Node) -> Option<String> {
             shares.is(|shares| shares.values().any(|share| *share > 0))
         };
         let began = start.get(&at).is_some_and(some);
-        (began && !some(&shares)).then(|| format!("{} at {} names no region", at.record, at.server))
+        // What is not understood sends users somewhere, as long as it answers anything.
+        let answers = || node.sim.dns.sets(&at.record, &at.server).iter().any(|set| !set.contents.is_empty());
+        let somewhere = some(&shares) || (shares.get().is_none() && answers());
+        (began && !somewhere).then(|| format!("{} at {} names no region", at.record, at.server))
     })
 }
 
@@ -160,20 +163,25 @@ fn kept(ground: &Ground, node: &Node, sim: &Sim) -> BTreeMap<String, String> {
             ),
         );
     }
-    let stays: BTreeSet<String> = ground
-        .plan
-        .effects()
-        .filter(|(s, _, _)| ground.plan.steps[*s].keep_because.is_some())
-        .flat_map(|(_, _, planned)| planned.action.resources())
-        .collect();
-    for (at, sets) in sim.dns.all_sets() {
-        let stays = stays.iter().any(|resource| resource.ends_with(&format!("/{}", at.record)));
-        if !stays && !node.foreign_to(&at.record) {
-            kept.insert(
-                format!("{} at {}", at.record, at.server),
-                crate::world::record_content::in_words(&sets),
-            );
+    // What a step keeps on purpose: its users, or its time to live.
+    let stays = |record: &str, sends: bool| {
+        ground.plan.effects().filter(|(s, _, _)| ground.plan.steps[*s].keep_because.is_some()).any(
+            |(_, _, planned)| {
+                let about = |one: &String| {
+                    one.split_once('/').is_some_and(|(kind, name)| kind != "postgres" && name == record)
+                };
+                planned.action.resources().iter().any(about) && planned.action.sends().is_empty() != sends
+            },
+        )
+    };
+    for (at, mut sets) in sim.dns.all_sets() {
+        if stays(&at.record, true) || node.foreign_to(&format!("{} at {}", at.record, at.server)) {
+            continue;
         }
+        if stays(&at.record, false) {
+            sets.iter_mut().for_each(|set| set.ttl = 0);
+        }
+        kept.insert(format!("{} at {}", at.record, at.server), crate::world::record_content::in_words(&sets));
     }
     let marks = sim.exec.marks();
     for (s, _, planned) in ground.plan.effects() {
@@ -207,17 +215,20 @@ fn divergence(_: &Ground, node: &Node) -> Option<String> {
 
 fn killed(ground: &Ground, node: &Node) -> Option<String> {
     let verdict = node.state.verdict?;
-    // Of a command without a look nobody can tell whether it was run: that is told as not covered.
-    let opaque = ground.plan.effects().any(|(s, e, planned)| {
-        let intent = node.state.steps[s].effects[e].intent.as_ref();
-        planned.effect.proof == Proof::Reply
-            && intent.is_some_and(|intent| matches!(intent.flight, Flight::InDoubt { .. }))
-    });
-    if opaque {
+    if opaque(ground, node) {
         return None;
     }
     (node.mishaps > 0 && node.only_killed && verdict != Verdict::Completed)
         .then(|| format!("it was killed and resumed, and ended as {}", word(verdict)))
+}
+
+/// Of a command without a look nobody can tell whether it was run: that is told as not covered.
+fn opaque(ground: &Ground, node: &Node) -> bool {
+    ground.plan.effects().any(|(s, e, planned)| {
+        let intent = node.state.steps[s].effects[e].intent.as_ref();
+        planned.effect.proof == Proof::Reply
+            && intent.is_some_and(|intent| matches!(intent.flight, Flight::InDoubt { .. }))
+    })
 }
 
 /// A person goes on while everything is well, and nothing more goes wrong: then it comes to an end, unless others have made two truths of
@@ -225,15 +236,31 @@ fn killed(ground: &Ground, node: &Node) -> Option<String> {
 fn stuck(ground: &Ground, node: &Node) -> Option<String> {
     let verdict = node.state.verdict?;
     let hoped = node.hoping == Some(node.mishaps);
-    let torn = !node.foreign.is_empty() || node.split || node.diverged || node.state.diverges().is_some();
-    let armed = node.state.armed(&ground.plan);
+    let torn = !node.foreign.is_empty()
+        || !node.split.is_empty()
+        || node.diverged
+        || node.state.diverges().is_some();
+    // Where the promotion has come about, nobody has to vouch for anything.
+    let still = |cluster: &String| {
+        node.sim.postgres.read(cluster, &ground.plan.to, |server| server.recovery) != Some(false)
+    };
+    let armed = node.state.armed(&ground.plan) && ground.plan.clusters.keys().any(still);
+    let too_late = node.back && (node.state.armed(&ground.plan) || node.state.passed(&ground.plan));
     // What stays on purpose is a person's to take back; and what does not complete even alone is told as that.
     let stays = ground.plan.effects().any(|(s, e, _)| {
         ground.plan.steps[s].keep_because.is_some() && node.state.steps[s].effects[e].stands()
     });
-    (hoped && node.mishaps > 0 && !stays && !verdict.closes() && !torn && !armed).then(|| {
-        format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word())
-    })
+    (hoped
+        && node.mishaps > 0
+        && !stays
+        && !too_late
+        && !opaque(ground, node)
+        && !verdict.closes()
+        && !torn
+        && !armed)
+        .then(|| {
+            format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word())
+        })
 }
 
 fn untrue(_: &Ground, node: &Node) -> Option<String> {
@@ -267,7 +294,7 @@ fn stranded(ground: &Ground, node: &Node) -> Option<String> {
         .dns
         .shares()
         .into_iter()
-        .filter(|(at, _)| steers(&at.record) && !node.foreign_to(&at.record))
+        .filter(|(at, _)| steers(&at.record) && !node.foreign_to(&format!("{} at {}", at.record, at.server)))
         .find_map(|(at, shares)| {
             let shares = shares.get()?.clone();
             let regions = shares.iter().filter(|(_, share)| **share > 0).map(|(region, _)| region);
@@ -305,7 +332,10 @@ fn forgotten(ground: &Ground, node: &Node) -> Option<String> {
 
 /// Whether others changed what an action is about.
 fn others_changed(node: &Node, action: &Action) -> bool {
-    let named = |resource: &String| resource.split_once('/').is_some_and(|(_, name)| node.foreign_to(name));
+    let named = |resource: &String| {
+        let Some((_, name)) = resource.split_once('/') else { return false };
+        node.foreign.iter().any(|one| one == name || one.starts_with(&format!("{name} at ")))
+    };
     action.resources().iter().any(named)
 }
 
@@ -323,7 +353,8 @@ fn well(node: &Node) -> Sim {
 
 fn journal(ground: &Ground, node: &Node) -> Option<String> {
     // An engine that is broken in its fold would be caught by this alone.
-    if node.mishaps > 1 || ground.bend.state.is_some() {
+    // With more faults the same records come again; once is enough.
+    if !node.exact || ground.bend.state.is_some() {
         return None;
     }
     let mut records: Vec<Rc<Record>> = Vec::new();

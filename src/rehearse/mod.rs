@@ -9,6 +9,7 @@ mod digest;
 pub mod found;
 pub mod invariants;
 pub mod live;
+mod loops;
 mod moves;
 pub mod node;
 mod open;

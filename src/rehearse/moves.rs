@@ -23,6 +23,7 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
                 touched(ground, node, *s, *e, false, &mut found);
             }
             Task::Apply(s, e, _, _) => {
+                regions(ground, &mut found);
                 locks(ground, node, &mut found);
                 touched(ground, node, *s, *e, true, &mut found);
             }
@@ -33,8 +34,13 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
                         regions.iter().map(|region| Mishap::Silent(Member::new(cluster, region).to_string())),
                     );
                 }
-                for servers in ground.plan.records.values() {
+                for (name, servers) in &ground.plan.records {
                     found.extend(servers.iter().cloned().map(Mishap::Silent));
+                    let at = |server: &String| RecordName { record: name.clone(), server: server.clone() };
+                    found.extend(servers.iter().map(at).map(Mishap::RecordByOthers));
+                }
+                for cluster in ground.plan.clusters.keys() {
+                    postgres(ground, node, cluster, true, &mut found);
                 }
             }
             Task::Gap => found.push(Mishap::GapExpired),
@@ -85,6 +91,10 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
             let at = check.endpoint();
             found.extend([Mishap::Silent(at.to_string()), Mishap::Unhealthy(at.clone())]);
         }
+        // What its control file says is the proof.
+        Action::PostgresStop(stop) if !changes => {
+            found.push(Mishap::Silent(stop.control_data().argv.join(" ")))
+        }
         Action::Wait(_) => found.extend([Mishap::NoNumbers, Mishap::BadNumbers]),
         _ => {}
     }
@@ -97,9 +107,9 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
                 for server in servers {
                     found.push(Mishap::Silent(server.clone()));
                     let at = RecordName { record: name.to_owned(), server: server.clone() };
-                    match changes {
-                        true => found.push(Mishap::OldAnswers(server.clone())),
-                        false => found.push(Mishap::RecordByOthers(at)),
+                    found.push(Mishap::RecordByOthers(at));
+                    if changes {
+                        found.push(Mishap::OldAnswers(server.clone()));
                     }
                 }
             }

@@ -90,8 +90,8 @@ pub struct Node {
     pub told: Rc<BTreeMap<String, Vec<String>>>,
     /// Clusters and records of ours that others changed.
     pub foreign: Rc<BTreeSet<String>>,
-    /// Whether two primaries were made by others.
-    pub split: bool,
+    /// Clusters of which others made two primaries.
+    pub split: Rc<BTreeSet<String>>,
     /// Whether both sides took commits.
     pub diverged: bool,
     /// Whether the last answer was not a yes.
@@ -172,7 +172,7 @@ impl Ground {
                     .collect(),
             ),
             foreign: Rc::default(),
-            split: false,
+            split: Rc::default(),
             diverged: false,
             denied: false,
             back: false,
@@ -213,7 +213,7 @@ impl Node {
             processes: self.processes,
             told: Rc::clone(&self.told),
             foreign: Rc::clone(&self.foreign),
-            split: self.split,
+            split: Rc::clone(&self.split),
             diverged: self.diverged,
             denied: self.denied,
             back: self.back,
@@ -319,7 +319,7 @@ impl Node {
         self.permits.clear();
         self.alive = true;
         self.processes += 1;
-        self.back = choice == Choice::RollBack;
+        self.back = choice == Choice::RollBack || self.rolls_back();
         self.append(
             ground,
             Record::Opened {
@@ -346,9 +346,18 @@ impl Node {
         matches!(self.state.stage, Stage::RollingBack { .. })
     }
 
-    /// Whether others changed this cluster or record.
+    /// Whether others changed this cluster, or a record (`record at server`).
     pub fn foreign_to(&self, name: &str) -> bool {
         self.foreign.contains(name)
+    }
+
+    /// Others have made two primaries of these clusters.
+    pub(super) fn torn(&mut self, clusters: impl IntoIterator<Item = String>) {
+        for cluster in clusters {
+            if !self.split.contains(&cluster) {
+                Rc::make_mut(&mut self.split).insert(cluster);
+            }
+        }
     }
 
     /// What should be in flight; nothing without a process.

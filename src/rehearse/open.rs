@@ -44,6 +44,11 @@ impl Open {
         self.path = Some(Rc::new(Step { state, mishaps: self.node.mishaps, before }));
     }
 
+    /// The state before this one, if no fault came between.
+    pub fn before(&self) -> Option<u128> {
+        self.path.as_ref().filter(|step| step.mishaps == self.node.mishaps).map(|step| step.state)
+    }
+
     /// A person decided after the end.
     pub fn decided(&self, node: Node) -> Self {
         Self { decisions: self.decisions + 1, ..self.then(node) }

@@ -187,10 +187,7 @@ impl Replay<'_> {
                 self.node.kill();
                 self.node.calm();
                 self.node.only_killed = false;
-                let next = self.wanted.get(self.done + 1);
-                let on =
-                    matches!(next, Some(Happened::Record(Record::Opened { choice: Choice::Continue, .. })));
-                self.node.hoping = on.then_some(self.node.mishaps);
+                self.node.hoping = Some(self.node.mishaps);
             }
             Happened::Mishap(Mishap::Call(..) | Mishap::KilledBeforeReply) => self.called()?,
             Happened::Mishap(mishap @ (Mishap::No | Mishap::Absent)) => {
@@ -200,7 +197,10 @@ impl Replay<'_> {
             }
             Happened::Mishap(mishap) => {
                 self.node.suffer(self.ground, mishap);
-                self.node.split |= !self.node.foreign.is_empty() && split(self.ground, &self.node);
+                if !self.node.foreign.is_empty() {
+                    let torn = split(self.ground, &self.node);
+                    self.node.torn(torn);
+                }
             }
             Happened::Record(Record::Opened { choice, .. }) => {
                 if self.node.alive {

@@ -197,7 +197,8 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
     for mishaps in how.widths.clone() {
         // What is found has to be the same each time: then one worker does it again alone.
         let mut width = width(plan, how, mishaps, if mishaps < 2 { 1 } else { how.workers });
-        if !width.clean() && how.workers > 1 && mishaps >= 2 {
+        let found = !width.clean() || super::loops::any(&width.moves);
+        if found && how.workers > 1 && mishaps >= 2 {
             width = self::width(plan, how, mishaps, 1);
         }
         for (effect, (made, back)) in width.covered {
@@ -228,6 +229,7 @@ struct Width {
     adopted: Vec<String>,
     counterexamples: Vec<Counterexample>,
     covered: Covered,
+    moves: Vec<(u128, u128)>,
 }
 
 impl Width {
@@ -240,6 +242,7 @@ impl Width {
         self.fails_alone = self.fails_alone.take().or(other.fails_alone);
         self.adopted.extend(other.adopted);
         self.counterexamples.extend(other.counterexamples);
+        self.moves.extend(other.moves);
         for (effect, (made, back)) in other.covered {
             let sofar = self.covered.entry(effect).or_default();
             *sofar = (sofar.0 || made, sofar.1 || back);
@@ -288,7 +291,7 @@ fn part(plan: &Plan, how: &How<'_>, mishaps: u32, seen: &Seen, worker: Worker) -
         width.fails_alone = search.alone.clone().or_else(|| endless.then(|| "it has no end".into()));
     }
     width.counterexamples = counterexamples(&ground, &search);
-    (width.counts, width.covered) = (search.counts, search.covered);
+    (width.counts, width.covered, width.moves) = (search.counts, search.covered, search.moves);
     width
 }
 

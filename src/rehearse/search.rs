@@ -32,6 +32,8 @@ pub struct Search<'a> {
     worker: Worker,
     /// First faults so far: workers share them out.
     firsts: usize,
+    /// Moves without a fault, where several workers may each see a part of a loop.
+    pub moves: Vec<(u128, u128)>,
     /// Counts so far.
     pub counts: Counts,
     /// Findings so far, the first of each cause.
@@ -68,6 +70,7 @@ impl<'a> Search<'a> {
             trunk: HashSet::new(),
             worker,
             firsts: 0,
+            moves: Vec::new(),
             counts: Counts::default(),
             findings: BTreeMap::new(),
             alone: None,
@@ -161,6 +164,9 @@ impl<'a> Search<'a> {
             }
             let state = digest(self.ground, &at.node, at.decisions);
             let met = self.meet(state, at.node.mishaps);
+            if self.worker.of > 1 {
+                self.moves.extend(at.before().map(|before| (before, state)));
+            }
             if met == Met::Known {
                 self.counts.schedules += 1;
                 self.counts.merged += 1;
@@ -186,7 +192,10 @@ impl<'a> Search<'a> {
                     }
                     let mut node = at.node.fork();
                     node.suffer(self.ground, &mishap);
-                    node.split |= !node.foreign.is_empty() && split(self.ground, &node);
+                    if !node.foreign.is_empty() {
+                        let torn = split(self.ground, &node);
+                        node.torn(torn);
+                    }
                     match node.alive {
                         true => open.push(at.then(node)),
                         false => self.resumed(&at.then(node), open),
@@ -352,7 +361,7 @@ impl<'a> Search<'a> {
                 open.push(at.decided(ill));
             }
             node.calm();
-            node.hoping = (choice == Choice::Continue).then_some(node.mishaps);
+            node.hoping = Some(node.mishaps);
             node.open(self.ground, choice);
             open.push(at.decided(node));
         }
@@ -374,9 +383,10 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether two servers of a cluster take writes.
-pub(super) fn split(ground: &Ground, node: &Node) -> bool {
-    ground.plan.clusters.keys().any(|cluster| node.sim.postgres.writable(cluster).len() > 1)
+/// Clusters of which two servers take writes.
+pub(super) fn split(ground: &Ground, node: &Node) -> Vec<String> {
+    let two = |cluster: &&String| node.sim.postgres.writable(cluster).len() > 1;
+    ground.plan.clusters.keys().filter(two).cloned().collect()
 }
 
 /// How long after its answer was lost a call may still come about.

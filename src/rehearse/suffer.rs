@@ -17,7 +17,7 @@ impl Node {
     pub fn suffer(&mut self, ground: &Ground, mishap: &Mishap) {
         self.mishaps += 1;
         if let Some(name) = mishap.foreign() {
-            Rc::make_mut(&mut self.foreign).insert(name.to_owned());
+            Rc::make_mut(&mut self.foreign).insert(name);
         }
         self.only_killed &= matches!(mishap, Mishap::Killed | Mishap::KilledBeforeReply);
         self.happened(Happening::Mishap(mishap.clone()));
@@ -46,7 +46,7 @@ impl Node {
                 postgres.frozen_by_others(cluster, from);
                 postgres.promoted_by_others(cluster, to);
                 let thaws = postgres.thaw_on_its_way(&Member::new(cluster, from));
-                self.split |= thaws;
+                self.torn(thaws.then(|| cluster.clone()));
             }
             Mishap::Restarted(at) => postgres.restart(&at.resource, &at.region),
             Mishap::LagGrows(at) => {
@@ -62,11 +62,13 @@ impl Node {
                 // A thaw that was sent before it cannot be called back.
                 let regions = &ground.plan.clusters[&at.resource];
                 let thaws = |region: &String| postgres.thaw_on_its_way(&Member::new(&at.resource, region));
-                self.split |= regions.iter().any(thaws);
+                let torn = regions.iter().any(thaws);
+                self.torn(torn.then(|| at.resource.clone()));
             }
             Mishap::ThawedByOthers(at) => {
                 postgres.thawed_by_others(&at.resource, &at.region);
-                self.split |= self.promoting(ground, &at.resource);
+                let torn = self.promoting(ground, &at.resource);
+                self.torn(torn.then(|| at.resource.clone()));
             }
             Mishap::WroteThroughFreeze(at) => {
                 let name = format!("hostile-{}", self.mishaps);

@@ -142,6 +142,13 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// The command that prints the control file.
+    pub fn control_data(&self) -> &Command {
+        &self.control_data
+    }
+}
+
 impl Kind for Stop {
     type Params = OnlyCluster;
     type Facts = Facts;

@@ -161,8 +161,8 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "postgres.position",
-        sentence: "without a restart, what a primary has flushed and inserted and what a standby has replayed never goes back, a promotion included",
-        because: "a rewind, and a crash that loses what was not flushed, both need one",
+        sentence: "without a restart, what a primary has flushed never goes back, and a promoted standby has what it had replayed",
+        because: "a rewind needs one; a killed backend loses only what was not flushed, and makes a standby replay again, without one",
         check: Check::Postgres(postgres::position),
     },
     Rule {
@@ -173,8 +173,8 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "postgres.transaction",
-        sentence: "without a restart, the next transaction number of a primary never goes down, and the oldest that runs is not beyond it",
-        because: "numbers are given once; only a crash forgets some",
+        sentence: "the oldest transaction that runs on a primary is not beyond the next one",
+        because: "the next number is read last; that it never goes back would be too much: a killed backend makes the server forget some",
         check: Check::Postgres(postgres::transaction),
     },
     Rule {

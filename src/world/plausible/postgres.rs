@@ -58,13 +58,13 @@ pub(super) fn position(before: Option<&ServerFacts>, now: &ServerFacts) -> Optio
         (at < then).then(|| format!("{what} went back from {then} to {at} without a restart"))
     };
     match (&running(before, now)?.role, &now.role) {
+        // Only what is on disk: a backend that dies (`kill -9`, out of memory) makes the postmaster recover without a new start time, and
+        // what was inserted and not flushed is gone then. Measured on PostgreSQL 15.
         (Role::Primary(before), Role::Primary(now)) => {
             back("what it has flushed", before.flushed, now.flushed)
-                .or_else(|| back("what it has inserted", before.inserted, now.inserted))
         }
-        (Role::Standby(before), Role::Standby(now)) => {
-            back("what it has replayed", *before.replayed.get()?, *now.replayed.get()?)
-        }
+        // A standby replays again from its last restart point then.
+        (Role::Standby(_), Role::Standby(_)) => None,
         (Role::Standby(before), Role::Primary(now)) => {
             back("its position", *before.replayed.get()?, now.inserted)
         }
@@ -79,19 +79,13 @@ pub(super) fn unwritten(_: Option<&ServerFacts>, now: &ServerFacts) -> Option<St
     })
 }
 
-pub(super) fn transaction(before: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
+pub(super) fn transaction(_: Option<&ServerFacts>, now: &ServerFacts) -> Option<String> {
     let primary = now.primary()?;
-    if primary.oldest_transaction > primary.next_transaction {
-        return Some(format!(
+    // Not that the next one never goes back: numbers whose records were not flushed are given again after a crash of a backend.
+    (primary.oldest_transaction > primary.next_transaction).then(|| {
+        format!(
             "its oldest transaction is {}, beyond the next, {}",
             primary.oldest_transaction, primary.next_transaction
-        ));
-    }
-    let then = running(before, now)?.primary()?.next_transaction;
-    (primary.next_transaction < then).then(|| {
-        format!(
-            "its next transaction number went back from {then} to {} without a restart",
-            primary.next_transaction
         )
     })
 }

@@ -65,8 +65,8 @@ async fn identified(
 }
 
 /// `ALTER SYSTEM` cannot stand in a transaction, and the reload is a statement of its own: a setting that is written and not loaded
-/// would be seen by no look, and would freeze the server whenever somebody loads the configuration. So both are sent together, and
-/// what loses one loses both.
+/// would be seen by no look, and would freeze the server whenever somebody loads the configuration. So both are sent together: what loses
+/// one loses both, except that a connection that is reset in the midst ends the session before it reads the second.
 async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Reply {
     // With them, for a distant server: the session loads what the postmaster told it of between two messages. That it has is not
     // proof, a look is; but a look that is made too early has to be made again, in the midst of all the other loading.
@@ -78,11 +78,21 @@ async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Rep
     )
     .await;
     match (altered, reloaded) {
-        (Err(trouble), _) => failed(&trouble),
+        (Err(trouble), reloaded) => refused_alone(failed(&trouble), reloaded.is_ok()),
         (Ok(_), Ok(_)) => Reply::acknowledged(note),
         (Ok(_), Err(trouble)) => {
             Reply::lost(format!("the setting was written, the reload was not confirmed: {trouble}"))
         }
+    }
+}
+
+/// A setting that was refused was not written; that the configuration was loaded all the same is said.
+fn refused_alone(reply: Reply, reloaded: bool) -> Reply {
+    match reply {
+        Reply::Refused { why } if reloaded => Reply::refused(format!(
+            "{why}; the setting was not written, and the configuration was reloaded as it is"
+        )),
+        other => other,
     }
 }
 
@@ -100,7 +110,7 @@ async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> (Reply,
     )
     .await;
     if let Err(trouble) = altered {
-        return (failed(&trouble), false);
+        return (refused_alone(failed(&trouble), reloaded.is_ok()), false);
     }
     if let Err(trouble) = reloaded {
         let why = format!("the setting was written, the reload was not confirmed: {trouble}");
