@@ -63,7 +63,7 @@ fn a_shipped_runbook_survives_every_single_fault() {
 
 #[test]
 fn a_shipped_runbook_survives_every_two_faults() {
-    // The others take longer without telling more; a release build rehearses them all in CI.
+    // The others take longer in a debug build; `.ci/run` rehearses them all with a release build.
     let report = rehearse(&plan("runbooks/postgres-shutdown-failover.yaml"), &inventory(), 2, 2);
     assert!(report.clean(), "{}", told(&report));
     assert_eq!(report.complete_for, Some(2));
