@@ -1,16 +1,18 @@
 //! Rehearsal: the core, `perform` and the kinds of a real run, in a simulated world in which everything that can go wrong does.
 
 pub mod alphabet;
+mod as_before;
 mod cause;
 pub mod certified;
 mod changes;
 pub mod counterexample;
 mod digest;
 pub mod found;
+mod how;
 pub mod invariants;
 pub mod live;
 mod loops;
-mod moves;
+pub mod moves;
 pub mod node;
 mod open;
 pub mod precedent;
@@ -23,6 +25,7 @@ mod seen;
 pub mod start;
 pub mod story;
 mod suffer;
+mod trespass;
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,11 @@ use super::node::{Ground, Node};
 use crate::engine::decide::Task;
 use crate::engine::state::Stage;
 use crate::step::Action;
+use crate::step::contract::Part;
 use crate::world::Member;
 use crate::world::dns::RecordName;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// What can go wrong in this state.
 pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mishap> {
@@ -165,5 +167,32 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
         if node.state.survey.is_none() {
             found.push(Mishap::WroteThroughFreeze(source));
         }
+    }
+}
+
+/// Clusters of which two servers take writes.
+pub(super) fn split(ground: &Ground, node: &Node) -> Vec<String> {
+    let two = |cluster: &&String| node.sim.postgres.writable(cluster).len() > 1;
+    ground.plan.clusters.keys().filter(two).cloned().collect()
+}
+
+/// How long after its answer was lost a call may still come about.
+pub(super) fn late(ground: &Ground, task: &Task) -> Duration {
+    match task {
+        Task::Apply(s, e, ..) => lateness(&ground.plan.steps[*s].effects[*e]),
+        _ => Duration::ZERO,
+    }
+}
+
+/// How long after its answer was lost a call of this effect may still come about.
+pub fn lateness(planned: &crate::plan::PlannedEffect) -> Duration {
+    // A database shows the session of a call that is still under way; of requests and commands there is only a bound.
+    let info = planned.action.info();
+    // What the kind says now, and not what a plan kept of it.
+    let of = planned.action.effects().into_iter().find(|effect| effect.id == planned.effect.id);
+    let settles = of.map_or(planned.effect.settles_ms, |effect| effect.settles_ms);
+    match info.name.starts_with("postgres.") && info.part != Part::Stop {
+        true => Duration::from_secs(20),
+        false => Duration::from_millis(settles.saturating_sub(200)),
     }
 }

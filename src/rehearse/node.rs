@@ -5,17 +5,16 @@ use crate::engine::ask::{Answered, Asked, AskedKind, Person};
 use crate::engine::decide::{Task, decide};
 use crate::engine::immediate::{Immediate, immediate};
 use crate::engine::perform::{Cx, perform};
-use crate::engine::record::{Choice, Record, Turn};
+use crate::engine::record::{Choice, Record};
 use crate::engine::state::{RunState, Stage};
 use crate::engine::times::Times;
 use crate::journal::memory::MemoryJournal;
 use crate::journal::{Permit, Storage as _};
 use crate::plan::Plan;
-use crate::step::Class;
 use crate::step::condition::Starts;
 use crate::world::clock::Clock as _;
 use crate::world::sim::{Fault, Sim, Truths};
-use crate::world::{Answer, Reply, World, ready};
+use crate::world::{Answer, World, ready};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -268,50 +267,6 @@ impl Node {
             }
             _ => self.hashes.iter().for_each(|hash| hash.set(None)),
         }
-    }
-
-    /// Notes a change that should not have been made.
-    fn permitted(&mut self, ground: &Ground, record: &Record) {
-        match record {
-            Record::Intent { step, effect, undo: false, .. }
-                if self.back
-                    && ground.plan.steps.iter().any(|one| one.id == *step && one.takes_back.is_none()) =>
-            {
-                self.trespass = Some(format!("{step}/{effect} was begun although a rollback was asked for"));
-            }
-            Record::Intent { step, undo: false, .. } if self.denied => {
-                let step = ground.plan.steps.iter().find(|one| one.id == *step);
-                let pivot = |step: &crate::plan::Step| {
-                    step.effects.iter().any(|planned| planned.effect.class == Class::Pivot)
-                };
-                if step.is_some_and(pivot) {
-                    self.trespass =
-                        Some("a promotion was begun although the last answer was not a yes".into());
-                }
-            }
-            // Whoever is warned of a no goes on without what it was about.
-            Record::Turned { to: Turn::Warn, .. } => self.denied = false,
-            Record::Replied { step, effect, reply: Reply::Acknowledged { .. }, .. }
-                if self.locked_out(ground) =>
-            {
-                let what = format!("{step}/{effect} was made although another run holds the lock");
-                self.trespass = Some(what);
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether another run has taken a lock of ours, and can be seen to have it.
-    fn locked_out(&self, ground: &Ground) -> bool {
-        let members = ground.plan.clusters.iter().flat_map(|(cluster, regions)| {
-            regions.iter().map(move |region| crate::world::Member::new(cluster, region))
-        });
-        let postgres = &self.sim.postgres;
-        members.into_iter().any(|at| {
-            postgres.lock_stolen(&at)
-                && !postgres.faults.is_silent(&at.to_string())
-                && postgres.read(&at.resource, &at.region, |server| server.up) == Some(true)
-        })
     }
 
     /// A process begins.

@@ -3,9 +3,9 @@
 
 use super::alphabet::{CallFault, Mishap};
 use super::invariants::broken;
+use super::moves::{late, split};
 use super::node::{Ground, Happening, Link, Node};
 use super::report::{Counterexample, How, belief};
-use super::search::{late, split};
 use super::story;
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Record, Verdict};

@@ -3,9 +3,8 @@
 use super::alphabet::ALPHABET;
 use super::counterexample::counterexamples;
 use super::live::{Snapshot, Staged, stage};
-use super::node::{Bend, Ground, Happening, Node};
+use super::node::{Ground, Happening, Node};
 use super::remedy::Remedy;
-use super::scene::{local_writers, places, scene};
 use super::search::{Bound, Counts, Covered, Search, Worker};
 use super::seen::Seen;
 use super::start::Start;
@@ -14,13 +13,12 @@ use crate::engine::record::{Record, Verdict};
 use crate::plan::Plan;
 use crate::runbook::inventory::Inventory;
 use crate::step::{Class, Proof};
-use crate::world::sim::Sim;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::time::Instant;
 
 pub use super::counterexample::{Counterexample, StoryLine};
+pub use super::how::How;
 
 /// States after which a search gives up: some hundred megabytes.
 const STATES: u64 = 4_000_000;
@@ -93,53 +91,6 @@ impl Report {
     /// Whether nothing was found, apart from what is not covered.
     pub fn clean(&self) -> bool {
         self.fails_alone.is_none() && self.counterexamples.is_empty() && !self.counts.cut
-    }
-}
-
-/// How a rehearsal is made.
-pub struct How<'a> {
-    /// Makes the world that it begins in, once for each worker.
-    pub world: Box<dyn Fn() -> Sim + Sync + 'a>,
-    /// Clusters whose applications write only where the primary is.
-    pub local: BTreeSet<String>,
-    /// What answers in each region.
-    pub places: BTreeMap<String, BTreeSet<String>>,
-    /// What is broken on purpose.
-    pub bend: Bend,
-    /// Faults in one schedule with which everything is tried, one number after the other.
-    pub widths: RangeInclusive<u32>,
-    /// Whether the first finding ends it.
-    pub first: bool,
-    /// Threads that share the work.
-    pub workers: usize,
-}
-
-impl<'a> How<'a> {
-    /// With a sound engine, in the world that the inventory describes.
-    pub fn of(plan: &'a Plan, inventory: &'a Inventory, mishaps: u32, workers: usize) -> Self {
-        Self {
-            world: Box::new(|| scene(plan, inventory)),
-            local: local_writers(plan, inventory),
-            places: places(inventory),
-            bend: Bend::default(),
-            widths: 0..=mishaps,
-            first: false,
-            workers,
-        }
-    }
-}
-
-impl<'a> How<'a> {
-    /// With a sound engine, in the world that was seen.
-    pub fn live(
-        plan: &'a Plan,
-        inventory: &'a Inventory,
-        snapshot: &'a Snapshot,
-        mishaps: u32,
-        workers: usize,
-    ) -> Self {
-        let world = Box::new(|| stage(plan, inventory, snapshot).sim);
-        Self { world, ..Self::of(plan, inventory, mishaps, workers) }
     }
 }
 

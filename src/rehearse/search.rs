@@ -4,7 +4,7 @@ use super::alphabet::{CallFault, Mishap};
 use super::digest::digest;
 pub use super::found::{Bound, Counts, Covered, Finding};
 use super::invariants::broken;
-use super::moves::mishaps;
+use super::moves::{late, mishaps, split};
 use super::node::{Ground, Node};
 use super::open::Open;
 use super::report::{adopted, alone, belief, truth};
@@ -12,7 +12,6 @@ use super::seen::{Met, Seen};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
 use crate::engine::state::Undone;
-use crate::step::contract::Part;
 use crate::world::sim::Fault;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -380,32 +379,5 @@ impl<'a> Search<'a> {
             node.open(self.ground, choice);
             open.push(at.then(node));
         }
-    }
-}
-
-/// Clusters of which two servers take writes.
-pub(super) fn split(ground: &Ground, node: &Node) -> Vec<String> {
-    let two = |cluster: &&String| node.sim.postgres.writable(cluster).len() > 1;
-    ground.plan.clusters.keys().filter(two).cloned().collect()
-}
-
-/// How long after its answer was lost a call may still come about.
-pub(super) fn late(ground: &Ground, task: &Task) -> Duration {
-    match task {
-        Task::Apply(s, e, ..) => lateness(&ground.plan.steps[*s].effects[*e]),
-        _ => Duration::ZERO,
-    }
-}
-
-/// How long after its answer was lost a call of this effect may still come about.
-pub fn lateness(planned: &crate::plan::PlannedEffect) -> Duration {
-    // A database shows the session of a call that is still under way; of requests and commands there is only a bound.
-    let info = planned.action.info();
-    // What the kind says now, and not what a plan kept of it.
-    let of = planned.action.effects().into_iter().find(|effect| effect.id == planned.effect.id);
-    let settles = of.map_or(planned.effect.settles_ms, |effect| effect.settles_ms);
-    match info.name.starts_with("postgres.") && info.part != Part::Stop {
-        true => Duration::from_secs(20),
-        false => Duration::from_millis(settles.saturating_sub(200)),
     }
 }

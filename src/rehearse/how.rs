@@ -1,0 +1,57 @@
+//! How a rehearsal is made.
+
+use super::live::{Snapshot, stage};
+use super::node::Bend;
+use super::scene::{local_writers, places, scene};
+use crate::plan::Plan;
+use crate::runbook::inventory::Inventory;
+use crate::world::sim::Sim;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+/// How a rehearsal is made.
+pub struct How<'a> {
+    /// Makes the world that it begins in, once for each worker.
+    pub world: Box<dyn Fn() -> Sim + Sync + 'a>,
+    /// Clusters whose applications write only where the primary is.
+    pub local: BTreeSet<String>,
+    /// What answers in each region.
+    pub places: BTreeMap<String, BTreeSet<String>>,
+    /// What is broken on purpose.
+    pub bend: Bend,
+    /// Faults in one schedule with which everything is tried, one number after the other.
+    pub widths: RangeInclusive<u32>,
+    /// Whether the first finding ends it.
+    pub first: bool,
+    /// Threads that share the work.
+    pub workers: usize,
+}
+
+impl<'a> How<'a> {
+    /// With a sound engine, in the world that the inventory describes.
+    pub fn of(plan: &'a Plan, inventory: &'a Inventory, mishaps: u32, workers: usize) -> Self {
+        Self {
+            world: Box::new(|| scene(plan, inventory)),
+            local: local_writers(plan, inventory),
+            places: places(inventory),
+            bend: Bend::default(),
+            widths: 0..=mishaps,
+            first: false,
+            workers,
+        }
+    }
+}
+
+impl<'a> How<'a> {
+    /// With a sound engine, in the world that was seen.
+    pub fn live(
+        plan: &'a Plan,
+        inventory: &'a Inventory,
+        snapshot: &'a Snapshot,
+        mishaps: u32,
+        workers: usize,
+    ) -> Self {
+        let world = Box::new(|| stage(plan, inventory, snapshot).sim);
+        Self { world, ..Self::of(plan, inventory, mishaps, workers) }
+    }
+}
