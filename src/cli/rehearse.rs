@@ -1,6 +1,7 @@
 //! `mrctl rehearse`: every way that a runbook can go wrong, in the simulated world. Connects to nothing, unless asked to start from
 //! what is true now (`rehearse_live`).
 
+use super::certificate::quoted;
 use super::rehearsal_reports::{Collected, Wanted, wanted};
 use super::replay::{self, Asked};
 use super::setup::{Files, Format, Setup};
@@ -259,13 +260,4 @@ fn again(setup: &Setup, args: &RehearseArgs, file: &Path, report: &Report) -> St
     }
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     words.join(" ")
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
