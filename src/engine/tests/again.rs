@@ -300,3 +300,17 @@ fn a_promotion_is_looked_at_again_after_its_consent() {
     let sent = at(&|record| intended(record, "promote", false));
     assert!(answered < seen && seen < sent, "{}", trial.story());
 }
+
+#[test]
+fn what_others_took_away_behind_the_last_step_is_seen_before_a_run_is_called_completed() {
+    use crate::engine::record::Turn;
+    use crate::world::dns::RecordName;
+    let whole = || of("trial.yaml");
+    let finished = place(whole, |record| matches!(record, Record::Turned { to: Turn::Finish, .. }));
+    let mut trial = whole();
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(finished)), None);
+    for server in trial.plan.records["www"].clone() {
+        trial.sim.dns.changed_by_others(&RecordName { record: "www".into(), server });
+    }
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
+}
