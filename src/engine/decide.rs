@@ -7,7 +7,7 @@ use super::rollback;
 use super::state::{Flight, Process, RunState, Stage};
 use super::surprise::Surprise;
 use crate::plan::{OnFailure, Plan, PlannedEffect, Step};
-use crate::step::Proof;
+use crate::step::{Proof, Standing};
 use std::collections::BTreeSet;
 
 /// Something that should be in flight. Steps and effects are indices into the plan.
@@ -313,7 +313,12 @@ fn doubted(plan: &Plan, state: &RunState) -> Option<Result<Task, String>> {
         Some(match &effect.seen {
             None => Ok(Task::Look(s, e, Purpose::After)),
             Some(seen) => {
-                Err(format!("all steps were done, and {} is not so any more: {}", step.id, seen.evidence))
+                // What could not be seen is not said to be gone.
+                let what = match seen.standing {
+                    Standing::Unknown | Standing::Moving => "cannot be told to be so still",
+                    Standing::Reached | Standing::NotReached | Standing::Blocked => "is not so any more",
+                };
+                Err(format!("all steps were done, and {} {what}: {}", step.id, seen.evidence))
             }
         })
     })

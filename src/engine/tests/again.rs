@@ -307,10 +307,24 @@ fn what_others_took_away_behind_the_last_step_is_seen_before_a_run_is_called_com
     use crate::world::dns::RecordName;
     let whole = || of("trial.yaml");
     let finished = place(whole, |record| matches!(record, Record::Turned { to: Turn::Finish, .. }));
+    let why = |trial: &Trial| match trial.records.last() {
+        Some(Record::Ended { why, .. }) => why.clone(),
+        _ => String::new(),
+    };
     let mut trial = whole();
     assert_eq!(trial.process(Choice::Continue, Kill::Record(finished)), None);
     for server in trial.plan.records["www"].clone() {
         trial.sim.dns.changed_by_others(&RecordName { record: "www".into(), server });
     }
     assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
+    assert!(why(&trial).contains("shift is not so any more"), "{}", why(&trial));
+    // What does not answer is not said to be gone.
+    let put_back = place(whole, |record| looked(record, "short_ttl", "ttl", Purpose::Undone));
+    let mut trial = whole();
+    assert_eq!(trial.process(Choice::Continue, Kill::Record(put_back)), None);
+    for server in trial.plan.records["www"].clone() {
+        trial.sim.dns.faults.silence(&server);
+    }
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
+    assert!(why(&trial).contains("shift cannot be told to be so still"), "{}", why(&trial));
 }
