@@ -86,16 +86,9 @@ pub(super) fn worse(worst: ExitCode, code: ExitCode) -> ExitCode {
 }
 
 fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collected) -> ExitCode {
-    let Some(files) = setup.load(file) else {
-        collected.invalid(file);
-        return ExitCode::Invalid;
-    };
-    let plans = match plans(setup, args, &files) {
-        Ok(plans) => plans,
-        Err(code) => {
-            collected.invalid(file);
-            return code;
-        }
+    let (files, plans) = match load(setup, args, file, collected) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
     let (inventory, faults) = (&files.inventory.inventory, args.faults());
     let mut reports: Vec<Report> =
@@ -115,6 +108,21 @@ fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collecte
     }
     collected.add(file, &reports);
     tell(setup, args, file, &reports)
+}
+
+/// A runbook as it was read, and its plan for each direction that was asked for. What cannot be rehearsed is collected as that.
+pub(super) fn load(
+    setup: &Setup,
+    args: &RehearseArgs,
+    file: &Path,
+    collected: &mut Collected,
+) -> Result<(Files, Vec<Plan>), ExitCode> {
+    let loaded = setup.load(file).ok_or(ExitCode::Invalid);
+    let loaded = loaded.and_then(|files| plans(setup, args, &files).map(|plans| (files, plans)));
+    if loaded.is_err() {
+        collected.invalid(file);
+    }
+    loaded
 }
 
 /// Threads that share a search.
@@ -149,7 +157,7 @@ impl RehearseArgs {
 }
 
 /// A plan for each direction that was asked for.
-pub(super) fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result<Vec<Plan>, ExitCode> {
+fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result<Vec<Plan>, ExitCode> {
     if let Some(text) = args.set.iter().find(|text| !text.contains('=')) {
         return Err(setup.usage(format!("`--set {text}` has no `=`"), "write --set NAME=VALUE"));
     }

@@ -2,7 +2,7 @@
 
 use super::mend::mend;
 use super::rehearsal_reports::Collected;
-use super::rehearse::{RehearseArgs, plans, tell, workers, worse};
+use super::rehearse::{RehearseArgs, load, tell, workers, worse};
 use super::setup::{Files, Setup};
 use super::wire;
 use crate::engine::survey::{self, ClusterNow};
@@ -27,16 +27,9 @@ pub async fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
 }
 
 async fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collected) -> ExitCode {
-    let Some(files) = setup.load(file) else {
-        collected.invalid(file);
-        return ExitCode::Invalid;
-    };
-    let plans = match plans(setup, args, &files) {
-        Ok(plans) => plans,
-        Err(code) => {
-            collected.invalid(file);
-            return code;
-        }
+    let (files, plans) = match load(setup, args, file, collected) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
     let mut problems = Problems::new();
     let world = wire::world(&files.inventory, &setup.redactor, Severity::Warning, &mut problems).await;

@@ -2,6 +2,7 @@
 
 mod live;
 mod mutants;
+mod own;
 mod precedents;
 mod regressions;
 mod remedies;

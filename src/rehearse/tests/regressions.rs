@@ -1,38 +1,9 @@
 //! Faults of mrctl that rehearsals have found: each with the runbook in which it was found, at the number of faults that it takes. Every one
 //! of these failed before it was mended.
 
+use super::own::Own;
 use super::{inventory, told};
-use crate::error::{Problems, Sources};
-use crate::plan::{Drill, Mode, Plan, Request, TableOfKinds, build};
 use crate::rehearse::report::rehearse;
-use crate::runbook::{open_inventory, open_runbook};
-use std::collections::BTreeMap;
-use std::path::Path;
-
-/// The plan for a runbook with these steps.
-fn with(steps: &str) -> Plan {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("own.yaml");
-    std::fs::write(&path, format!("mrctl: 1\nname: own\ntitle: Own\nsteps:\n{steps}")).unwrap();
-    let inventory = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/mrctl.yaml");
-    let (mut sources, mut problems) = (Sources::new(), Problems::new());
-    let loaded = open_inventory(&inventory, None, &mut sources, &mut problems).unwrap();
-    let runbook = open_runbook(&path, Some(&loaded), &TableOfKinds, &mut sources, &mut problems);
-    let runbook = runbook.unwrap_or_else(|| panic!("{problems:?}"));
-    let parameters = BTreeMap::new();
-    let request = Request {
-        runbook: &runbook,
-        runbook_sha256: String::new(),
-        inventory: &loaded,
-        inventory_sha256: String::new(),
-        from: "eu-west",
-        to: "us-east",
-        mode: Mode::Planned,
-        drill: Drill::Real,
-        parameters: &parameters,
-    };
-    build(&request, &mut problems).unwrap_or_else(|| panic!("{problems:?}"))
-}
 
 /// What it was, the steps, and the faults that it takes.
 const FOUND: &[(&str, &str, u32)] = &[
@@ -58,7 +29,7 @@ const FOUND: &[(&str, &str, u32)] = &[
 #[test]
 fn what_rehearsals_have_found_is_mended() {
     for (what, steps, faults) in FOUND {
-        let report = rehearse(&with(steps), &inventory(), *faults, 1);
+        let report = rehearse(&Own::of(steps).plan(), &inventory(), *faults, 1);
         assert!(report.clean(), "{what}: {}", told(&report));
         assert_eq!(report.complete_for, Some(*faults), "{what}");
     }

@@ -1,45 +1,21 @@
 //! Remedies: for each row of the table a bad runbook that it mends, and one that it seems to mend and does not.
 
 use super::inventory;
-use crate::error::{Problems, Sources};
-use crate::plan::{Drill, Mode, Request, TableOfKinds, build};
+use super::own::Own;
 use crate::rehearse::remedy::Mender;
 use crate::rehearse::report::{How, Report, rehearse, rehearse_in};
-use crate::runbook::{open_inventory, open_runbook};
-use std::collections::BTreeMap;
-use std::path::Path;
 
 const MOVES: &str = "  - { id: freeze, postgres.freeze: orders }\n  - { id: catch_up, postgres.catch_up: orders }\n  \
                      - { id: promote, postgres.promote: orders }\n";
 
 /// The rehearsal of a runbook with these steps, and what mends it.
 fn mended(steps: &str, faults: u32) -> Report {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("own.yaml");
-    std::fs::write(&path, format!("mrctl: 1\nname: own\ntitle: Own\nsteps:\n{steps}")).unwrap();
-    let inventory_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/mrctl.yaml");
-    let (mut sources, mut problems) = (Sources::new(), Problems::new());
-    let loaded = open_inventory(&inventory_path, None, &mut sources, &mut problems).unwrap();
-    let runbook = open_runbook(&path, Some(&loaded), &TableOfKinds, &mut sources, &mut problems);
-    let text = || crate::error::render::text(&problems, &sources, false, 100);
-    let runbook = runbook.unwrap_or_else(|| panic!("{}", text()));
-    let parameters = BTreeMap::new();
-    let request = Request {
-        runbook: &runbook,
-        runbook_sha256: String::new(),
-        inventory: &loaded,
-        inventory_sha256: String::new(),
-        from: "eu-west",
-        to: "us-east",
-        mode: Mode::Planned,
-        drill: Drill::Real,
-        parameters: &parameters,
-    };
-    let plan = build(&request, &mut problems).unwrap();
+    let own = Own::of(steps);
+    let (request, plan) = (own.request(), own.plan());
     let inventory = inventory();
     let mut report = rehearse(&plan, &inventory, faults, 1);
     let again = |plan: &_, widths| rehearse_in(plan, &How { widths, ..How::of(plan, &inventory, 0, 1) });
-    let mender = Mender { request: &request, sources: &sources, faults, again: &again };
+    let mender = Mender { request: &request, sources: &own.sources, faults, again: &again };
     mender.mend(&plan, &mut report, None);
     report
 }
