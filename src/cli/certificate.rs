@@ -11,7 +11,10 @@ use crate::rehearse::report::Report;
 use crate::rehearse::scene::scene;
 use crate::runbook::Loaded;
 use crate::runbook::inventory::Inventory;
-use crate::store::certificate::{self, Certificate, Certificates, Demand, FORMAT, Judged, Start, StartFrom};
+use crate::store::certificate::{
+    self, Certificate, Certificates, Demand, FORMAT, Judged, Mrctl, Parameters, Start, StartFrom, Wanted,
+};
+use crate::world::real::program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -25,8 +28,12 @@ pub fn keep(setup: &Setup, made: &[(&Plan, Start)], reports: &mut [Report]) {
         setup.say("mrctl: no certificate was kept: there is no state folder; set MRCTL_STATE_DIR or HOME");
         return;
     };
+    let Some(program) = program::sha256() else {
+        setup.say("mrctl: no certificate was kept: which build of mrctl this is could not be found out: its file cannot be read");
+        return;
+    };
     for ((plan, start), report) in made.iter().zip(reports) {
-        let Some(says) = certificate_of(plan, report, start.clone()) else { continue };
+        let Some(says) = certificate_of(plan, report, start.clone(), program.clone()) else { continue };
         match certificate::keep(&root, &says) {
             Ok(kept) => {
                 let short: String = kept.sha256.chars().take(12).collect();
@@ -46,7 +53,7 @@ pub fn from_inventory(plan: &Plan, inventory: &Inventory) -> Start {
     Start { from: StartFrom::Inventory, digest: certified::start(&scene(plan, inventory)) }
 }
 
-fn certificate_of(plan: &Plan, report: &Report, start: Start) -> Option<Certificate> {
+fn certificate_of(plan: &Plan, report: &Report, start: Start, program: String) -> Option<Certificate> {
     let accepted: BTreeSet<String> = report.open_steps().into_iter().map(String::from).collect();
     Some(Certificate {
         mrctl_certificate: FORMAT,
@@ -57,9 +64,10 @@ fn certificate_of(plan: &Plan, report: &Report, start: Start) -> Option<Certific
         inventory_sha256: plan.inventory_sha256.clone(),
         from: plan.from.clone(),
         to: plan.to.clone(),
-        parameters: plan.parameters.clone(),
+        parameters: Parameters::of(plan),
         kinds: plan.kinds.clone(),
         version: VERSION.into(),
+        program,
         tables: certified::tables(),
         // Nothing was tried to its end: there is nothing to certify.
         faults: report.complete_for?,
@@ -89,10 +97,11 @@ impl Here {
         Self { all, tables: certified::tables(), now: now() }
     }
 
-    /// What there is of a plan's rehearsal.
-    pub fn judge(&self, inventory: &Inventory, plan: &Plan) -> Judged {
+    /// What there is of a rehearsal of that.
+    pub fn judge(&self, inventory: &Inventory, wanted: Wanted<'_>) -> Judged {
         let demand = Demand::of(inventory.rehearsal.as_ref());
-        certificate::judge(&self.all, plan, demand, VERSION, &self.tables, self.now)
+        let mrctl = Mrctl { version: VERSION, tables: &self.tables, program: &program::sha256 };
+        certificate::judge(&self.all, wanted, demand, mrctl, self.now)
     }
 
     /// The newest of a runbook, in whichever direction.
@@ -101,16 +110,16 @@ impl Here {
     }
 }
 
-/// The command that rehearses a plan as it is demanded. `given`: parameters as they were given.
+/// The command that rehearses as it is demanded. `direction`: source and target region; `given`: parameters as they were given.
 pub fn command(
     setup: &Setup,
     runbook: &Path,
-    plan: &Plan,
+    direction: [&str; 2],
     demand: Demand,
     given: &BTreeMap<String, String>,
 ) -> String {
     let mut words = vec!["mrctl".to_owned(), "rehearse".to_owned(), quoted(&runbook.display().to_string())];
-    words.extend(["--from".into(), quoted(&plan.from), "--to".into(), quoted(&plan.to)]);
+    words.extend(["--from".into(), quoted(direction[0]), "--to".into(), quoted(direction[1])]);
     // Two is what a rehearsal tries by itself.
     if demand.faults > 2 {
         words.extend(["--faults".into(), demand.faults.to_string()]);

@@ -7,7 +7,7 @@ use crate::engine::survey;
 use crate::error::{Problems, Severity};
 use crate::exit_code::ExitCode;
 use crate::plan::{Drill, Mode, Plan, Request, build};
-use crate::store::certificate::Judged;
+use crate::store::certificate::{Judged, Wanted};
 use crate::world::{Known, World};
 use clap::{Args, ValueEnum};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,8 +114,11 @@ async fn prepare_with(
     let plan = build(&request, &mut problems);
     setup.problems(&problems, &files.sources);
     let mut plan = plan.ok_or(ExitCode::Invalid)?;
-    let rehearsal = certificate::Here::read(setup).judge(&files.inventory.inventory, &plan);
-    let rehearse = certificate::command(setup, &args.runbook, &plan, rehearsal.demand, &parameters);
+    let rehearsal = certificate::Here::read(setup).judge(&files.inventory.inventory, Wanted::of(&plan));
+    let rehearse = {
+        let direction = [plan.from.as_str(), plan.to.as_str()];
+        certificate::command(setup, &args.runbook, direction, rehearsal.demand, &parameters)
+    };
     if gate == Gate::Refuse && rehearsal.unmet() {
         certificate::refuse(setup, &files.inventory, &files.sources, &rehearsal, &rehearse);
         return Err(ExitCode::Refused);

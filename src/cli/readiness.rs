@@ -6,9 +6,9 @@ use super::wire;
 use crate::engine::preview::{self, Obstacles, obstacles};
 use crate::engine::survey::ClusterNow;
 use crate::error::{Problems, Sources};
-use crate::plan::{Drill, Mode, Plan, Request, build};
+use crate::plan::{Drill, Mode, Request, build};
 use crate::runbook::{Loaded, Runbook, open_runbook};
-use crate::store::certificate::Judged;
+use crate::store::certificate::{Judged, Wanted};
 use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -104,15 +104,14 @@ pub async fn all(
         let mut rehearsal = None;
         if let Some(runbook) = read.as_ref().filter(|_| word != "invalid") {
             let rehearsed = rehearsed(&here, loaded, runbook, direction.as_ref().ok(), sources);
-            if let Some((plan, judged)) = &rehearsed
-                && direction.is_ok()
+            if let (Some(judged), Ok((from, to))) = (&rehearsed, &direction)
                 && judged.unmet()
             {
-                let command = certificate::command(setup, &path, plan, judged.demand, &BTreeMap::new());
+                let command = certificate::command(setup, &path, [from, to], judged.demand, &BTreeMap::new());
                 reasons.push(certificate::obstacle(&command));
                 word = if word == "ready" { "not_ready" } else { word };
             }
-            rehearsal = rehearsed.map(|(_, judged)| judged);
+            rehearsal = rehearsed;
         }
         let direction =
             direction.as_ref().map_or_else(|_| String::new(), |(from, to)| format!("{from} → {to}"));
@@ -121,15 +120,15 @@ pub async fn all(
     all
 }
 
-/// What there is of a runbook's rehearsal: in the direction in which it would go now, else in that of the newest one. Parameters without a
-/// default are those of the newest one, too: nobody was asked for others.
+/// What there is of a runbook's rehearsal: in the direction in which it would go now, else in that of the newest one. Where a parameter has
+/// no default, whatever values were rehearsed count: nobody was asked for others.
 fn rehearsed(
     here: &Here,
     loaded: &Loaded,
     runbook: &Runbook,
     direction: Option<&(String, String)>,
     sources: &Sources,
-) -> Option<(Plan, Judged)> {
+) -> Option<Judged> {
     let newest = here.newest(&loaded.inventory, &runbook.name.value);
     let regions = || {
         let mut regions = loaded.inventory.regions.keys();
@@ -137,25 +136,28 @@ fn rehearsed(
     };
     let then = newest.map(|newest| (newest.from.clone(), newest.to.clone()));
     let (from, to) = direction.cloned().or(then).or_else(regions)?;
-    let undecided = runbook.parameters.iter().filter(|(_, parameter)| parameter.default.is_none());
-    let parameters: BTreeMap<String, String> = undecided
-        .filter_map(|(name, _)| Some((name.clone(), newest?.parameters.get(name)?.clone())))
-        .collect();
+    let runbook_sha256 = wire::sha256([sources.text(runbook.name.span.file)]);
+    let inventory_sha256 = wire::sha256(loaded.files.iter().map(|file| sources.text(*file)));
+    if runbook.parameters.values().any(|parameter| parameter.default.is_none()) {
+        let about = [&loaded.inventory.name, &runbook.name.value, &from, &to].map(String::as_str);
+        let (runbook_sha256, inventory_sha256) = (runbook_sha256.as_str(), inventory_sha256.as_str());
+        let wanted = Wanted { about, runbook_sha256, inventory_sha256, plan: None };
+        return Some(here.judge(&loaded.inventory, wanted));
+    }
     let request = Request {
         runbook,
-        runbook_sha256: wire::sha256([sources.text(runbook.name.span.file)]),
+        runbook_sha256,
         inventory: loaded,
-        inventory_sha256: wire::sha256(loaded.files.iter().map(|file| sources.text(*file))),
+        inventory_sha256,
         from: &from,
         to: &to,
         mode: Mode::Planned,
         drill: Drill::Real,
-        parameters: &parameters,
+        parameters: &BTreeMap::new(),
     };
     // What is wrong with it was told by whoever judged it.
     let plan = build(&request, &mut Problems::new())?;
-    let judged = here.judge(&loaded.inventory, &plan);
-    Some((plan, judged))
+    Some(here.judge(&loaded.inventory, Wanted::of(&plan)))
 }
 
 async fn judge(

@@ -5,7 +5,7 @@ use crate::error::escape::outside;
 use crate::language::units::Period;
 use crate::store::certificate::{Differs, Judged};
 
-/// Longest value of a parameter, or version, that is shown. Characters.
+/// Longest name of a parameter, or version, that is shown. Characters.
 const LONGEST: usize = 40;
 
 /// One line: `rehearsed 3 days ago, 2 faults`, `never rehearsed`, or with what stands against it.
@@ -34,18 +34,17 @@ pub fn differs(one: &Differs) -> String {
     match one {
         Differs::Runbook => "the runbook was changed since".into(),
         Differs::Inventory => "the inventory was changed since".into(),
-        Differs::Parameter(name, then, now) => {
-            let value = |text: &String| match text.as_str() {
-                "" => "nothing".to_owned(),
-                text => format!("`{}`", outside(text, LONGEST)),
-            };
-            format!("{} was {}, and is {} now", outside(name, LONGEST), value(then), value(now))
+        Differs::Parameters(names) => {
+            let names: Vec<String> = names.iter().map(|name| outside(name, LONGEST)).collect();
+            format!("its parameters have other values now ({})", names.join(", "))
         }
         Differs::Kind(kind) => format!("{} has another version by now", outside(kind, LONGEST)),
         Differs::Plan => "the plan is another one by now".into(),
         Differs::Version(then) => {
             format!("it was with mrctl {}, and this is {}", outside(then, LONGEST), env!("CARGO_PKG_VERSION"))
         }
+        Differs::Program => "it was with another build of mrctl".into(),
+        Differs::ProgramUnknown => "which build of mrctl this is could not be found out".into(),
         Differs::Tables => "it tried other faults, or checked for less, than this mrctl".into(),
         Differs::Faults(wanted) => format!("the inventory demands {}", count(*wanted as usize, "fault")),
         Differs::Old(allowed) => format!("the inventory allows {}", Period::from_millis(*allowed)),

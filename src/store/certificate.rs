@@ -3,11 +3,13 @@
 //! The hash shows an edit. It is no signature: whoever can write the folder can write a whole certificate.
 
 mod differs;
+mod forget;
+mod parameters;
 
-pub use differs::{Demand, Differs, Judged, judge};
+pub use differs::{Demand, Differs, Judged, Mrctl, Wanted, judge};
+pub use parameters::Parameters;
 
 use super::{StoreError, io, sync_folder_of, write_durably};
-use crate::plan::Plan;
 use crate::world::clock::Moment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,10 +20,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// The format of a certificate.
-pub const FORMAT: u32 = 1;
-
-/// Certificates of one runbook in one direction that are kept; the oldest go.
-const MOST: usize = 32;
+pub const FORMAT: u32 = 2;
 
 /// Largest file that is read. Bytes.
 const LARGEST: u64 = 1 << 20;
@@ -35,7 +34,7 @@ pub struct Certificate {
     pub environment: String,
     /// The runbook's name.
     pub runbook: String,
-    /// What was rehearsed: [`Plan::rehearsal_digest`].
+    /// What was rehearsed: [`rehearsal_digest`](crate::plan::Plan::rehearsal_digest).
     pub plan: String,
     /// SHA-256 of the runbook's text.
     pub runbook_sha256: String,
@@ -45,12 +44,14 @@ pub struct Certificate {
     pub from: String,
     /// Target region.
     pub to: String,
-    /// Parameters as given or defaulted.
-    pub parameters: BTreeMap<String, String>,
+    /// Parameters as given or defaulted, without their values.
+    pub parameters: Parameters,
     /// Versions of the kinds.
     pub kinds: BTreeMap<String, u32>,
     /// Version of mrctl.
     pub version: String,
+    /// SHA-256 of the file of the program that rehearsed: two builds of one version need not be the same.
+    pub program: String,
     /// Digest of the tables of faults and invariants.
     pub tables: String,
     /// Faults in one schedule up to which everything was tried.
@@ -149,20 +150,15 @@ fn folder(root: &Path) -> PathBuf {
     root.join("rehearsals")
 }
 
-/// Keeps a certificate in a state folder, which is made if it is not there. It takes the place of the one before it that says the same of the
-/// same. Only a whole file ever has its name.
+/// Keeps a certificate in a state folder, which is made if it is not there. It takes the place of the one before it that is of the same
+/// ([`Certificate::of_what`]). Only a whole file ever has its name.
 ///
 /// # Errors
 /// When the file system refuses.
 pub fn keep(root: &Path, says: &Certificate) -> Result<Kept, StoreError> {
     let folder = folder(root);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io(&folder))?;
-    let name = format!(
-        "{}-{}-{}.json",
-        says.plan.get(..32).unwrap_or(&says.plan),
-        says.faults,
-        says.start.from.word()
-    );
+    let name = format!("{}-{}-{}.json", says.of_what(), says.faults, says.start.from.word());
     let path = folder.join(&name);
     let bad = |why: String| StoreError::Plan { path: path.clone(), why };
     let mut value = serde_json::to_value(says).map_err(|error| bad(error.to_string()))?;
@@ -177,19 +173,8 @@ pub fn keep(root: &Path, says: &Certificate) -> Result<Kept, StoreError> {
     sync_folder_of(&path)?;
     // The folder itself is new at the first one.
     sync_folder_of(&folder)?;
-    forget(root, says);
+    forget::forget(root);
     Ok(Kept { says: says.clone(), sha256, path })
-}
-
-/// Takes the oldest away where there are too many of one runbook in one direction.
-fn forget(root: &Path, says: &Certificate) {
-    let mut same: Vec<Kept> = read_all(root).kept;
-    same.retain(|kept| kept.says.about() == says.about());
-    same.sort_by_key(|kept| std::cmp::Reverse(kept.says.at));
-    for old in same.iter().skip(MOST) {
-        // One too many does no harm.
-        let _gone = fs::remove_file(&old.path);
-    }
 }
 
 /// Reads all certificates of a state folder. Makes nothing; a folder that is not there has none.
@@ -232,13 +217,23 @@ fn read(path: &Path) -> Result<Kept, String> {
 }
 
 impl Certificate {
+    /// Digest of everything to which it is bound, and of its start: certificates that differ in it stand beside each other. The number of
+    /// faults and where the start is from stand beside it in the file's name. 32 hexadecimal digits.
+    fn of_what(&self) -> String {
+        let texts = [&self.runbook_sha256, &self.inventory_sha256, &self.plan, &self.parameters.sha256];
+        let mrctl = [&self.version, &self.tables, &self.program];
+        let mut hasher = Sha256::new();
+        for text in self.about().into_iter().chain(texts.into_iter().chain(mrctl).map(String::as_str)) {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text.as_bytes());
+        }
+        hasher.update(self.start.digest.as_bytes());
+        hex::encode(&hasher.finalize()[..16])
+    }
+
     /// What it is about: environment, runbook and direction.
     fn about(&self) -> [&str; 4] {
         [&self.environment, &self.runbook, &self.from, &self.to]
-    }
-
-    fn is_about(&self, plan: &Plan) -> bool {
-        self.about() == [&plan.environment, &plan.runbook, &plan.from, &plan.to].map(String::as_str)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a certificate covers what would run, and what stands against it.
 
-use super::{Certificates, Kept};
+use super::{Certificates, Kept, Parameters};
 use crate::plan::Plan;
 use crate::runbook::inventory::Rehearsal;
 use std::cmp::Reverse;
@@ -38,14 +38,18 @@ pub enum Differs {
     Runbook,
     /// The inventory's text is another one.
     Inventory,
-    /// A parameter has another value: its name, then and now; empty where there was, or is, none.
-    Parameter(String, String, String),
+    /// The parameters have other values: their names. What each was and is stays out of it.
+    Parameters(Vec<String>),
     /// A kind of step has another version.
     Kind(String),
     /// It is the same text, and another plan.
     Plan,
     /// mrctl has another version: then.
     Version(String),
+    /// It was with another build of this version.
+    Program,
+    /// The file of this program cannot be read: nobody knows whether it is the same.
+    ProgramUnknown,
     /// Other faults are tried, or other invariants checked.
     Tables,
     /// Fewer faults were tried than are demanded: how many are.
@@ -83,17 +87,46 @@ impl Judged {
     }
 }
 
-/// Looks for the certificate of a plan. `version` and `tables`: of this mrctl; `now`: milliseconds since the epoch.
-pub fn judge(
-    all: &Certificates,
-    plan: &Plan,
-    demand: Demand,
-    version: &str,
-    tables: &str,
-    now: i64,
-) -> Judged {
-    let same = all.kept.iter().filter(|kept| kept.says.is_about(plan));
-    let judged = same.map(|kept| (kept, differs(kept, plan, demand, version, tables, now)));
+/// The program that asks for a certificate.
+#[derive(Clone, Copy)]
+pub struct Mrctl<'a> {
+    /// Its version.
+    pub version: &'a str,
+    /// Digest of its tables of faults and invariants.
+    pub tables: &'a str,
+    /// SHA-256 of its file; none if that cannot be read. Asked only where a certificate is to be compared, for the file is large.
+    pub program: &'a dyn Fn() -> Option<String>,
+}
+
+/// What a certificate is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Environment, runbook, source and target region.
+    pub about: [&'a str; 4],
+    /// SHA-256 of the runbook's text.
+    pub runbook_sha256: &'a str,
+    /// SHA-256 of the inventory's texts.
+    pub inventory_sha256: &'a str,
+    /// The plan; none where a parameter has no value yet. Then the texts alone are compared, and whatever values there were count.
+    pub plan: Option<&'a Plan>,
+}
+
+impl<'a> Wanted<'a> {
+    /// For a plan.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self {
+            about: [&plan.environment, &plan.runbook, &plan.from, &plan.to].map(String::as_str),
+            runbook_sha256: &plan.runbook_sha256,
+            inventory_sha256: &plan.inventory_sha256,
+            plan: Some(plan),
+        }
+    }
+}
+
+/// Looks for the certificate of what is wanted. `now`: milliseconds since the epoch.
+pub fn judge(all: &Certificates, wanted: Wanted<'_>, demand: Demand, mrctl: Mrctl<'_>, now: i64) -> Judged {
+    let same = all.kept.iter().filter(|kept| kept.says.about() == wanted.about);
+    let judged = same.map(|kept| (kept, differs(kept, wanted, demand, mrctl, now)));
     let best = judged.min_by_key(|(kept, differs)| (differs.len(), Reverse(kept.says.at)));
     let (best, differs) = best.map_or((None, Vec::new()), |(kept, differs)| (Some(kept.clone()), differs));
     let age_ms = best.as_ref().map_or(0, |kept| age(kept, now));
@@ -104,16 +137,23 @@ fn age(kept: &Kept, now: i64) -> u64 {
     u64::try_from(now.saturating_sub(kept.says.at)).unwrap_or(0)
 }
 
-fn differs(kept: &Kept, plan: &Plan, demand: Demand, version: &str, tables: &str, now: i64) -> Vec<Differs> {
+fn differs(kept: &Kept, wanted: Wanted<'_>, demand: Demand, mrctl: Mrctl<'_>, now: i64) -> Vec<Differs> {
     let says = &kept.says;
-    let mut differs = what_differs(kept, plan);
-    if differs.is_empty() && says.plan != plan.rehearsal_digest() {
+    let mut differs = what_differs(kept, wanted);
+    if differs.is_empty() && wanted.plan.is_some_and(|plan| says.plan != plan.rehearsal_digest()) {
         differs.push(Differs::Plan);
     }
-    if says.version != version {
+    // Another version is another program, and other tables are, too: that is no news.
+    if says.version != mrctl.version {
         differs.push(Differs::Version(says.version.clone()));
+    } else if says.tables == mrctl.tables {
+        match (mrctl.program)() {
+            Some(program) if program == says.program => {}
+            Some(_) => differs.push(Differs::Program),
+            None => differs.push(Differs::ProgramUnknown),
+        }
     }
-    if says.tables != tables {
+    if says.tables != mrctl.tables {
         differs.push(Differs::Tables);
     }
     if says.faults < demand.faults {
@@ -127,23 +167,22 @@ fn differs(kept: &Kept, plan: &Plan, demand: Demand, version: &str, tables: &str
 }
 
 /// What a plan was made from, and what makes it another one.
-fn what_differs(kept: &Kept, plan: &Plan) -> Vec<Differs> {
+fn what_differs(kept: &Kept, wanted: Wanted<'_>) -> Vec<Differs> {
     let says = &kept.says;
     let mut differs = Vec::new();
-    if says.runbook_sha256 != plan.runbook_sha256 {
+    if says.runbook_sha256 != wanted.runbook_sha256 {
         differs.push(Differs::Runbook);
     }
-    if says.inventory_sha256 != plan.inventory_sha256 {
+    if says.inventory_sha256 != wanted.inventory_sha256 {
         differs.push(Differs::Inventory);
     }
-    let names: std::collections::BTreeSet<&String> =
-        says.parameters.keys().chain(plan.parameters.keys()).collect();
-    for name in names {
-        let (then, now) = (says.parameters.get(name), plan.parameters.get(name));
-        if then != now {
-            let text = |value: Option<&String>| value.cloned().unwrap_or_default();
-            differs.push(Differs::Parameter(name.clone(), text(then), text(now)));
-        }
+    let Some(plan) = wanted.plan else { return differs };
+    // Their digest is salted with the runbook's: of another text it cannot be compared.
+    let now = Parameters::of(plan);
+    if differs.iter().all(|one| *one != Differs::Runbook) && says.parameters != now {
+        let names: std::collections::BTreeSet<String> =
+            says.parameters.names.iter().chain(&now.names).cloned().collect();
+        differs.push(Differs::Parameters(names.into_iter().collect()));
     }
     // A changed runbook has other kinds, too: that is no news.
     if differs.is_empty() {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::plan::Drill;
 use crate::plan::testing::planned;
+use crate::plan::{Drill, Plan};
 use std::os::unix::fs::PermissionsExt as _;
 
 const DAY: i64 = 86_400_000;
@@ -25,9 +25,10 @@ fn certificate(plan: &Plan) -> Certificate {
         inventory_sha256: plan.inventory_sha256.clone(),
         from: plan.from.clone(),
         to: plan.to.clone(),
-        parameters: plan.parameters.clone(),
+        parameters: Parameters::of(plan),
         kinds: plan.kinds.clone(),
         version: "1".into(),
+        program: "p".into(),
         tables: "t".into(),
         faults: 2,
         states: 1000,
@@ -41,13 +42,15 @@ fn certificate(plan: &Plan) -> Certificate {
     }
 }
 
+const MRCTL: Mrctl<'_> = Mrctl { version: "1", tables: "t", program: &|| Some("p".into()) };
+
 const DEMAND: Demand = Demand { required: true, max_age_ms: Some(30 * DAY as u64), faults: 2 };
 
 /// What is so of a plan with these certificates.
 fn judged(kept: &[Certificate], plan: &Plan, demand: Demand) -> Judged {
     let folder = tempfile::tempdir().unwrap();
     kept.iter().for_each(|one| drop(keep(folder.path(), one).unwrap()));
-    judge(&read_all(folder.path()), plan, demand, "1", "t", NOW)
+    judge(&read_all(folder.path()), Wanted::of(plan), demand, MRCTL, NOW)
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn what_was_edited_counts_for_nothing() {
         ("\"faults\": 2", "\"faults\": 3"),
         ("\"operator\": \"ada\"", "\"operator\": \"eve\""),
         ("2026-07-25", "2026-07-28"),
-        ("\"mrctl_certificate\": 1", "\"mrctl_certificate\": 1, \"more\": true"),
+        ("\"mrctl_certificate\": 2", "\"mrctl_certificate\": 2, \"more\": true"),
         ("\"sha256\": \"", "\"sha256\": \"0"),
         ("{", "["),
     ] {
@@ -97,7 +100,7 @@ fn what_was_edited_counts_for_nothing() {
         fs::write(&kept.path, text.replacen(from, to, 1)).unwrap();
         let all = read_all(folder.path());
         assert_eq!((all.kept.len(), all.refused.len()), (0, 1), "{to}");
-        let judged = judge(&all, &plan, DEMAND, "1", "t", NOW);
+        let judged = judge(&all, Wanted::of(&plan), DEMAND, MRCTL, NOW);
         assert!(judged.unmet() && judged.best.is_none() && judged.refused.len() == 1, "{to}: {judged:?}");
     }
 }
@@ -105,7 +108,7 @@ fn what_was_edited_counts_for_nothing() {
 #[test]
 fn another_format_counts_for_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let says = Certificate { mrctl_certificate: 2, ..certificate(&plan()) };
+    let says = Certificate { mrctl_certificate: 1, ..certificate(&plan()) };
     keep(folder.path(), &says).unwrap();
     let all = read_all(folder.path());
     assert!(all.kept.is_empty() && all.refused[0].1.contains("another format"), "{all:?}");
@@ -137,7 +140,7 @@ fn each_thing_that_stands_against_a_certificate_is_told() {
     assert_eq!(changed(|plan| plan.inventory_sha256 = "c".repeat(64)), [Differs::Inventory]);
     assert_eq!(
         changed(|plan| drop(plan.parameters.insert("warm_rate".into(), "800".into()))),
-        [Differs::Parameter("warm_rate".into(), "500".into(), "800".into())]
+        [Differs::Parameters(plan.parameters.keys().cloned().collect())]
     );
     assert_eq!(
         changed(|plan| plan.kinds.values_mut().for_each(|version| *version += 1)).len(),
@@ -150,6 +153,7 @@ fn each_thing_that_stands_against_a_certificate_is_told() {
         judged(&[says], &plan, DEMAND).differs
     };
     assert_eq!(other(|says| says.version = "0".into()), [Differs::Version("0".into())]);
+    assert_eq!(other(|says| says.program = "q".into()), [Differs::Program]);
     assert_eq!(other(|says| says.tables = "u".into()), [Differs::Tables]);
     assert_eq!(other(|says| says.faults = 1), [Differs::Faults(2)]);
     assert_eq!(other(|says| says.at = NOW - 30 * DAY - 1), [Differs::Old(30 * DAY as u64)]);
@@ -189,17 +193,143 @@ fn judged_none(plan: &Plan) -> Judged {
 }
 
 #[test]
-fn the_oldest_of_too_many_are_forgotten_and_no_others() {
+fn a_program_that_nobody_knows_is_not_the_same_and_is_asked_for_only_where_it_matters() {
+    let plan = plan();
+    let folder = tempfile::tempdir().unwrap();
+    let asked = std::cell::Cell::new(0);
+    let unknown = || {
+        asked.set(asked.get() + 1);
+        None
+    };
+    let mrctl = Mrctl { program: &unknown, ..MRCTL };
+    let judged = || judge(&read_all(folder.path()), Wanted::of(&plan), Demand::of(None), mrctl, NOW);
+    assert_eq!((judged().best, asked.get()), (None, 0));
+    keep(folder.path(), &certificate(&plan)).unwrap();
+    let found = judged();
+    assert!(found.covers().is_none(), "{found:?}");
+    assert_eq!((found.differs, asked.get()), (vec![Differs::ProgramUnknown], 1));
+}
+
+#[test]
+fn where_a_parameter_has_no_value_yet_the_texts_alone_are_compared() {
+    let plan = plan();
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = Parameters { names: vec!["ticket".into()], sha256: "c".repeat(64) };
+    keep(folder.path(), &Certificate { parameters, plan: "d".repeat(64), ..certificate(&plan) }).unwrap();
+    let wanted = Wanted { plan: None, ..Wanted::of(&plan) };
+    let judged = |wanted| judge(&read_all(folder.path()), wanted, DEMAND, MRCTL, NOW).differs;
+    assert_eq!(judged(wanted), []);
+    assert_eq!(judged(Wanted { runbook_sha256: "e", ..wanted }), [Differs::Runbook]);
+    assert!(!judged(Wanted::of(&plan)).is_empty());
+}
+
+#[test]
+fn values_of_parameters_are_told_apart_and_stand_nowhere() {
+    let plan = plan();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = keep(folder.path(), &certificate(&plan)).unwrap();
+    let text = fs::read_to_string(&kept.path).unwrap();
+    assert!(text.contains("\"warm_rate\"") && !text.contains("\"500\""), "{text}");
+    let digest = |change: fn(&mut Plan)| {
+        let mut plan = plan.clone();
+        change(&mut plan);
+        Parameters::of(&plan).sha256
+    };
+    let ways: [fn(&mut Plan); 4] = [
+        |_| {},
+        |plan| drop(plan.parameters.insert("warm_rate".into(), "501".into())),
+        |plan| {
+            let value = plan.parameters.remove("warm_rate").unwrap();
+            plan.parameters.insert("warm_rate5".into(), value[1..].into());
+        },
+        |plan| plan.runbook_sha256 = "c".repeat(64),
+    ];
+    let all: std::collections::BTreeSet<String> = ways.into_iter().map(digest).collect();
+    assert_eq!(all.len(), 4);
+}
+
+#[test]
+fn what_is_of_another_start_parameter_program_or_number_of_faults_stands_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let says = certificate(&plan());
-    let back =
-        Certificate { from: says.to.clone(), to: says.from.clone(), plan: "back".repeat(8), ..says.clone() };
-    keep(folder.path(), &Certificate { at: 0, ..back.clone() }).unwrap();
-    for number in 0..40_i64 {
-        let plan = format!("{number:064}").chars().rev().collect();
-        keep(folder.path(), &Certificate { plan, at: NOW + number, ..says.clone() }).unwrap();
+    let ways: [fn(&mut Certificate); 8] = [
+        |_| {},
+        |says| says.runbook_sha256 = "c".repeat(64),
+        |says| says.inventory_sha256 = "c".repeat(64),
+        |says| says.parameters.sha256 = "c".repeat(64),
+        |says| says.program = "q".into(),
+        |says| says.faults = 1,
+        |says| says.start.digest = "1".repeat(32),
+        |says| (says.from, says.to) = (says.to.clone(), says.from.clone()),
+    ];
+    for at in [NOW - DAY, NOW] {
+        for way in ways {
+            let mut other = Certificate { at, ..says.clone() };
+            way(&mut other);
+            keep(folder.path(), &other).unwrap();
+        }
     }
     let all = read_all(folder.path()).kept;
-    let oldest = all.iter().filter(|kept| kept.says.from == says.from).map(|kept| kept.says.at).min();
-    assert_eq!((all.len(), oldest), (MOST + 1, Some(NOW + 8)));
+    assert_eq!((all.len(), all.iter().all(|kept| kept.says.at == NOW)), (ways.len(), true), "{all:?}");
+}
+
+/// As if these were kept: the first is the oldest.
+fn those_that_go(all: Vec<Certificate>) -> Vec<Certificate> {
+    let kept = all.into_iter().enumerate().map(|(number, says)| {
+        let at = NOW + number as i64;
+        Kept { says: Certificate { at, ..says }, sha256: format!("{number:064x}"), path: PathBuf::new() }
+    });
+    forget::too_many(kept.collect()).into_iter().map(|kept| kept.says).collect()
+}
+
+#[test]
+fn of_too_many_those_of_texts_that_were_left_behind_go_first_and_the_oldest_of_them() {
+    let says = certificate(&plan());
+    let of = |text: usize| Certificate { runbook_sha256: format!("{text:064x}"), ..says.clone() };
+    let back = Certificate { from: says.to.clone(), to: says.from.clone(), ..says.clone() };
+    let other_word = Certificate {
+        parameters: Parameters { sha256: "c".repeat(64), ..says.parameters.clone() },
+        ..says.clone()
+    };
+    // The oldest of all are the only one of its direction, and one of the text that was rehearsed last.
+    let mut all = vec![back, other_word];
+    all.extend((0..forget::MOST).map(of));
+    all.push(says.clone());
+    let gone = those_that_go(all);
+    let texts: Vec<&str> = gone.iter().map(|says| says.runbook_sha256.as_str()).collect();
+    let wanted: Vec<String> = (0..3).map(|text| of(text).runbook_sha256).collect();
+    assert_eq!(texts, wanted);
+    assert!(those_that_go((0..forget::MOST).map(of).collect()).is_empty());
+}
+
+#[test]
+fn another_build_leaves_the_certificates_of_the_one_before_behind() {
+    let says = certificate(&plan());
+    let of = |word: usize| {
+        let sha256 = format!("{word:064x}");
+        Certificate { parameters: Parameters { sha256, ..says.parameters.clone() }, ..says.clone() }
+    };
+    let mut all: Vec<Certificate> = (0..forget::MOST).map(of).collect();
+    all.push(Certificate { program: "q".into(), ..says.clone() });
+    let gone = those_that_go(all);
+    assert_eq!((gone.len(), &gone[0].parameters), (1, &of(0).parameters));
+}
+
+#[test]
+fn the_newest_of_each_number_of_faults_outlasts_any_number_of_other_parameters() {
+    let says = certificate(&plan());
+    let of = |word: usize| {
+        let sha256 = format!("{word:064x}");
+        Certificate { parameters: Parameters { sha256, ..says.parameters.clone() }, ..says.clone() }
+    };
+    let deep = Certificate { faults: 3, ..says.clone() };
+    let mut all = vec![deep];
+    all.extend((0..forget::MOST + 5).map(of));
+    let gone = those_that_go(all);
+    let words: Vec<&str> = gone.iter().map(|says| says.parameters.sha256.as_str()).collect();
+    let wanted: Vec<String> = (0..6).map(|word| of(word).parameters.sha256).collect();
+    assert_eq!(words, wanted, "what a policy with three faults asks for is gone, or another");
+    // What can be asked for next stays, even if there are too many of it.
+    let each = |runbook: usize| Certificate { runbook: runbook.to_string(), ..says.clone() };
+    assert!(those_that_go((0..forget::MOST + 5).map(each).collect()).is_empty());
 }

@@ -15,6 +15,7 @@ pub mod http;
 pub mod notify;
 pub mod postgres;
 pub mod process;
+pub mod program;
 pub mod secret;
 pub mod signal;
 pub mod tls;
