@@ -261,3 +261,25 @@ async fn a_change_of_tables_without_a_row_counts_as_a_write_and_a_number_that_wr
     let seen = until("it has left", alone).await;
     assert!(matches!(before.commits_since(&seen), Commits::Writes(_)), "{before:?} {seen:?}");
 }
+
+#[tokio::test]
+async fn a_setting_that_is_refused_loads_nothing_that_others_have_not_finished() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let system = facts(&port, &source()).await.system;
+    let app = pair.primary.client("app").await;
+    // Somebody has written a change, and has reasons not to load it yet.
+    pair.primary.sql("ALTER SYSTEM SET default_transaction_read_only = on").await;
+    pair.primary.sql("REVOKE ALTER SYSTEM ON PARAMETER default_transaction_read_only FROM mrctl").await;
+    let loaded = pair.primary.sql("SELECT pg_conf_load_time()").await;
+    let scope = scope();
+    for ending in [None, Some(&scope)] {
+        let reply = port.freeze(&permit("read_only", 1), &source(), &system, ending).await;
+        assert!(refused(&reply) && !said(&reply).contains("reloaded"), "{reply:?}");
+    }
+    let reply = port.unfreeze(&permit("read_only", 2), &source(), &system, &Altered::Unset).await;
+    assert!(refused(&reply) && !said(&reply).contains("reloaded"), "{reply:?}");
+    // Nobody was frozen, and nobody was ended.
+    app.batch_execute("INSERT INTO orders (note) VALUES ('goes on')").await.unwrap();
+    assert_eq!(pair.primary.sql("SELECT pg_conf_load_time()").await, loaded);
+}

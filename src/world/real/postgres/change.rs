@@ -4,14 +4,12 @@
 use super::session::{Session, Sessions as Connections, Trouble, look_name};
 use super::sql;
 use crate::journal::Permit;
-use crate::journal::permit::short_run;
 use crate::world::postgres::{Altered, Handover, Scope};
-use crate::world::{Known, Member, Reply};
-use std::rc::Rc;
+use crate::world::{Member, Reply};
 use std::time::Duration;
 
 /// Deadline of a single changing statement. They are all quick: none waits for other sessions or for replication.
-const CALL: Duration = Duration::from_secs(5);
+pub(super) const CALL: Duration = Duration::from_secs(5);
 /// How long a promotion is waited for before its request is reported; what takes longer is for looks to find.
 const PROMOTION: Duration = Duration::from_secs(1);
 /// Time between the questions.
@@ -21,8 +19,6 @@ const LOADING: Duration = Duration::from_secs(1);
 /// How long sessions that were told to go are waited for, and the time between the questions.
 const GOING: Duration = Duration::from_millis(250);
 const GOING_PACE: Duration = Duration::from_millis(1);
-/// Deadline of the question whether the session that holds the lock is alive.
-const PING: Duration = Duration::from_secs(1);
 /// Deadline of the write probe, after which its commit counts as hanging.
 const PROBE: Duration = Duration::from_secs(3);
 
@@ -46,12 +42,24 @@ async fn identified(
     system: &str,
     primary: bool,
 ) -> Result<Session, Reply> {
+    identified_with_version(connections, permit, at, system, primary).await.map(|(session, _)| session)
+}
+
+/// The same, with the server's version, as in `150004`; 0 if it did not say.
+async fn identified_with_version(
+    connections: &Connections,
+    permit: &Permit,
+    at: &Member,
+    system: &str,
+    primary: bool,
+) -> Result<(Session, u32), Reply> {
     // Nothing was changed yet, whatever the trouble.
     let (session, seen) = connections
         .for_change(at, &permit.session(), sql::IDENTITY)
         .await
         .map_err(|trouble| Reply::refused(trouble.to_string()))?;
     let seen = seen.unwrap_or_default();
+    let (seen, version) = seen.rsplit_once(' ').unwrap_or_default();
     match seen.split_once(' ') {
         Some((found, _)) if found != system => Err(Reply::refused(format!(
             "{at} belongs to system {found}, not to {system}: the address points elsewhere"
@@ -59,7 +67,7 @@ async fn identified(
         Some((_, "true")) if primary => {
             Err(Reply::refused(format!("{at} is in recovery: it is not the primary")))
         }
-        Some(_) => Ok(session),
+        Some(_) => Ok((session, version.parse().unwrap_or(0))),
         None => Err(Reply::refused(format!("{at} did not say which cluster it is"))),
     }
 }
@@ -67,29 +75,35 @@ async fn identified(
 /// `ALTER SYSTEM` cannot stand in a transaction, and the reload is a statement of its own: a setting that is written and not loaded
 /// would be seen by no look, and would freeze the server whenever somebody loads the configuration. So both are sent together: what loses
 /// one loses both, except that a connection that is reset in the midst ends the session before it reads the second.
-async fn alter_and_reload(session: &Session, statement: &str, note: &str) -> Reply {
+async fn alter_and_reload(session: &Session, version: u32, statement: &str, note: &str) -> Reply {
+    let reload = sql::reload(version);
     // With them, for a distant server: the session loads what the postmaster told it of between two messages. That it has is not
     // proof, a look is; but a look that is made too early has to be made again, in the midst of all the other loading.
     let (altered, reloaded, _, _) = futures_util::future::join4(
         session.value(statement, CALL),
-        session.value(sql::RELOAD, CALL),
+        session.value(&reload, CALL),
         session.value(sql::MOMENT, CALL),
         session.value(sql::NOTHING, CALL),
     )
     .await;
     match (altered, reloaded) {
-        (Err(trouble), reloaded) => refused_alone(failed(&trouble), reloaded.is_ok()),
-        (Ok(_), Ok(_)) => Reply::acknowledged(note),
-        (Ok(_), Err(trouble)) => {
-            Reply::lost(format!("the setting was written, the reload was not confirmed: {trouble}"))
-        }
+        (Err(trouble), reloaded) => refused_alone(failed(&trouble), &reloaded),
+        (Ok(_), Ok(Some(_))) => Reply::acknowledged(note),
+        (Ok(_), other) => written_alone(other),
     }
 }
 
-/// A setting that was refused was not written; that the configuration was loaded all the same is said.
-fn refused_alone(reply: Reply, reloaded: bool) -> Reply {
+/// A setting that was written, and whose reload is not known.
+fn written_alone(reloaded: Result<Option<String>, Trouble>) -> Reply {
+    let why =
+        reloaded.err().map_or_else(|| "the server did not reload".into(), |trouble| trouble.to_string());
+    Reply::lost(format!("the setting was written, the reload was not confirmed: {why}"))
+}
+
+/// A setting that was refused was not written; should the configuration have been loaded all the same, that is said.
+fn refused_alone(reply: Reply, reloaded: &Result<Option<String>, Trouble>) -> Reply {
     match reply {
-        Reply::Refused { why } if reloaded => Reply::refused(format!(
+        Reply::Refused { why } if matches!(reloaded, Ok(Some(_))) => Reply::refused(format!(
             "{why}; the setting was not written, and the configuration was reloaded as it is"
         )),
         other => other,
@@ -100,21 +114,21 @@ fn refused_alone(reply: Reply, reloaded: bool) -> Reply {
 /// between the freeze and its look every session that still writes costs a failed run, and every round trip time.
 ///
 /// Says besides whether the session may go on as one that looks: it is renamed, and nothing that was asked on it is still open.
-async fn freeze_and_end(session: &Session, scope: &Scope, note: &str) -> (Reply, bool) {
+async fn freeze_and_end(session: &Session, version: u32, scope: &Scope, note: &str) -> (Reply, bool) {
+    let reload = sql::reload_and_remember(version);
     let end = sql::end_sessions_if_frozen(&scope.keep);
     let (altered, reloaded, _, mut ended) = futures_util::future::join4(
         session.value(sql::FREEZE, CALL),
-        session.value(sql::RELOAD_AND_REMEMBER, CALL),
+        session.value(&reload, CALL),
         session.value(sql::MOMENT, CALL),
         session.value(&end, CALL),
     )
     .await;
     if let Err(trouble) = altered {
-        return (refused_alone(failed(&trouble), reloaded.is_ok()), false);
+        return (refused_alone(failed(&trouble), &reloaded), false);
     }
-    if let Err(trouble) = reloaded {
-        let why = format!("the setting was written, the reload was not confirmed: {trouble}");
-        return (Reply::lost(why), false);
+    if !matches!(reloaded, Ok(Some(_))) {
+        return (written_alone(reloaded), false);
     }
     // The postmaster may need longer.
     let begun = tokio::time::Instant::now();
@@ -163,11 +177,11 @@ pub(super) async fn freeze(
     ending: Option<&Scope>,
 ) -> Reply {
     let note = "read-only by default, configuration reloaded";
-    let reply = match identified(connections, permit, at, system, true).await {
-        Ok(session) => {
+    let reply = match identified_with_version(connections, permit, at, system, true).await {
+        Ok((session, version)) => {
             let (reply, idle) = match ending {
-                Some(scope) => freeze_and_end(&session, scope, note).await,
-                None => (alter_and_reload(&session, sql::FREEZE, note).await, false),
+                Some(scope) => freeze_and_end(&session, version, scope, note).await,
+                None => (alter_and_reload(&session, version, sql::FREEZE, note).await, false),
             };
             if idle {
                 connections.put_away(at, session);
@@ -187,9 +201,10 @@ pub(super) async fn unfreeze(
     system: &str,
     prior: &Altered,
 ) -> Reply {
-    let reply = match identified(connections, permit, at, system, false).await {
-        Ok(session) => {
-            alter_and_reload(&session, &sql::unfreeze(prior), "put back, configuration reloaded").await
+    let reply = match identified_with_version(connections, permit, at, system, false).await {
+        Ok((session, version)) => {
+            alter_and_reload(&session, version, &sql::unfreeze(prior), "put back, configuration reloaded")
+                .await
         }
         Err(reply) => reply,
     };
@@ -328,62 +343,5 @@ async fn hanging(connections: &Connections, at: &Member, permit: &Permit) -> Str
             None => plain,
         },
         _ => plain,
-    }
-}
-
-pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
-    // Asked twice, our own session would be the somebody else who holds it.
-    let _asking = connections.asking.lock().await;
-    if lock_held(connections, at).await == Known::Known(true) {
-        return Known::Known(true);
-    }
-    let taken = take_lock(connections, at, run).await;
-    // Asking again before every effect would cost the connection's deadline each time.
-    let mut out = connections.out_of_reach.borrow_mut();
-    if taken.get().is_some() {
-        out.remove(at)
-    } else {
-        out.insert(at.clone())
-    };
-    taken
-}
-
-async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
-    let session = match connections.open(at, &format!("mrctl/{}/lock", short_run(run))).await {
-        Ok(session) => session,
-        Err(trouble) => return Known::Unknown(trouble.to_string()),
-    };
-    // Our own freeze and the servers' idle timeouts must not end the session that holds the lock.
-    match session.value("SET idle_session_timeout = 0; SELECT 1", CALL).await {
-        Ok(_) | Err(Trouble::Server(..)) => {}
-        Err(trouble) => return Known::Unknown(trouble.to_string()),
-    }
-    match session.value(&sql::lock(&at.resource), CALL).await {
-        Ok(Some(held)) if held == "true" => {
-            connections.locks.borrow_mut().insert(at.clone(), Rc::new(session));
-            Known::Known(true)
-        }
-        Ok(_) => Known::Known(false),
-        Err(trouble) => Known::Unknown(trouble.to_string()),
-    }
-}
-
-pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<bool> {
-    // It stays where it is while it is asked: steps that run together ask at the same time.
-    let session = connections.locks.borrow().get(at).map(Rc::clone);
-    let Some(session) = session else {
-        let out = connections.out_of_reach.borrow().contains(at);
-        return if out { Known::unknown("the lock could not be taken") } else { Known::Known(false) };
-    };
-    match session.value("SELECT 1", PING).await {
-        Ok(_) => Known::Known(true),
-        Err(_) if session.closed() => {
-            let mut locks = connections.locks.borrow_mut();
-            if locks.get(at).is_some_and(|held| Rc::ptr_eq(held, &session)) {
-                locks.remove(at);
-            }
-            Known::Known(false)
-        }
-        Err(trouble) => Known::Unknown(trouble.to_string()),
     }
 }

@@ -4,6 +4,7 @@
 mod change;
 mod connection;
 mod findings;
+mod lock;
 mod look;
 mod number;
 mod preflight;
@@ -101,11 +102,11 @@ impl Postgres for RealPostgres {
     }
 
     fn lock<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<bool>> {
-        Box::pin(change::lock(&self.sessions, at, run))
+        Box::pin(lock::lock(&self.sessions, at, run))
     }
 
     fn lock_held<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<bool>> {
-        Box::pin(change::lock_held(&self.sessions, at))
+        Box::pin(lock::lock_held(&self.sessions, at))
     }
 
     fn statements(&self, change: Change) -> Vec<String> {

@@ -49,8 +49,8 @@ pub const NOTHING: &str = "SELECT 1";
 pub const MOMENT: &str = "SELECT pg_sleep(0.002)";
 
 /// Which cluster this is, and whether it is in recovery; read on the connection that changes.
-pub const IDENTITY: &str =
-    "SELECT (SELECT system_identifier::text FROM pg_control_system()) || ' ' || pg_is_in_recovery()::text";
+pub const IDENTITY: &str = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || ' ' || \
+    pg_is_in_recovery()::text || ' ' || current_setting('server_version_num')";
 
 /// Puts back what `ALTER SYSTEM` held.
 pub fn unfreeze(prior: &Altered) -> String {
@@ -60,9 +60,27 @@ pub fn unfreeze(prior: &Altered) -> String {
     }
 }
 
-/// Reloads, and keeps in mind when: what is loaded later holds what was written before.
-pub const RELOAD_AND_REMEMBER: &str =
-    "SELECT set_config('mrctl.reload', clock_timestamp()::text, false), pg_reload_conf()";
+/// Whether a server of this version lets this role write the setting.
+fn may_freeze(version: u32) -> &'static str {
+    match version {
+        150_000.. => {
+            "has_parameter_privilege('default_transaction_read_only', 'ALTER SYSTEM') \
+             AND coalesce(current_setting('allow_alter_system', true), 'on')::boolean"
+        }
+        _ => "current_setting('is_superuser')::boolean",
+    }
+}
+
+/// Reloads, but only where the setting, which is written right before, is not refused: a reload loads whatever others have written and not
+/// loaded, perhaps not yet to its end. True, or nothing if it was not reloaded.
+pub fn reload(version: u32) -> String {
+    format!("SELECT CASE WHEN {} THEN pg_reload_conf() END::text", may_freeze(version))
+}
+
+/// As [`reload`], and keeps in mind when: what is loaded later holds what was written before.
+pub fn reload_and_remember(version: u32) -> String {
+    format!("SELECT set_config('mrctl.reload', clock_timestamp()::text, false); {}", reload(version))
+}
 
 /// Whether this session has loaded the configuration since, and is frozen by it.
 const IN_FORCE: &str = "pg_conf_load_time() > current_setting('mrctl.reload')::timestamptz \

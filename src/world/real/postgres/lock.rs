@@ -1,0 +1,69 @@
+//! The advisory lock of a run at each member, on a session of its own that our freeze spares.
+
+use super::change::CALL;
+use super::session::{Sessions as Connections, Trouble};
+use super::sql;
+use crate::journal::permit::short_run;
+use crate::world::{Known, Member};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Deadline of the question whether the session that holds the lock is alive.
+const PING: Duration = Duration::from_secs(1);
+
+pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
+    // Asked twice, our own session would be the somebody else who holds it.
+    let _asking = connections.asking.lock().await;
+    if lock_held(connections, at).await == Known::Known(true) {
+        return Known::Known(true);
+    }
+    let taken = take_lock(connections, at, run).await;
+    // Asking again before every effect would cost the connection's deadline each time.
+    let mut out = connections.out_of_reach.borrow_mut();
+    if taken.get().is_some() {
+        out.remove(at)
+    } else {
+        out.insert(at.clone())
+    };
+    taken
+}
+
+async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
+    let session = match connections.open(at, &format!("mrctl/{}/lock", short_run(run))).await {
+        Ok(session) => session,
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    };
+    // Our own freeze and the servers' idle timeouts must not end the session that holds the lock.
+    match session.value("SET idle_session_timeout = 0; SELECT 1", CALL).await {
+        Ok(_) | Err(Trouble::Server(..)) => {}
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    }
+    match session.value(&sql::lock(&at.resource), CALL).await {
+        Ok(Some(held)) if held == "true" => {
+            connections.locks.borrow_mut().insert(at.clone(), Rc::new(session));
+            Known::Known(true)
+        }
+        Ok(_) => Known::Known(false),
+        Err(trouble) => Known::Unknown(trouble.to_string()),
+    }
+}
+
+pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<bool> {
+    // It stays where it is while it is asked: steps that run together ask at the same time.
+    let session = connections.locks.borrow().get(at).map(Rc::clone);
+    let Some(session) = session else {
+        let out = connections.out_of_reach.borrow().contains(at);
+        return if out { Known::unknown("the lock could not be taken") } else { Known::Known(false) };
+    };
+    match session.value("SELECT 1", PING).await {
+        Ok(_) => Known::Known(true),
+        Err(_) if session.closed() => {
+            let mut locks = connections.locks.borrow_mut();
+            if locks.get(at).is_some_and(|held| Rc::ptr_eq(held, &session)) {
+                locks.remove(at);
+            }
+            Known::Known(false)
+        }
+        Err(trouble) => Known::Unknown(trouble.to_string()),
+    }
+}
