@@ -263,6 +263,7 @@ mod tests {
                 shares: Known::unknown(why),
                 ttl: Known::Known(60),
                 serial: Known::Known(1),
+                transferred: Known::Known(true),
                 answers: Known::Known(vec![why.to_string()]),
                 sampled: Known::unknown(why),
             })

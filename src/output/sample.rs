@@ -170,6 +170,7 @@ pub fn surprised(step: &str, effect: &str) -> Record {
             shares: Known::unknown("foreign content"),
             ttl: Known::Known(60),
             serial: Known::Known(serial),
+            transferred: Known::Known(true),
             answers: Known::Known(vec![]),
             sampled: Known::unknown("no answer in time"),
         })

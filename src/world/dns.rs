@@ -30,14 +30,22 @@ pub struct RecordFacts {
     pub ttl: Known<u32>,
     /// The zone's serial.
     pub serial: Known<u32>,
+    /// Whether secondaries get the zone by transfer and follow its serial. Of a zone that is not transferred it orders nothing.
+    #[serde(default = "never_asked")]
+    pub transferred: Known<bool>,
     /// What the authoritative server answers when asked by DNS, one entry an address, sorted; the truth that users see.
     pub answers: Known<Vec<String>>,
     /// Regions that were seen in the answers of a sample of queries, as counts.
     pub sampled: Known<BTreeMap<String, u32>>,
 }
 
+/// Of facts in journals that an older mrctl wrote.
+fn never_asked() -> Known<bool> {
+    Known::unknown("it was not asked")
+}
+
 impl std::hash::Hash for RecordFacts {
-    /// Without the serial: it counts up with every change, and two looks that differ in nothing else mean the same.
+    /// Without the serial and who follows it: it counts up with every change, and two looks that differ in nothing else mean the same.
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         (&self.sets, &self.shares, &self.ttl, &self.answers, &self.sampled).hash(state);
     }

@@ -15,7 +15,9 @@ async fn a_zone_that_goes_back_in_the_midst_of_a_run_stops_it_and_is_kept_as_a_c
         let soa = format!("ns1.lab.test hostmaster.lab.test {serial} 3600 600 86400 5");
         format!("UPDATE records SET content = '{soa}' WHERE type = 'SOA'")
     };
-    let set = std::process::Command::new("sqlite3").arg(&zone).arg(serial(9)).status().unwrap();
+    // Only where secondaries follow it does a serial order anything.
+    let primary = format!("UPDATE domains SET type = 'MASTER'; {}", serial(9));
+    let set = std::process::Command::new("sqlite3").arg(&zone).arg(primary).status().unwrap();
     assert!(set.success());
     let back = serial(7);
     let runbook = site.runbook(&format!(

@@ -143,6 +143,15 @@ async fn an_identical_write_sends_nothing_because_the_server_would_raise_the_ser
 }
 
 #[tokio::test]
+async fn a_zone_that_is_copied_with_its_database_is_told_apart_from_one_that_secondaries_follow() {
+    let pdns = Pdns::start(true);
+    let dns = real(&pdns);
+    assert_eq!(look(&dns).await.transferred, Known::Known(false));
+    pdns.kind("Master").await;
+    assert_eq!(look(&dns).await.transferred, Known::Known(true));
+}
+
+#[tokio::test]
 async fn invalid_lua_is_accepted_by_the_server_and_seen_by_us() {
     let pdns = Pdns::start(true);
     let dns = real(&pdns);

@@ -151,19 +151,22 @@ impl Pdns {
 
     /// Somebody else writes record sets.
     pub async fn patch(&self, rrsets: serde_json::Value) {
+        self.send(reqwest::Method::PATCH, serde_json::json!({ "rrsets": rrsets })).await;
+    }
+
+    /// Somebody else makes the zone one of another kind, such as `Master`.
+    pub async fn kind(&self, kind: &str) {
+        self.send(reqwest::Method::PUT, serde_json::json!({ "kind": kind })).await;
+    }
+
+    async fn send(&self, method: reqwest::Method, body: serde_json::Value) {
         let url = format!("{}/api/v1/servers/localhost/zones/example.com.", self.url());
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured((*super::system_tls()).clone())
             .no_proxy()
             .build()
             .unwrap();
-        let response = client
-            .patch(url)
-            .header("X-API-Key", KEY)
-            .json(&serde_json::json!({ "rrsets": rrsets }))
-            .send()
-            .await
-            .unwrap();
+        let response = client.request(method, url).header("X-API-Key", KEY).json(&body).send().await.unwrap();
         assert_eq!(response.status().as_u16(), 204, "{:?}", response.text().await);
     }
 }

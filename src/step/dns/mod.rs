@@ -206,6 +206,7 @@ pub(super) mod examples {
             ttl: crate::world::record_content::ttl(&target.spec, &sets),
             shares,
             serial: Known::Known(1),
+            transferred: Known::Known(true),
             answers: Known::Known(answers),
             sampled: Known::Known(sampled),
             sets,

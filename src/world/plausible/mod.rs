@@ -179,8 +179,8 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "dns.serial",
-        sentence: "the serial of a zone at one server never goes down",
-        because: "secondaries would not take the zone any more; compared as RFC 1982 does, so that a serial may wrap",
+        sentence: "the serial of a zone that is primary at a server never goes down there",
+        because: "secondaries would not take the zone any more; a native zone has none, and is left out; compared as RFC 1982 does, so that a serial may wrap",
         check: Check::DnsRecord(dns::serial),
     },
 ];

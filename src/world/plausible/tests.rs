@@ -79,6 +79,7 @@ fn record(serial: Known<u32>) -> RecordFacts {
         shares: Known::unknown("foreign content"),
         ttl: Known::Known(60),
         serial,
+        transferred: Known::Known(true),
         answers: Known::Known(vec![]),
         sampled: Known::unknown("no answer in time"),
     }
@@ -254,6 +255,24 @@ fn what_a_healthy_server_does_breaks_none() {
     for (what, before, now) in table {
         assert_eq!(said(of(&before, &now)), "", "{what}");
         assert_eq!(said(broken(None, Shown::Postgres(&now), |_| false)), "", "{what}, seen first");
+    }
+}
+
+#[test]
+fn a_serial_that_nobody_follows_may_go_back() {
+    // A native zone is copied with its database; whoever loads it again from a file may bring any serial.
+    let unknown = || Known::unknown("it was not asked");
+    for (then, at) in [
+        (Known::Known(false), Known::Known(false)),
+        (Known::Known(false), Known::Known(true)),
+        (Known::Known(true), Known::Known(false)),
+        (unknown(), Known::Known(true)),
+        (Known::Known(true), unknown()),
+    ] {
+        let before = RecordFacts { transferred: then, ..record(Known::Known(5)) };
+        let now = RecordFacts { transferred: at, ..record(Known::Known(1)) };
+        let found = said(broken(Some(Shown::DnsRecord(&before)), Shown::DnsRecord(&now), |_| false));
+        assert_eq!(found, "", "{:?} {:?}", before.transferred, now.transferred);
     }
 }
 

@@ -108,6 +108,7 @@ impl RealDns {
             shares,
             ttl: record_content::ttl(spec, &standing.sets),
             serial: Known::Known(standing.serial),
+            transferred: Known::Known(standing.primary),
             sets: standing.sets,
             answers,
             sampled,

@@ -200,6 +200,7 @@ impl SimDns {
             sets: zone.sets.clone(),
             ttl: record_content::ttl(spec, &zone.sets),
             serial: Known::Known(zone.serial),
+            transferred: Known::Known(true),
             shares,
             answers,
             sampled,
