@@ -1,6 +1,8 @@
 //! What a person meets at a terminal: questions, refused answers, Ctrl-C, a window that is closed. The program itself runs in a
 //! pseudo-terminal, on real servers.
 
+mod pause;
+
 use crate::lab::{Folder, lab, program};
 use crate::support::pg::until;
 use crate::support::picture::svg;

@@ -4,6 +4,7 @@ use super::drive::{Drive, opened};
 use super::lock::lock;
 use super::setup::{Setup, now, operator};
 use super::{secrets, wire};
+use crate::engine::going_on::Against;
 use crate::engine::preview;
 use crate::engine::record::{Choice, Record};
 use crate::engine::surprise::Surprise;
@@ -135,29 +136,24 @@ fn possible(setup: &Setup, run: &Run, short: &str, decision: &Decision<'_>) -> R
         }
         return Err(ExitCode::Refused);
     }
-    if decision.choice == Choice::Continue
-        && decision.reason.is_empty()
-        && let Some(what) = state.diverged()
-    {
-        setup.say(&format!(
-            "mrctl: refused: {what}: the old primary took commits after the promotion: both sides have what the other lacks."
-        ));
-        setup.say("  say with --reason why going on is right; the run will not end as completed");
-        return Err(ExitCode::Refused);
-    }
-    if decision.choice == Choice::Continue
-        && decision.reason.is_empty()
-        && let Some((number, surprise)) = state.surprised(&run.plan)
-    {
-        setup.say(&format!(
-            "mrctl: refused: {}: no rehearsal can show this ({}), so none speaks for this run.",
-            surprise.line(),
-            surprise.rule
-        ));
-        let file = run.folder.join(Surprise::file(number));
-        setup.say(&format!("  find out what it is, with {}", file.display()));
-        setup.say("  say with --reason why going on is right, or go back with `mrctl rollback`");
-        return Err(ExitCode::Refused);
+    if decision.choice == Choice::Continue && decision.reason.is_empty() {
+        let against = state.against_going_on(&run.plan);
+        for one in &against {
+            setup.say(&format!("mrctl: refused: {}", one.line()));
+            match one {
+                Against::Diverged(_) => {
+                    setup.say("  say with --reason why going on is right; the run will not end as completed");
+                }
+                Against::Surprised(number, _) => {
+                    let file = run.folder.join(Surprise::file(*number));
+                    setup.say(&format!("  find out what it is, with {}", file.display()));
+                    setup.say("  say with --reason why going on is right, or go back with `mrctl rollback`");
+                }
+            }
+        }
+        if !against.is_empty() {
+            return Err(ExitCode::Refused);
+        }
     }
     Ok(())
 }
@@ -270,7 +266,7 @@ pub async fn resume(setup: &Setup, args: ResumeArgs) -> ExitCode {
                 .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
         }
     }
-    let decision = Decision { choice: Choice::Continue, reason: &args.reason, attested: Vec::new() };
+    let decision = Decision { choice: Choice::Continue, reason: args.reason.trim(), attested: Vec::new() };
     go_on(setup, args.run.as_deref(), decision, approvals).await
 }
 
@@ -291,6 +287,6 @@ pub async fn rollback(setup: &Setup, args: RollbackArgs) -> ExitCode {
     if !attested.is_empty() && args.reason.trim().is_empty() {
         return setup.usage("vouching for a member needs a reason", "say with --reason how you know");
     }
-    let decision = Decision { choice: Choice::RollBack, reason: &args.reason, attested };
+    let decision = Decision { choice: Choice::RollBack, reason: args.reason.trim(), attested };
     go_on(setup, args.run.as_deref(), decision, Approvals::default()).await
 }

@@ -2,6 +2,7 @@
 
 use super::advance::substance;
 use super::decide::Question;
+use super::going_on::GoingOn;
 use super::perform::Cx;
 use super::record::{Choice, Record};
 use super::state::{RunState, Stage};
@@ -34,8 +35,10 @@ pub enum AskedKind {
     Planned(AskKind),
     /// Adopt what was found, or stop.
     Adopt,
-    /// Go on, roll back (if possible), or leave.
+    /// Go on (if possible), roll back (if possible), or leave.
     Paused {
+        /// What going on takes.
+        going_on: GoingOn,
         /// Whether a rollback is possible.
         can_roll_back: bool,
     },
@@ -52,6 +55,8 @@ pub struct Answered {
     pub how: String,
     /// For a pause: what was chosen.
     pub choice: Choice,
+    /// For a pause: why it is gone on with, if that was asked.
+    pub reason: String,
 }
 
 /// Whoever answers questions: a terminal, approvals given beforehand, a script of a rehearsal.
@@ -74,10 +79,12 @@ pub(super) async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> R
         match futures_util::future::select(answer, expiry).await {
             futures_util::future::Either::Left((answered, _)) => answered,
             futures_util::future::Either::Right(_) => {
-                Answered { yes: false, by: String::new(), how: "absent".into(), choice: Choice::Leave }
+                let (by, reason) = (String::new(), String::new());
+                Answered { yes: false, by, how: "absent".into(), choice: Choice::Leave, reason }
             }
         }
     };
+    let answered = allowed(&asked.kind, answered);
     let substance = match question {
         Question::Paused => match answered.choice {
             Choice::Continue => "continue",
@@ -87,7 +94,25 @@ pub(super) async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> R
         .to_string(),
         Question::Planned(..) | Question::Adopt(..) => covers,
     };
-    Record::Answered { question: asked.id, yes: answered.yes, by: answered.by, how: answered.how, substance }
+    let (id, reason) = (asked.id, answered.reason);
+    Record::Answered {
+        question: id,
+        yes: answered.yes,
+        by: answered.by,
+        how: answered.how,
+        substance,
+        reason,
+    }
+}
+
+/// Whoever asks for more than the question takes leaves it: nothing is gone on with in spite of what was seen without a reason.
+fn allowed(kind: &AskedKind, answered: Answered) -> Answered {
+    let AskedKind::Paused { going_on, .. } = kind else { return answered };
+    let goes_on = answered.choice == Choice::Continue;
+    match goes_on && !going_on.allows(&answered.reason) {
+        true => Answered { yes: false, choice: Choice::Leave, reason: String::new(), ..answered },
+        false => Answered { reason: answered.reason.trim().to_string(), ..answered },
+    }
 }
 
 /// A question as it is put, how long it waits, and what a yes covers.
@@ -135,19 +160,27 @@ fn asked(plan: &Plan, question: &Question, state: &RunState) -> (Asked, Duration
                 Stage::Paused { why, .. } => why.clone(),
                 _ => String::new(),
             };
+            let (going_on, mut facts) = state.going_on(plan);
+            let choices = match (going_on == GoingOn::NotHere, can_roll_back) {
+                (false, true) => "Go on, roll back, or leave it?",
+                (false, false) => "Go on, or leave it?",
+                (true, true) => "Roll back, or leave it?",
+                (true, false) => "It can only be left.",
+            };
+            // What the question says itself is not said again below it.
+            facts.retain(|line| !why.contains(line.trim_end_matches('.')));
             let asked = Asked {
                 id: format!("paused:{}", state.answers.len()),
                 step: String::new(),
                 role: String::new(),
-                text: match can_roll_back {
-                    true => format!("Paused: {why}. Go on, roll back, or leave it?"),
-                    false if state.armed(plan) => format!(
-                        "Paused: {why}. The promotion may still happen, so there is no way back now. Go on, or leave it?"
+                text: match state.armed(plan) {
+                    true => format!(
+                        "Paused: {why}. The promotion may still happen, so there is no way back now. {choices}"
                     ),
-                    false => format!("Paused: {why}. Go on, or leave it?"),
+                    false => format!("Paused: {why}. {choices}"),
                 },
-                facts: Vec::new(),
-                kind: AskedKind::Paused { can_roll_back },
+                facts,
+                kind: AskedKind::Paused { going_on, can_roll_back },
             };
             (asked, Duration::ZERO, String::new())
         }

@@ -7,6 +7,7 @@ mod doubt;
 pub mod driver;
 mod effect_state;
 mod fold;
+pub mod going_on;
 mod identity;
 pub mod immediate;
 mod locks;

@@ -208,6 +208,9 @@ pub enum Record {
         how: String,
         /// What the consent covers: the substance of the facts that were shown.
         substance: String,
+        /// Why a pause is gone on from, where that was asked.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
     },
     /// About to change something. Durable before the change.
     Intent {

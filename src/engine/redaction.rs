@@ -67,7 +67,9 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
             facts_without(redactor, &mut case.now)?;
         }
         // The substance is taken from facts that were scrubbed when they were recorded, and is compared with them.
-        Record::Answered { question: _, yes: _, by, how: _, substance: _ } => texts(&mut [by]),
+        Record::Answered { question: _, yes: _, by, how: _, substance: _, reason } => {
+            texts(&mut [by, reason])
+        }
         // A copy of what the effect's own intent recorded: it stands in the journal already, and it is what the undo restores.
         Record::Intent { step: _, effect: _, attempt: _, undo: true, prior: _ } => {}
         Record::Intent { step, effect, attempt: _, undo: false, prior } => {

@@ -199,6 +199,7 @@ pub const EVENTS: &[Event] = &[
                 "`terminal`, `approve`, `yes`, `absent` (in time), or `gone`: the terminal was closed",
             ),
             f("choice", "string or null", "after a pause: `continue`, `roll_back` or `leave`"),
+            f("reason", "string", "why a pause is gone on from, where that takes a reason; empty otherwise"),
         ],
     ),
     of_step(

@@ -175,9 +175,13 @@ impl Given {
         };
         match how {
             Some(how) => {
-                Answered { yes: true, by: self.operator.clone(), how: how.into(), choice: Choice::Leave }
+                let (by, reason) = (self.operator.clone(), String::new());
+                Answered { yes: true, by, how: how.into(), choice: Choice::Leave, reason }
             }
-            None => Answered { yes: false, by: String::new(), how: "absent".into(), choice: Choice::Leave },
+            None => {
+                let (by, reason) = (String::new(), String::new());
+                Answered { yes: false, by, how: "absent".into(), choice: Choice::Leave, reason }
+            }
         }
     }
 }
@@ -192,6 +196,7 @@ impl Person for Given {
 mod tests {
     use super::super::sample::plan;
     use super::*;
+    use crate::engine::going_on::GoingOn;
 
     fn asked(step: &str, role: &str, kind: AskedKind) -> Asked {
         Asked {
@@ -231,7 +236,15 @@ mod tests {
             (vec!["step:promote"], true, Some("00".into()), "freeze", "commander", typed(), "absent"),
             (vec!["step:promote"], false, digest(), "freeze", "commander", typed(), "approve"),
             (vec!["step:freeze"], true, digest(), "freeze", "", AskedKind::Adopt, "absent"),
-            (vec![], true, None, "", "", AskedKind::Paused { can_roll_back: true }, "absent"),
+            (
+                vec![],
+                true,
+                None,
+                "",
+                "",
+                AskedKind::Paused { going_on: GoingOn::Free, can_roll_back: true },
+                "absent",
+            ),
         ] {
             let text = format!("{texts:?} {yes} {digest:?} {kind:?}");
             let given = Given::new(&plan, approvals(&texts, yes, digest), "ci".into());

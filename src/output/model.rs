@@ -172,7 +172,7 @@ impl Model {
                 changes
                     .push(tell(format!("{}: {}: no rehearsal can show this", case.place, case.what), true));
             }
-            Record::Answered { question, yes, by, how, substance } => {
+            Record::Answered { question, yes, by, how, substance, reason } => {
                 let text = self.question(question);
                 let answer = match (yes, how.as_str()) {
                     _ if question.starts_with("paused:") => substance.replace('_', " "),
@@ -185,7 +185,8 @@ impl Model {
                 };
                 let by = if by.is_empty() { String::new() } else { format!(" ({by}, {how})") };
                 let colon = if text.ends_with(['?', ':']) { "" } else { ":" };
-                changes.push(tell(format!("{text}{colon} {answer}{by}"), !yes));
+                let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+                changes.push(tell(format!("{text}{colon} {answer}{by}{why}"), !yes));
                 self.consented(question, at);
                 if question.starts_with("paused:") && substance != "leave" {
                     self.fresh_start();

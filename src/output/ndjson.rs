@@ -200,13 +200,16 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                 }),
             ),
         ),
-        Record::Answered { question, yes, by, how, substance } => {
+        Record::Answered { question, yes, by, how, substance, reason } => {
             let mut asks = plan.steps.iter().flat_map(|step| &step.questions);
             let text = asks.find(|ask| ask.id == *question).map_or("", |ask| ask.text.as_str());
             let choice = question.starts_with("paused:").then_some(substance);
             (
                 "answered",
-                json!({ "question": question, "text": text, "yes": yes, "by": by, "how": how, "choice": choice }),
+                json!({
+                    "question": question, "text": text, "yes": yes, "by": by, "how": how, "choice": choice,
+                    "reason": reason,
+                }),
             )
         }
         Record::Intent { step, effect, attempt, undo, prior: _ } => {

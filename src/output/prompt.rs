@@ -2,11 +2,12 @@
 
 use super::given::Approvals;
 use super::input::{Input, Typed};
-use super::meaning::{Meaning, meaning};
+use super::meaning::{Meaning, meaning, reason};
 use super::paint::{Text, Tone, wrap};
 use super::streams::{Output, Style};
 use super::terminal::Desk;
 use crate::engine::driver::Reader;
+use crate::engine::going_on::GoingOn;
 use crate::engine::record::Choice;
 use crate::engine::{Answered, Asked, AskedKind, Person};
 use crate::plan::{AskKind, Plan};
@@ -77,14 +78,22 @@ impl AtTerminal {
             reader.waiting(asked);
         }
         let mut tries = TRIES;
+        // Going on was chosen, and takes a reason.
+        let mut why = false;
         loop {
             let invitation: Vec<String> =
-                self.invitation(asked).into_iter().map(|line| line.paint(self.style)).collect();
+                self.invitation(asked, why).into_iter().map(|line| line.paint(self.style)).collect();
             held.desk.write(&format!("{} ", invitation.join("\n")));
             held.open = true;
             let typed = turn.line().await;
             held.open = false;
             let meaning = match typed {
+                Typed::Line(line) if why => match reason(&asked.kind, &line) {
+                    Ok(reason) => {
+                        return Answered { reason, ..self.answered(true, "terminal", Choice::Continue) };
+                    }
+                    Err(meaning) => meaning,
+                },
                 Typed::Line(line) => meaning(&asked.kind, &line),
                 Typed::Pasted => {
                     turn.discard();
@@ -98,6 +107,11 @@ impl AtTerminal {
             match meaning {
                 Meaning::Yes => return self.answered(true, "terminal", Choice::Leave),
                 Meaning::No => return self.answered(false, "terminal", Choice::Leave),
+                Meaning::Chosen(Choice::Continue)
+                    if matches!(asked.kind, AskedKind::Paused { going_on: GoingOn::WithReason, .. }) =>
+                {
+                    why = true;
+                }
                 Meaning::Chosen(choice) => {
                     return self.answered(choice != Choice::Leave, "terminal", choice);
                 }
@@ -117,7 +131,7 @@ impl AtTerminal {
 
     fn answered(&self, yes: bool, how: &str, choice: Choice) -> Answered {
         let by = if how == "gone" { String::new() } else { self.operator.clone() };
-        Answered { yes, by, how: how.to_string(), choice }
+        Answered { yes, by, how: how.to_string(), choice, reason: String::new() }
     }
 
     /// The question with the facts that were read for it. A line of a checklist needs no more than itself.
@@ -154,9 +168,10 @@ impl AtTerminal {
     }
 
     /// What can be typed; with room for the answer behind it.
-    fn invitation(&self, asked: &Asked) -> Vec<Text> {
+    fn invitation(&self, asked: &Asked, why: bool) -> Vec<Text> {
         let mut longest = 12;
         let text = match &asked.kind {
+            AskedKind::Paused { .. } if why => "why is going on right? type a reason:".to_string(),
             AskedKind::Planned(AskKind::Item) => "done? y or n:".to_string(),
             AskedKind::Planned(AskKind::Confirm) => "go? yes or no:".to_string(),
             AskedKind::Planned(AskKind::Typed(word)) => {
@@ -164,8 +179,14 @@ impl AtTerminal {
                 format!("to go on, type {word}; to stop, type no:")
             }
             AskedKind::Adopt => "type adopt or stop:".to_string(),
-            AskedKind::Paused { can_roll_back: true } => "type continue, roll back or leave:".to_string(),
-            AskedKind::Paused { can_roll_back: false } => "type continue or leave:".to_string(),
+            AskedKind::Paused { going_on: GoingOn::NotHere, can_roll_back: true } => {
+                "type roll back or leave:".to_string()
+            }
+            AskedKind::Paused { going_on: GoingOn::NotHere, can_roll_back: false } => {
+                "type leave:".to_string()
+            }
+            AskedKind::Paused { can_roll_back: true, .. } => "type continue, roll back or leave:".to_string(),
+            AskedKind::Paused { can_roll_back: false, .. } => "type continue or leave:".to_string(),
         };
         let room = self.width.clamp(20, 100).saturating_sub(4 + longest).max(12);
         let lines = wrap(&text, room, 8, self.style).into_iter();
@@ -284,6 +305,31 @@ mod tests {
         let (answered, shown) = converse(typed(), &["yes\n", "us-east\n"]);
         assert_eq!((answered.yes, answered.how.as_str(), answered.by.as_str()), (true, "terminal", "alice"));
         insta::assert_snapshot!("consent", shown);
+    }
+
+    fn paused(going_on: GoingOn) -> AskedKind {
+        AskedKind::Paused { going_on, can_roll_back: true }
+    }
+
+    #[test]
+    fn going_on_where_it_takes_a_reason_is_asked_for_one_until_it_is_there() {
+        let (answered, shown) =
+            converse(paused(GoingOn::WithReason), &["continue\n", " \n", "continue\n", "we put it back\n"]);
+        assert_eq!((answered.yes, answered.choice), (true, Choice::Continue));
+        assert_eq!(answered.reason, "we put it back");
+        assert!(shown.contains("why is going on right? type a reason:"), "{shown}");
+        let (answered, _) = converse(paused(GoingOn::WithReason), &["continue\n", "leave\n"]);
+        assert_eq!((answered.yes, answered.choice, answered.reason.as_str()), (false, Choice::Leave, ""));
+        let (answered, shown) = converse(paused(GoingOn::Free), &["continue\n"]);
+        assert_eq!((answered.choice, answered.reason.as_str()), (Choice::Continue, ""));
+        assert!(!shown.contains("reason"), "{shown}");
+    }
+
+    #[test]
+    fn where_it_cannot_be_gone_on_with_from_here_that_is_not_offered_and_not_taken() {
+        let (answered, shown) = converse(paused(GoingOn::NotHere), &["continue\n", "leave\n"]);
+        assert_eq!((answered.yes, answered.choice), (false, Choice::Leave));
+        assert!(!shown.contains("type continue") && shown.contains("not possible from here"), "{shown}");
     }
 
     #[test]

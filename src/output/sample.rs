@@ -199,6 +199,7 @@ pub fn answered(question: &str, yes: bool) -> Record {
         by: "alice".into(),
         how: "terminal".into(),
         substance: String::new(),
+        reason: String::new(),
     }
 }
 

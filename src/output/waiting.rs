@@ -1,6 +1,7 @@
 //! A question that waits for a person, for readers that are no terminal: what can be typed, and what would answer it beforehand.
 
 use super::given::pivots;
+use crate::engine::going_on::GoingOn;
 use crate::engine::{Asked, AskedKind};
 use crate::plan::{AskKind, Plan};
 
@@ -22,8 +23,10 @@ pub fn answers(asked: &Asked) -> Vec<String> {
         AskedKind::Planned(AskKind::Confirm) => &["yes", "no"],
         AskedKind::Planned(AskKind::Typed(word)) => &[word, "no"],
         AskedKind::Adopt => &["adopt", "stop"],
-        AskedKind::Paused { can_roll_back: true } => &["continue", "roll back", "leave"],
-        AskedKind::Paused { can_roll_back: false } => &["continue", "leave"],
+        AskedKind::Paused { going_on: GoingOn::NotHere, can_roll_back: true } => &["roll back", "leave"],
+        AskedKind::Paused { going_on: GoingOn::NotHere, can_roll_back: false } => &["leave"],
+        AskedKind::Paused { can_roll_back: true, .. } => &["continue", "roll back", "leave"],
+        AskedKind::Paused { can_roll_back: false, .. } => &["continue", "leave"],
     };
     words.iter().map(ToString::to_string).collect()
 }

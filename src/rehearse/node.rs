@@ -133,7 +133,8 @@ impl Person for Scripted {
     fn ask<'a>(&'a self, asked: &'a Asked) -> Answer<'a, Answered> {
         let yes = self.yes && !matches!(asked.kind, AskedKind::Paused { .. });
         let how = if self.absent { "absent" } else { "terminal" };
-        ready(Answered { yes, by: "operator".into(), how: how.into(), choice: Choice::Leave })
+        let (by, reason) = ("operator".into(), String::new());
+        ready(Answered { yes, by, how: how.into(), choice: Choice::Leave, reason })
     }
 }
 

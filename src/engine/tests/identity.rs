@@ -187,6 +187,7 @@ impl super::Person for Gone {
                 by: String::new(),
                 how: "gone".into(),
                 choice: Choice::Leave,
+                reason: String::new(),
             }),
             _ => super::Willing.ask(asked),
         }

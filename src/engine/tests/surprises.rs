@@ -174,8 +174,8 @@ fn a_look_that_waits_compares_what_it_sees_with_what_it_saw_a_moment_ago() {
     assert!(matches!(&seen, Record::Surprised { case, .. } if case.rule == "postgres.started"), "{seen:?}");
 }
 
-/// Says yes, and goes on when a pause asks.
-struct Bold;
+/// Says yes, and goes on when a pause asks, with this reason.
+struct Bold(&'static str);
 
 impl Person for Bold {
     fn ask<'a>(&'a self, asked: &'a Asked) -> Answer<'a, Answered> {
@@ -185,6 +185,7 @@ impl Person for Bold {
                 by: "ada".into(),
                 how: "terminal".into(),
                 choice: Choice::Continue,
+                reason: self.0.into(),
             }),
             AskedKind::Planned(_) | AskedKind::Adopt => super::Willing.ask(asked),
         }
@@ -195,15 +196,33 @@ impl Person for Bold {
 fn a_person_at_the_terminal_decides_while_writes_are_stopped() {
     let stopped = place(frozen);
     let mut trial = trial(stopped, |trial| server(trial, "eu-west", |s| s.position -= 0x1000));
-    (trial.terminal, trial.person) = (true, Rc::new(Bold));
+    (trial.terminal, trial.person) = (true, Rc::new(Bold(" they put it back ")));
     assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
-    assert!(
-        trial
-            .records
-            .iter()
-            .any(|r| matches!(r, Record::Answered { question, .. } if question.starts_with("paused:")))
-    );
+    assert!(trial.records.iter().any(
+        |r| matches!(r, Record::Answered { question, reason, .. } if question.starts_with("paused:") && reason == "they put it back")
+    ));
     assert_eq!(trial.sim.postgres.writable("orders"), ["us-east"]);
+}
+
+#[test]
+fn a_person_at_the_terminal_does_not_go_on_without_a_reason_and_never_where_another_cluster_answers() {
+    type Event = fn(&Trial);
+    let table: [(&str, &'static str, Event); 3] = [
+        ("postgres.position", "", |t| server(t, "eu-west", |s| s.position -= 0x1000)),
+        ("postgres.position", "  ", |t| server(t, "eu-west", |s| s.position -= 0x1000)),
+        ("postgres.system", "we know it", |t| server(t, "us-east", |s| s.system = "other".into())),
+    ];
+    for (rule, reason, event) in table {
+        let mut trial = trial(place(frozen), event);
+        (trial.terminal, trial.person) = (true, Rc::new(Bold(reason)));
+        let verdict = trial.process(Choice::Continue, Kill::Never);
+        assert_eq!(verdict, Some(Verdict::Unknown), "{rule} {reason:?}\n{}", trial.story());
+        assert_eq!(cases(&trial)[0].rule, rule);
+        assert!(!intended(&trial, "promote"), "{rule}: promoted\n{}", trial.story());
+        let left = |r: &Record| matches!(r, Record::Answered { yes: false, substance, reason, .. } if substance == "leave" && reason.is_empty());
+        assert!(trial.records.iter().any(left), "{}", trial.story());
+        assert!(trial.state.surprised(&trial.plan).is_some(), "accepted all the same: {rule}");
+    }
 }
 
 #[test]
