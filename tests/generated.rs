@@ -72,6 +72,14 @@ fn the_reference_of_the_rehearsal_is_as_committed() {
     for row in ALPHABET {
         text += &format!("| `{}` | {} |\n", row.name, row.meaning);
     }
+    text += "\nA journal that cannot be written has no row of its own: to the engine it is the end of the process, so `killed` and \
+             `killed_before_reply` stand for it. That no call is made after it, and that whoever resumes comes to the same end as after a \
+             kill, is tested at every record of the shipped failovers: \
+             `a_record_that_cannot_be_written_ends_the_process_as_a_kill_does`.\n\n## Applications\n\nThe applications of the model \
+             commit wherever a server takes their writes, in every region, at any time, and are told so. None of them asks DNS where to \
+             go: they are the clients that ignore a time to live for ever, on both sides at once. So whatever name servers and resolvers \
+             answer, and for how long they keep it, changes nothing about what the invariants say of writes; records steer only \
+             what the rows about users say.\n";
     text += "\n## Invariants\n\nEach is checked on the simulated truth, not on what the run believes: after every move, or when a run has ended \
              and again a day later, when everything that was late has arrived.\n\n| name | what must not be | checked |\n|---|---|---|\n";
     for row in INVARIANTS {
@@ -83,6 +91,11 @@ fn the_reference_of_the_rehearsal_is_as_committed() {
         text += &format!("| {} | {} | {when} |\n", row.id, row.title);
     }
     text += "| I11 | it does not end | after every move |\n";
+    text += "\nI17 asks of each call, when it is sent over what others have set last: has the look whose facts its intent keeps seen \
+             exactly that? Of a way back: is it what this run itself wrote there (contents and time to live of a record each for itself, \
+             `on` for a freeze)? What others set to the very value of ours cannot be told from ours, and what they set while a call is on its \
+             way is not held against it. An undo of a shift writes the recorded contents back under the time to live that stands now, on \
+             purpose. A promotion by others is taken back by no call; a server that is opened beside it is I1.\n";
     text += "\n## What no rehearsal can show\n\nThe simulated world never breaks these rules, and a healthy real one neither. Each look of a \
              run is held against them, with what was seen before in the same run: where one is broken, no rehearsal has said anything \
              about that night.\n\n| rule | what always holds | because |\n|---|---|---|\n";

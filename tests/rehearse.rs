@@ -98,7 +98,7 @@ fn a_counterexample_is_a_story_that_can_be_told_whole() {
     assert!(text.contains("as planned: freeze, catch_up, promote"), "{text}");
     // One story for one cause; the others are counted, and told when they are asked for.
     assert_eq!((text.matches("← fault").count(), text.matches("I10 ").count()), (1, 1), "{text}");
-    assert!(text.contains("same cause:   4 more counterexamples"), "{text}");
+    assert!(text.contains("same cause:   5 more counterexamples"), "{text}");
     assert!(text.contains("true now:") && text.contains("the run says:"), "{text}");
     assert!(
         text.contains("smallest change that removes it: take `best_effort` from step shift (line 8)"),
@@ -106,7 +106,7 @@ fn a_counterexample_is_a_story_that_can_be_told_whole() {
     );
     let id = text.split("--replay").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
     let all = out(&mrctl(&["rehearse", &path, "--faults", "1", "--from", "eu-west", "--all"]));
-    assert_eq!((all.matches("I10 ").count(), all.matches(&format!("as {id}")).count()), (5, 4), "{all}");
+    assert_eq!((all.matches("I10 ").count(), all.matches(&format!("as {id}")).count()), (6, 5), "{all}");
     let again = ["rehearse", &path, "--faults", "1", "--from", "eu-west", "--replay", id];
     let whole = out(&mrctl(&again));
     assert!(whole.contains("freeze/read_only: make") && !whole.contains("as planned:"), "{whole}");

@@ -35,6 +35,10 @@ pub enum Mishap {
     PromotedByOthers(Member),
     /// Somebody else put the write setting back.
     ThawedByOthers(Member),
+    /// Somebody else gave the write setting a value of their own.
+    SetByOthers(Member),
+    /// Somebody else started a server that this run had stopped.
+    StartedByOthers(Member),
     /// Somebody else changed a record at a name server.
     RecordByOthers(RecordName),
     /// A second operator took the locks of a cluster over, and moved its writer.
@@ -100,8 +104,14 @@ pub const ALPHABET: &[Row] = &[
     Row { name: "lost_done", meaning: "a changing call is done, and its answer is lost" },
     Row { name: "lost_not_done", meaning: "a changing call is not done, and its answer is lost" },
     Row { name: "late", meaning: "the answer of a changing call is lost, and it is done later" },
-    Row { name: "killed", meaning: "mrctl is killed after a record, and a person resumes or rolls back" },
-    Row { name: "killed_before_reply", meaning: "mrctl is killed between a call and its answer" },
+    Row {
+        name: "killed",
+        meaning: "mrctl is killed after a record, or cannot write the next one, and a person resumes or rolls back",
+    },
+    Row {
+        name: "killed_before_reply",
+        meaning: "mrctl is killed between a call and its answer, or cannot write the answer",
+    },
     Row {
         name: "silent",
         meaning: "a server, name server, endpoint or command does not answer from here on",
@@ -122,7 +132,18 @@ pub const ALPHABET: &[Row] = &[
     Row { name: "cut_off", meaning: "the target has lost its upstream: its lag is unknown" },
     Row { name: "promoted_by_others", meaning: "other automation promotes the target" },
     Row { name: "thawed_by_others", meaning: "somebody takes the freeze back" },
-    Row { name: "record_by_others", meaning: "somebody else changes a record at a name server" },
+    Row {
+        name: "set_by_others",
+        meaning: "somebody sets the write setting of a frozen server to a value of their own, under which it takes writes",
+    },
+    Row {
+        name: "started_by_others",
+        meaning: "an init system or an operator starts the server that the run has stopped",
+    },
+    Row {
+        name: "record_by_others",
+        meaning: "somebody else changes a record at a name server, under a time to live of their own",
+    },
     Row {
         name: "second_operator",
         meaning: "a second operator takes the locks of a cluster over, and moves its writer at once",
@@ -160,6 +181,8 @@ impl Mishap {
             Self::CutOff(_) => "cut_off",
             Self::PromotedByOthers(_) => "promoted_by_others",
             Self::ThawedByOthers(_) => "thawed_by_others",
+            Self::SetByOthers(_) => "set_by_others",
+            Self::StartedByOthers(_) => "started_by_others",
             Self::WroteThroughFreeze(_) => "wrote_through_freeze",
             Self::LockTaken(_) => "lock_taken",
             Self::AskedToStop => "asked_to_stop",
@@ -174,7 +197,10 @@ impl Mishap {
     /// What others changed of ours: that need not end as it began.
     pub fn foreign(&self) -> Option<String> {
         match self {
-            Self::PromotedByOthers(at) | Self::ThawedByOthers(at) => Some(at.resource.clone()),
+            Self::PromotedByOthers(at)
+            | Self::ThawedByOthers(at)
+            | Self::SetByOthers(at)
+            | Self::StartedByOthers(at) => Some(at.resource.clone()),
             Self::SecondOperator(cluster) => Some(cluster.clone()),
             Self::RecordByOthers(at) => Some(format!("{} at {}", at.record, at.server)),
             _ => None,
@@ -205,6 +231,10 @@ impl Mishap {
             Self::CutOff(at) => format!("{at} loses its upstream"),
             Self::PromotedByOthers(at) => format!("somebody else promotes {at}"),
             Self::ThawedByOthers(at) => format!("somebody else takes the freeze of {at} back"),
+            Self::SetByOthers(at) => {
+                format!("somebody else sets default_transaction_read_only of {at} to off")
+            }
+            Self::StartedByOthers(at) => format!("somebody else starts {at} again"),
             Self::WroteThroughFreeze(at) => format!("a client that ignores the freeze commits on {at}"),
             Self::LockTaken(at) => format!("another run takes the lock on {at}"),
             Self::AskedToStop => "the operator asks mrctl to stop".into(),

@@ -56,6 +56,7 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I10", "completed, and users are sent where they cannot write", When::Told, stranded),
     row("I12", "a reader of the journal folds another state", When::Told, journal),
     row("I14", "a change that nobody permitted", When::Always, |_, node| node.trespass.clone()),
+    row("I17", "what others have set is overwritten unseen", When::Always, |_, node| node.seized.clone()),
     row("I15", "the model shows what its own rules exclude", When::Always, implausible),
     row("I16", "everything is well, and it can be neither finished nor taken back", When::Told, stuck),
     row("I13", "completed, and a step's effect is not there", When::Ended, incomplete),
@@ -65,7 +66,7 @@ pub const INVARIANTS: &[Invariant] = &[
 pub fn broken(ground: &Ground, node: &Node, later: bool) -> Option<(&'static Invariant, String)> {
     let ended = node.alive && node.state.verdict.is_some();
     let truths = node.sim.truths();
-    let told = node.trespass.is_some() || !node.state.surprises.is_empty();
+    let told = node.trespass.is_some() || node.seized.is_some() || !node.state.surprises.is_empty();
     let moved = told || !node.sound.as_ref().is_some_and(|before| before.same(&truths));
     if !moved && !ended {
         return None;
@@ -138,8 +139,8 @@ fn frozen(ground: &Ground, node: &Node) -> Option<String> {
     let said = node.state.survey.as_ref().is_some_and(|survey| {
         survey.unknown || stopped.iter().all(|cluster| survey.frozen.contains(cluster))
     });
-    let ours = stopped.iter().any(|cluster| !node.foreign_to(cluster));
-    (!said && ours).then(|| format!("{cluster} takes no writes, and the last look does not say so"))
+    // Others do not excuse it: a promotion, a thaw or a start of theirs only ever opens a server.
+    (!said).then(|| format!("{cluster} takes no writes, and the last look does not say so"))
 }
 
 fn word(verdict: Verdict) -> String {

@@ -22,6 +22,7 @@ pub mod report;
 pub mod scene;
 pub mod search;
 mod seen;
+mod seized;
 pub mod start;
 pub mod story;
 mod suffer;

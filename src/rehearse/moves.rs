@@ -159,10 +159,18 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
         }
         found.push(Mishap::PromotedByOthers(target));
     }
+    // Down by our own stop, and not from the beginning.
+    let ran = ground.start.postgres.read(cluster, &source.region, |server| server.up) == Some(true);
+    if ran && at(&source).is_some_and(|(up, ..)| !up) {
+        found.push(Mishap::StartedByOthers(source.clone()));
+    }
     if let Some((true, false, _, _, altered)) = at(&source)
         && altered != crate::world::postgres::Altered::Unset
     {
         found.push(Mishap::ThawedByOthers(source.clone()));
+        if altered == crate::world::postgres::Altered::To("on".into()) {
+            found.push(Mishap::SetByOthers(source.clone()));
+        }
         // Behind the last look nobody could see it.
         if node.state.survey.is_none() {
             found.push(Mishap::WroteThroughFreeze(source));

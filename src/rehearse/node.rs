@@ -101,6 +101,8 @@ pub struct Node {
     pub hoping: Option<u32>,
     /// A change that should not have been made.
     pub trespass: Option<String>,
+    /// What others had set, and was overwritten unseen.
+    pub seized: Option<String>,
     /// Whether nothing went wrong but that mrctl was killed, and whoever came next went on.
     pub only_killed: bool,
     /// Mishaps so far.
@@ -178,6 +180,7 @@ impl Ground {
             back: false,
             hoping: None,
             trespass: None,
+            seized: None,
             only_killed: true,
             mishaps: 0,
             exact: true,
@@ -219,6 +222,7 @@ impl Node {
             back: self.back,
             hoping: self.hoping,
             trespass: self.trespass.clone(),
+            seized: self.seized.clone(),
             only_killed: self.only_killed,
             mishaps: self.mishaps,
             exact: self.exact,
@@ -238,6 +242,7 @@ impl Node {
         if let Some(bend) = ground.bend.record {
             bend(&ground.plan, &mut record);
         }
+        self.note_seizures();
         self.times.note(&ground.plan, self.sim.clock.now(), &record);
         self.forget_hashes(ground, &record);
         let before = ground.bend.state.map(|bend| (bend, self.state.clone()));

@@ -4,6 +4,7 @@ use super::alphabet::Mishap;
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::Record;
 use crate::world::http::Probe;
+use crate::world::postgres::Altered;
 use crate::world::sim::http;
 use crate::world::{Known, Member};
 use std::rc::Rc;
@@ -37,7 +38,12 @@ impl Node {
                 self.sim.http.set(&at.resource, &at.region, probe);
             }
             Mishap::OldAnswers(server) => self.sim.dns.answer_as_before(server, OLD),
-            Mishap::RecordByOthers(at) => self.sim.dns.changed_by_others(at),
+            Mishap::RecordByOthers(at) => {
+                // What is as it was is moved where the run may be about to move it; what is not, elsewhere.
+                let (now, was) = (&self.sim.dns, &ground.start.dns);
+                let ours = now.sets(&at.record, &at.server) != was.sets(&at.record, &at.server);
+                now.changed_by_others(at, ours);
+            }
             Mishap::SecondOperator(cluster) => {
                 let (from, to) = (ground.plan.from.as_str(), ground.plan.to.as_str());
                 for region in &ground.plan.clusters[cluster] {
@@ -65,9 +71,21 @@ impl Node {
                 let torn = regions.iter().any(thaws);
                 self.torn(torn.then(|| at.resource.clone()));
             }
-            Mishap::ThawedByOthers(at) => {
-                postgres.thawed_by_others(&at.resource, &at.region);
+            Mishap::ThawedByOthers(at) | Mishap::SetByOthers(at) => {
+                match mishap {
+                    Mishap::SetByOthers(_) => {
+                        postgres.set_by_others(&at.resource, &at.region, Altered::To("off".into()));
+                    }
+                    _ => postgres.thawed_by_others(&at.resource, &at.region),
+                }
                 let torn = self.promoting(ground, &at.resource);
+                self.torn(torn.then(|| at.resource.clone()));
+            }
+            Mishap::StartedByOthers(at) => {
+                postgres.start(&at.resource, &at.region);
+                let torn = self.promoting(ground, &at.resource);
+                // Not frozen, it takes commits at once, beside the new primary.
+                self.diverged |= torn && self.sim.postgres.writable(&at.resource).contains(&at.region);
                 self.torn(torn.then(|| at.resource.clone()));
             }
             Mishap::WroteThroughFreeze(at) => {
@@ -101,6 +119,8 @@ impl Node {
             Mishap::No | Mishap::Absent => self.denied = true,
             Mishap::Call(..) => {}
         }
+        // A call may have been made whose answer is never recorded.
+        self.note_seizures();
     }
 
     /// Whether a member that was a standby is a primary by now, or a promotion is on its way.

@@ -314,7 +314,7 @@ fn what_others_took_away_behind_the_last_step_is_seen_before_a_run_is_called_com
     let mut trial = whole();
     assert_eq!(trial.process(Choice::Continue, Kill::Record(finished)), None);
     for server in trial.plan.records["www"].clone() {
-        trial.sim.dns.changed_by_others(&RecordName { record: "www".into(), server });
+        trial.sim.dns.changed_by_others(&RecordName { record: "www".into(), server }, false);
     }
     assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
     assert!(why(&trial).contains("shift is not so any more"), "{}", why(&trial));

@@ -17,7 +17,7 @@ fn users_who_are_there_already_are_told_before_the_writer_is_moved() {
     assert!(!against(&trial).iter().any(|why| why.starts_with("shift:")), "{:?}", against(&trial));
     // Somebody has moved the users: unattended, nobody could adopt that behind the promotion.
     for server in &trial.plan.records["www"] {
-        trial.sim.dns.changed_by_others(&RecordName { record: "www".into(), server: server.clone() });
+        trial.sim.dns.changed_by_others(&RecordName { record: "www".into(), server: server.clone() }, false);
     }
     assert!(against(&trial).iter().any(|why| why.starts_with("shift:")), "{:?}", against(&trial));
 }

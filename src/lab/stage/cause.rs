@@ -58,6 +58,8 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
         Mishap::CutOff(_) => "primary_conninfo of the target is taken away, and a write",
         Mishap::PromotedByOthers(_) => "pg_promote by hand",
         Mishap::ThawedByOthers(_) => "ALTER SYSTEM RESET and a reload by hand",
+        Mishap::SetByOthers(_) => "ALTER SYSTEM SET and a reload by hand",
+        Mishap::StartedByOthers(_) => "the server is started by hand",
         Mishap::WroteThroughFreeze(_) => "a client with default_transaction_read_only=off commits",
         Mishap::LockTaken(_) => "the session that holds the lock is ended, and another takes it",
         Mishap::AskedToStop => "SIGTERM",
@@ -114,6 +116,10 @@ impl Causes {
             Mishap::ThawedByOthers(at) => {
                 setting(lab, region(at)?, "ALTER SYSTEM RESET default_transaction_read_only").await
             }
+            Mishap::SetByOthers(at) => {
+                setting(lab, region(at)?, "ALTER SYSTEM SET default_transaction_read_only = off").await
+            }
+            Mishap::StartedByOthers(at) => lab.start_postgres(region(at)?).await,
             Mishap::WroteThroughFreeze(at) => commit(lab, region(at)?).await,
             Mishap::LockTaken(at) => self.take_lock(lab, region(at)?).await,
             Mishap::Call(..)

@@ -333,6 +333,8 @@ impl Director {
             | Mishap::CutOff(_)
             | Mishap::PromotedByOthers(_)
             | Mishap::ThawedByOthers(_)
+            | Mishap::SetByOthers(_)
+            | Mishap::StartedByOthers(_)
             | Mishap::WroteThroughFreeze(_)
             | Mishap::LockTaken(_) => inner.causes.cause(&self.lab, mishap).await?,
             Mishap::RegionLost(_)

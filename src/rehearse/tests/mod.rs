@@ -7,6 +7,7 @@ mod precedents;
 mod regressions;
 mod remedies;
 mod truths;
+mod unwritten;
 
 use super::node::Bend;
 use super::report::{How, Report, rehearse, rehearse_in};

@@ -24,6 +24,12 @@ const FOUND: &[(&str, &str, u32)] = &[
          best_effort: true }\n",
         2,
     ),
+    (
+        "an undo of the freeze reset what somebody else had set between the look and the statement",
+        "  - { id: freeze, postgres.freeze: orders }\n  - { id: catch_up, postgres.catch_up: orders }\n  \
+         - { id: promote, postgres.promote: orders }\n",
+        2,
+    ),
 ];
 
 #[test]

@@ -43,6 +43,19 @@ pub enum Silent {
     Leave,
 }
 
+/// A time to live that is not the one from before is none of the shares': it may be that of another step, or of somebody else.
+pub(super) fn kept_ttl(before: &[RecordSet], now: &[RecordSet]) -> String {
+    match (before.first(), now.first()) {
+        (Some(before), Some(now)) if before.ttl != now.ttl => {
+            format!(
+                " (the time to live was {} s before the shift; {} s were found, and left alone)",
+                before.ttl, now.ttl
+            )
+        }
+        _ => String::new(),
+    }
+}
+
 /// Finds a record, or says what there is.
 pub(super) fn target(scope: &Scope<'_>, name: &str) -> Result<(Target, scope::Record), Problem> {
     let Some(record) = scope.directory.record(name) else {

@@ -1,6 +1,6 @@
 //! Giving a record certain shares at all its servers: judging, writing, putting back. Used by `dns.shift` and `dns.restore`.
 
-use super::{Facts, Silent, Target, left, unread};
+use super::{Facts, Silent, Target, kept_ttl, left, unread};
 use crate::journal::Permit;
 use crate::step::contract::{Aim, Judgement, Remark};
 use crate::world::dns::{RecordAim, RecordFacts, RecordSet, Shares};
@@ -146,7 +146,7 @@ fn restored(target: &Target, aim: &Shares, facts: &Facts, prior: &Facts) -> Judg
             {
                 return Judgement::moving(format!("{server} holds {} again, but {what}", words(shares)));
             }
-            back.push(format!("{server} gives {}", in_words(&now.sets)));
+            back.push(format!("{server} gives {}{}", in_words(&now.sets), kept_ttl(&before.sets, &now.sets)));
         } else if ours(target, before, aim).is_some_and(|ours| same_contents(&ours, &now.sets)) {
             remain.push(format!("{server} still gives {}", in_words(&now.sets)));
         } else {

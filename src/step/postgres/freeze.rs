@@ -267,12 +267,21 @@ impl Kind for Freeze {
             Ok(system) => system,
             Err(reply) => return ready(reply),
         };
+        let before = prior.source.get().and_then(|source| source.read_only.altered.get());
         Box::pin(async move {
             let scope =
                 crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
             if effect == SESSIONS {
                 world.postgres.end_sessions(permit, &self.pair.source, &system, &scope).await
             } else {
+                // What undo puts back has to be what is overwritten here. Users still write: this look costs them nothing.
+                let now = world.postgres.look(&self.pair.source, &scope).await;
+                let foreign = |before| now.get().is_some_and(|now| thaw::foreign(&now.read_only, before));
+                if before.is_some_and(foreign) {
+                    return Reply::refused(
+                        "somebody else changed default_transaction_read_only since it was looked at",
+                    );
+                }
                 world.postgres.freeze(permit, &self.pair.source, &system, Some(&scope)).await
             }
         })
@@ -297,10 +306,18 @@ impl Kind for Freeze {
             }
         };
         Box::pin(async move {
-            // The others cannot be asked in the statement; they are asked once more as close to it as can be.
-            let others = in_recovery(world, &self.pair.others, &self.keep, permit.run(), Some(&system)).await;
+            // Neither the others nor the value can be asked in the statement; they are asked once more as close to it as can be.
+            let scope =
+                crate::world::postgres::Scope { keep: self.keep.clone(), run: permit.run().to_string() };
+            let (source, others) = futures_util::future::join(
+                world.postgres.look(&self.pair.source, &scope),
+                in_recovery(world, &self.pair.others, &self.keep, permit.run(), Some(&system)),
+            )
+            .await;
+            let foreign = source.get().is_some_and(|source| thaw::foreign(&source.read_only, &altered));
             match forbids_writing(&others) {
                 Some(forbidden) => Reply::refused(forbidden.evidence),
+                None if foreign => Reply::refused(thaw::LEFT_ALONE),
                 None => world.postgres.unfreeze(permit, &self.pair.source, &system, &altered).await,
             }
         })

@@ -4,7 +4,15 @@ use super::freeze::Facts;
 use super::{forbids_writing, second_primary};
 use crate::step::contract::{Judgement, Remark};
 use crate::world::Known;
-use crate::world::postgres::Altered;
+use crate::world::postgres::{Altered, ReadOnly};
+
+pub(super) const LEFT_ALONE: &str =
+    "somebody else changed default_transaction_read_only since; it was left alone";
+
+/// Whether what `ALTER SYSTEM` holds is neither the freeze nor `expected`.
+pub(super) fn foreign(now: &ReadOnly, expected: &Altered) -> bool {
+    now.altered.is(|now| now != expected && *now != Altered::To("on".into()))
+}
 
 /// Whether the source is as it was before the freeze.
 pub(super) fn judge(facts: &Facts, prior: &Facts) -> Judgement {
@@ -42,11 +50,9 @@ pub(super) fn judge(facts: &Facts, prior: &Facts) -> Judgement {
     if let Known::Unknown(why) = &source.read_only.altered {
         return Judgement::unknown(format!("what ALTER SYSTEM holds cannot be seen: {why}"));
     }
-    if source.read_only.altered != Known::Known(Altered::To("on".into())) {
-        return Judgement::reached(
-            "somebody else changed default_transaction_read_only since; it was left alone",
-        )
-        .with_remark(Remark::ForeignChange);
+    // The value that stood before, and yet not what was in force then, is nobody's to take back either.
+    if foreign(&source.read_only, &Altered::To("on".into())) {
+        return Judgement::reached(LEFT_ALONE).with_remark(Remark::ForeignChange);
     }
     if let Some(forbidden) = forbids_writing(&facts.others) {
         return forbidden;

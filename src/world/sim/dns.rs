@@ -3,11 +3,13 @@
 use super::Faults;
 use super::fault::{Common, Deed};
 use super::shared::Shared;
+use super::theirs::{Parts, Seizure};
 use crate::journal::Permit;
 use crate::world::clock::Moment;
 use crate::world::dns::{Dns, RecordAim, RecordFacts, RecordName, RecordSet, Shares};
 use crate::world::record_content::{self, RecordSpec, in_words, normalised, wanted};
 use crate::world::{Answer, Known, Reply, ready};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -16,11 +18,16 @@ use std::time::Duration;
 const PLAIN_SAMPLE: u32 = 12;
 const MIXED_SAMPLE: u32 = 400;
 
+/// Seconds that others let resolvers keep what they write: no value of ours.
+const THEIR_TTL: u32 = 300;
+
 /// What stands at one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Zone {
     sets: Vec<RecordSet>,
     serial: u32,
+    /// What of it others have set last: bookkeeping of a rehearsal.
+    theirs: Parts,
 }
 
 /// Records by name and server.
@@ -36,6 +43,12 @@ pub struct SimDns {
     broken: Shared<BTreeMap<String, String>>,
     /// Servers that answer from what they keep, with what that is and until when.
     old: Shared<BTreeMap<String, (Moment, Zones)>>,
+    /// What our own writes aimed at.
+    pub(super) aims: Shared<BTreeMap<RecordName, Vec<Vec<RecordSet>>>>,
+    /// Writes of ours over what others had set.
+    pub(super) seized: Shared<Vec<Seizure>>,
+    /// Whether nothing is compared before a write: a broken port.
+    blind: Cell<bool>,
 }
 
 impl SimDns {
@@ -47,6 +60,9 @@ impl SimDns {
             zones: Shared::default(),
             broken: Shared::default(),
             old: Shared::default(),
+            aims: Shared::default(),
+            seized: Shared::default(),
+            blind: Cell::new(false),
         }
     }
 
@@ -58,6 +74,9 @@ impl SimDns {
             zones: self.zones.clone(),
             broken: self.broken.clone(),
             old: self.old.clone(),
+            aims: self.aims.clone(),
+            seized: self.seized.clone(),
+            blind: self.blind.clone(),
         }
     }
 
@@ -65,7 +84,7 @@ impl SimDns {
     pub fn digest(&self, hasher: &mut impl Hasher) {
         self.faults.digest(hasher);
         let zones = |zones: &Zones, mut hasher: &mut super::shared::PartHasher| {
-            zones.iter().for_each(|(at, zone)| (at, &zone.sets).hash(&mut hasher));
+            zones.iter().for_each(|(at, zone)| (at, &zone.sets, zone.theirs).hash(&mut hasher));
         };
         self.zones.digest(zones).hash(hasher);
         self.broken.hash(hasher);
@@ -99,7 +118,9 @@ impl SimDns {
         let sets = record_content::render(&spec, &shares, spec.ttl).unwrap_or_default();
         for server in servers {
             let at = RecordName { record: record.to_owned(), server: (*server).to_owned() };
-            self.zones.borrow_mut().insert(at, Zone { sets: sets.clone(), serial: 1 });
+            self.zones
+                .borrow_mut()
+                .insert(at, Zone { sets: sets.clone(), serial: 1, theirs: Parts::default() });
         }
         self.specs.borrow_mut().insert(record.to_owned(), spec);
     }
@@ -114,6 +135,7 @@ impl SimDns {
     pub fn overwrite(&self, record: &str, server: &str, sets: Vec<RecordSet>) {
         let at = RecordName { record: record.to_owned(), server: server.to_owned() };
         if let Some(zone) = self.zones.borrow_mut().get_mut(&at) {
+            zone.theirs = zone.theirs.or(Parts::between(&zone.sets, &sets));
             zone.sets = sets;
             zone.serial += 1;
         }
@@ -130,7 +152,7 @@ impl SimDns {
     /// What stands at a server from the beginning.
     pub fn put(&self, record: &str, server: &str, sets: Vec<RecordSet>, serial: u32) {
         let at = RecordName { record: record.to_owned(), server: server.to_owned() };
-        self.zones.borrow_mut().insert(at, Zone { sets, serial });
+        self.zones.borrow_mut().insert(at, Zone { sets, serial, theirs: Parts::default() });
     }
 
     /// The server's API works (case D14), but it answers questions by DNS with this failure (or, when empty, well again).
@@ -161,15 +183,29 @@ impl SimDns {
         self.zones.borrow().iter().map(|(at, zone)| (at.clone(), zone.sets.clone())).collect()
     }
 
-    /// Somebody else moves all users elsewhere.
-    pub fn changed_by_others(&self, at: &RecordName) {
+    /// Writes are made without comparing what stands there with what was expected: a port that is broken.
+    pub fn compare_nothing(&self) {
+        self.blind.set(true);
+    }
+
+    /// Somebody else moves all users elsewhere, or half of them, under a time to live of their own.
+    pub fn changed_by_others(&self, at: &RecordName, half: bool) {
         let specs = self.specs.borrow();
         let Some(spec) = specs.get(&at.record) else { return };
         let serves = self.shares().get(at).and_then(|shares| shares.get().cloned()).unwrap_or_default();
         let other = spec.targets.keys().find(|region| serves.get(*region).is_none_or(|share| *share == 0));
         let Some(region) = other.or_else(|| spec.targets.keys().next()) else { return };
-        let shares = Shares::from([(region.clone(), record_content::WHOLE)]);
-        let sets = record_content::render(spec, &shares, spec.ttl).unwrap_or_default();
+        let mut shares = Shares::from([(region.clone(), record_content::WHOLE)]);
+        let rest = serves.iter().find(|(stays, share)| *stays != region && **share > 0);
+        if let (true, Some((stays, _))) = (half, rest) {
+            let half = record_content::WHOLE / 2;
+            shares = Shares::from([(region.clone(), half), (stays.clone(), half)]);
+        }
+        // A CNAME has no halves.
+        let whole = || Shares::from([(region.clone(), record_content::WHOLE)]);
+        let sets = record_content::render(spec, &shares, THEIR_TTL)
+            .or_else(|_| record_content::render(spec, &whole(), THEIR_TTL))
+            .unwrap_or_default();
         self.overwrite(&at.record, &at.server, sets);
     }
 
@@ -271,20 +307,27 @@ impl Deed for Write {
 
     fn make(&self, zones: &mut Zones) -> Reply {
         let Some(zone) = zones.get_mut(&self.at) else { return Reply::refused("no such record") };
-        let before = zone.serial;
+        let (before, stood) = (zone.serial, zone.sets.clone());
         zone.serial += 1;
         let replaced =
             |kind: &String| self.gone.contains(kind) || self.goal.iter().any(|set| set.kind == *kind);
         zone.sets.retain(|set| !replaced(&set.kind));
         zone.sets.extend(self.goal.iter().cloned());
         zone.sets.sort();
+        zone.theirs = zone.theirs.without(Parts::between(&stood, &zone.sets));
         Reply::acknowledged(format!("{}; serial {before} → {}", in_words(&self.goal), zone.serial))
     }
 }
 
 impl SimDns {
     /// What is sent, after the comparison; or the reply if nothing is.
-    fn compared(&self, at: &RecordName, expected: &[RecordSet], aim: &RecordAim) -> Result<Write, Reply> {
+    fn compared(
+        &self,
+        permit: &Permit,
+        at: &RecordName,
+        expected: &[RecordSet],
+        aim: &RecordAim,
+    ) -> Result<Write, Reply> {
         self.faults.settle(&self.zones);
         let specs = self.specs.borrow();
         let Some(spec) = specs.get(&at.record) else {
@@ -303,13 +346,14 @@ impl SimDns {
             return Err(Reply::acknowledged(format!("already {}; nothing was sent", in_words(&goal))));
         }
         // Case D2.
-        if zone.sets != expected {
+        if zone.sets != expected && !self.blind.get() {
             return Err(Reply::refused(format!(
                 "changed by somebody else: {} stands there, expected was {}",
                 in_words(&zone.sets),
                 in_words(expected)
             )));
         }
+        self.sent(permit, at, &zone.sets, zone.theirs, &goal);
         let gone = zone.sets.iter().map(|set| set.kind.clone()).collect();
         Ok(Write { at: at.clone(), gone, goal })
     }
@@ -322,14 +366,14 @@ impl Dns for SimDns {
 
     fn swap<'a>(
         &'a self,
-        _permit: &'a Permit,
+        permit: &'a Permit,
         at: &'a RecordName,
         expected: &'a [RecordSet],
         aim: &'a RecordAim,
     ) -> Answer<'a, Reply> {
         // Nothing happens before the first poll, as in the real port.
         Box::pin(async move {
-            match self.compared(at, expected, aim) {
+            match self.compared(permit, at, expected, aim) {
                 Ok(write) => self.faults.run(&at.server, &self.zones, write),
                 Err(reply) => reply,
             }

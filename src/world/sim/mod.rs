@@ -2,6 +2,9 @@
 //!
 //! One [`Sim`] is one world. Its ports are handed to the engine by [`Sim::world`], and to a test or a rehearsal as they are, to set
 //! facts and faults and to read the ground truth.
+//!
+//! An application of this world ([`postgres::SimPostgres::write`]) commits wherever a server takes its writes, at any time and in every
+//! region, and asks no name server where that is: the strongest client that ignores a time to live.
 
 pub mod cache;
 pub mod clock;
@@ -18,6 +21,7 @@ mod postgres_server;
 pub mod shared;
 pub mod signal;
 pub mod silent;
+pub mod theirs;
 
 pub use fault::{Common, Fault, Faults, Tape};
 

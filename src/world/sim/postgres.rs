@@ -8,6 +8,7 @@ use super::postgres_deed::{Call, What};
 use super::postgres_seen::Still;
 use super::postgres_server::{RECORD, read};
 use super::shared::Shared;
+use super::theirs::Seizure;
 use crate::journal::Permit;
 use crate::world::postgres::{
     Altered, Change, Finding, Glance, Handover, Lsn, Postgres, Scope, Sender, ServerFacts,
@@ -101,17 +102,29 @@ pub struct SimPostgres {
     pub(super) truth: Shared<Truth>,
     /// Commands that may stop and start servers, and may be late.
     pub(super) commands: RefCell<Weak<SimExec>>,
+    /// Changes of ours over what others had set.
+    pub(super) seized: Shared<Vec<Seizure>>,
 }
 
 impl SimPostgres {
     /// No servers.
     pub fn new(common: &Common) -> Self {
-        Self { faults: Faults::new(common), truth: Shared::default(), commands: RefCell::default() }
+        Self {
+            faults: Faults::new(common),
+            truth: Shared::default(),
+            commands: RefCell::default(),
+            seized: Shared::default(),
+        }
     }
 
     /// The same in another world.
     pub fn fork(&self, common: &Common) -> Self {
-        Self { faults: self.faults.fork(common), truth: self.truth.clone(), commands: RefCell::default() }
+        Self {
+            faults: self.faults.fork(common),
+            truth: self.truth.clone(),
+            commands: RefCell::default(),
+            seized: self.seized.clone(),
+        }
     }
 
     /// What tells two worlds apart. Names of sessions that are gone do not.
@@ -156,6 +169,7 @@ impl SimPostgres {
                 upkeep: 0,
                 altered: Altered::Unset,
                 loaded: Altered::Unset,
+                theirs: false,
                 sessions: if index == 0 { vec![Session::app()] } else { vec![] },
                 prepared: vec![],
                 overrides: vec![],
@@ -252,6 +266,8 @@ impl SimPostgres {
         if self.faults.is_silent(&at.to_string()) {
             return Reply::refused("no connection: no answer in time");
         }
+        self.settle();
+        self.sent(permit, at, &what);
         let call = Call { at: at.clone(), name: permit.session(), what };
         self.faults.run(&at.to_string(), &self.truth, call)
     }

@@ -154,6 +154,7 @@ impl SimPostgres {
         self.with(cluster, region, |server| {
             if !server.recovery {
                 alter(server, Altered::To("on".into()));
+                server.theirs = true;
                 server.sessions.clear();
             }
         });
@@ -162,14 +163,23 @@ impl SimPostgres {
     /// Somebody else loads what stands in the file (case P19).
     pub fn reloaded_by_others(&self, cluster: &str, region: &str) {
         self.with(cluster, region, |server| {
-            let written = server.altered.clone();
+            let (written, theirs) = (server.altered.clone(), server.theirs);
             alter(server, written);
+            server.theirs = theirs;
         });
     }
 
     /// Somebody else puts the write setting back (case P17).
     pub fn thawed_by_others(&self, cluster: &str, region: &str) {
-        self.with(cluster, region, |server| alter(server, Altered::Unset));
+        self.set_by_others(cluster, region, Altered::Unset);
+    }
+
+    /// Somebody else gives the write setting a value of their own (case P17).
+    pub fn set_by_others(&self, cluster: &str, region: &str, value: Altered) {
+        self.with(cluster, region, |server| {
+            alter(server, value);
+            server.theirs = true;
+        });
     }
 
     /// Standbys that stayed behind catch up, those that were cut off follow the primary of their timeline again, and promotions that

@@ -71,6 +71,8 @@ pub struct Server {
     pub altered: Altered,
     /// What was loaded of it: a freeze is in force only then (case P19).
     pub loaded: Altered,
+    /// Whether others have set it last: bookkeeping of a rehearsal.
+    pub theirs: bool,
     /// Sessions of clients (case P2).
     pub sessions: Vec<Session>,
     /// Prepared transactions: they belong to no session, and no freeze binds them (case P5).
@@ -213,7 +215,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
 
 /// `ALTER SYSTEM` and a reload: sessions of now are those from before (case P2).
 pub(super) fn alter(server: &mut Server, to: Altered) {
-    (server.altered, server.loaded, server.written) = (to.clone(), to, false);
+    (server.altered, server.loaded, server.written, server.theirs) = (to.clone(), to, false, false);
     for session in &mut server.sessions {
         session.older = true;
     }

@@ -381,4 +381,9 @@ pub const MUTANTS: &[Mutant] = &[
             sim.exec.script("banner look", Script::default());
         }),
     ),
+    mutant(
+        "a name server's port compares nothing before it writes",
+        "no compare-and-set",
+        Break::World(|sim| sim.dns.compare_nothing()),
+    ),
 ];

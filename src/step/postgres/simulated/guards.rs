@@ -121,3 +121,26 @@ fn a_stopped_source_is_started_only_while_every_other_member_is_a_standby() {
     assert_eq!(judged.standing, Standing::Blocked);
     assert!(judged.evidence.starts_with("two primaries"), "{}", judged.evidence);
 }
+
+#[test]
+fn neither_a_freeze_nor_its_undo_overwrites_what_others_have_set_since_the_look() {
+    for undo in [false, true] {
+        let mut stage = Stage::new();
+        let prior = match undo {
+            true => stage.apply(&freeze(), "read_only").0,
+            false => stage.observe(&freeze(), "read_only"),
+        };
+        stage.sim.postgres.set_by_others("orders", "eu-west", Altered::To("off".into()));
+        let permit = stage.permit("read_only", undo);
+        let reply = match undo {
+            true => once(freeze().undo("read_only", &permit, &prior, &stage.world)),
+            false => once(freeze().apply("read_only", &permit, &prior, None, "", &stage.world)),
+        };
+        assert!(
+            matches!(&reply, Reply::Refused { why } if why.contains("somebody else changed")),
+            "{reply:?}"
+        );
+        let stands = stage.sim.postgres.read("orders", "eu-west", |server| server.altered.clone());
+        assert_eq!(stands, Some(Altered::To("off".into())));
+    }
+}
