@@ -1,10 +1,10 @@
 //! What no longer counts when a process begins, or when a person has decided after a pause.
 
-use super::effect_state::{Flight, Undone};
+use super::effect_state::{EffectState, Flight, Undone};
 use super::state::{RunState, Stage};
 use crate::plan::{AskKind, Plan, PlannedEffect};
 use crate::step::{Action, Class, Proof};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The data set that an effect is part of moving.
 fn data_set(planned: &PlannedEffect) -> Option<&str> {
@@ -24,18 +24,20 @@ impl RunState {
         self.gap_expired = false;
         self.handovers_die(plan);
         self.answers.retain(|id, _| !id.starts_with("adopt:") && !id.starts_with("paused:"));
-        let covered: BTreeSet<_> = self.stopped_over(plan).into_iter().chain(self.superseded(plan)).collect();
+        // What nothing is known of yet cannot be doubted.
+        let touched: Vec<bool> = self.steps.iter().map(|step| step.touched()).collect();
+        let covered: BTreeSet<_> =
+            self.stopped_over(plan).into_iter().chain(self.superseded(plan, &touched)).collect();
         // A step may name several data sets, of which some are promoted and others are not.
-        let settled: Vec<Vec<bool>> = plan
-            .steps
-            .iter()
-            .map(|step| step.effects.iter().map(|e| self.settled(plan, data_set(e))).collect())
-            .collect();
+        let settled = self.settled_effects(plan);
         let over: Vec<Vec<bool>> = plan
             .steps
             .iter()
             .enumerate()
-            .map(|(s, step)| (0..step.effects.len()).map(|e| self.over(plan, s, e)).collect())
+            .map(|(s, step)| {
+                let effects = if touched[s] { step.effects.len() } else { 0 };
+                (0..effects).map(|e| self.over(plan, &settled, s, e)).collect()
+            })
             .collect();
         let last = self.last_standing(plan);
         let finishing = matches!(self.stage, Stage::Finishing);
@@ -43,10 +45,11 @@ impl RunState {
         let to_come = !all || self.pivots_to_come(plan);
         for (s, (step, planned)) in self.steps.iter_mut().zip(&plan.steps).enumerate() {
             let pivots = planned.effects.iter().any(|effect| effect.effect.class == Class::Pivot);
-            let mut open = false;
+            let mut open = !touched[s] && !planned.effects.is_empty();
             // Actions of this step of which an earlier effect has to be looked at again.
             let mut doubted = Vec::new();
-            for (e, (effect, planned)) in step.effects.iter_mut().zip(&planned.effects).enumerate() {
+            let effects: &mut [_] = if touched[s] { &mut step.effects } else { &mut [] };
+            for (e, (effect, planned)) in effects.iter_mut().zip(&planned.effects).enumerate() {
                 let landed = effect.landed();
                 let (settled, over) = (settled[s][e], over[s][e]);
                 // An undo of which nobody knows what became of it is looked at before it is made again.
@@ -107,8 +110,10 @@ impl RunState {
                 }
             }
             // Where all steps are done already, none is tried again: what was left out stays left out.
-            step.warned &= finishing;
-            if open {
+            if step.warned && !finishing {
+                step.warned = false;
+            }
+            if open && (step.tries != 0 || step.required.is_some()) {
                 step.tries = 0;
                 step.required = None;
             }
@@ -133,21 +138,29 @@ impl RunState {
     }
 
     /// The last effect, by its place in the plan, of which a change of ours stands.
-    pub(super) fn last_standing(&self, plan: &Plan) -> Option<(usize, usize)> {
+    pub(crate) fn last_standing(&self, plan: &Plan) -> Option<(usize, usize)> {
         plan.effects().map(|(s, e, _)| (s, e)).filter(|(s, e)| self.steps[*s].effects[*e].stands()).max()
     }
 
     /// Whether a promotion that is armed or passed has made this effect a thing of the past: one of its data set, or, for what
     /// belongs to none, one that comes after it.
-    fn over(&self, plan: &Plan, s: usize, e: usize) -> bool {
+    fn over(&self, plan: &Plan, settled: &[Vec<bool>], s: usize, e: usize) -> bool {
         match data_set(&plan.steps[s].effects[e]) {
-            Some(set) => self.settled(plan, Some(set)),
+            Some(_) => settled[s][e],
             None => plan.effects().any(|(s2, e2, planned)| {
-                planned.effect.class == Class::Pivot
-                    && (s2, e2) >= (s, e)
-                    && self.settled(plan, data_set(planned))
+                planned.effect.class == Class::Pivot && (s2, e2) >= (s, e) && settled[s2][e2]
             }),
         }
+    }
+
+    /// For each effect, whether there is no way back for its data set.
+    fn settled_effects(&self, plan: &Plan) -> Vec<Vec<bool>> {
+        let mut known: BTreeMap<Option<&str>, bool> = BTreeMap::new();
+        let mut settled = |effect| {
+            let set = data_set(effect);
+            *known.entry(set).or_insert_with(|| self.settled(plan, set))
+        };
+        plan.steps.iter().map(|step| step.effects.iter().map(&mut settled).collect()).collect()
     }
 
     /// A pause or a new process ends every handover that no promotion has used yet. One that was used stays: what the old primary
@@ -173,7 +186,7 @@ impl RunState {
 
     /// Effects with a later one of ours at the same thing: that is what is to be there now, and making the earlier again would take it
     /// away. Nobody can say of two commands that they are about different things.
-    fn superseded(&self, plan: &Plan) -> Vec<(usize, usize)> {
+    fn superseded(&self, plan: &Plan, touched: &[bool]) -> Vec<(usize, usize)> {
         let same = |one: &Action, other: &Action| match (one.resources(), other.resources()) {
             (one, other) if one.is_empty() && other.is_empty() => true,
             (one, other) => one.iter().any(|resource| other.contains(resource)),
@@ -185,7 +198,8 @@ impl RunState {
             .collect();
         plan.effects()
             .filter(|(s, e, planned)| {
-                data_set(planned).is_none()
+                touched[*s]
+                    && data_set(planned).is_none()
                     && standing
                         .iter()
                         .any(|(s2, e2, later)| (s2, e2) > (s, e) && same(&planned.action, &later.action))
@@ -196,7 +210,9 @@ impl RunState {
 
     /// `orphaned`: the process that held the permits is gone, or a person decided to go on after a pause.
     pub(super) fn doubt_flights(&mut self, orphaned: bool) {
-        for effect in self.steps.iter_mut().flat_map(|step| &mut step.effects) {
+        // Steps are shared between copies of a state: only those are taken apart in which something was sent.
+        let sent = self.steps.iter_mut().filter(|step| step.effects.iter().any(EffectState::sent));
+        for effect in sent.flat_map(|step| &mut step.effects) {
             if orphaned {
                 effect.forget_if_refused();
             }

@@ -98,6 +98,11 @@ impl EffectState {
             && !matches!(self.undone, Some(Undone::Restored | Undone::Foreign))
     }
 
+    /// Whether a call of ours for it, or for its undo, is remembered.
+    pub(super) fn sent(&self) -> bool {
+        self.intent.is_some() || self.undo.is_some()
+    }
+
     /// Whether it is intended, and neither refused nor proved.
     pub fn armed(&self) -> bool {
         self.intent

@@ -152,6 +152,14 @@ pub struct StepState {
     pub warned: bool,
 }
 
+impl StepState {
+    /// Whether anything is known of it.
+    pub(super) fn touched(&self) -> bool {
+        let known = |effect: &EffectState| *effect != EffectState::default();
+        self.required.is_some() || self.tries > 0 || self.warned || self.effects.iter().any(known)
+    }
+}
+
 impl RunState {
     /// The state before the first record.
     pub fn new(plan: &Plan) -> Self {

@@ -13,6 +13,31 @@ pub struct MemoryJournal {
     pub now: i64,
 }
 
+/// Keeps no line, and hashes none: for a rehearsal, which has the records themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unkept {
+    lines: u64,
+}
+
+impl Storage for Unkept {
+    fn append(&mut self, body: Map<String, Value>, _durable: Durable) -> Result<Line, AppendError> {
+        self.lines += 1;
+        Ok(Line { seq: self.lines - 1, at: 0, hash: String::new(), body })
+    }
+
+    fn settle(&mut self) -> Result<(), AppendError> {
+        Ok(())
+    }
+
+    fn append_intent(
+        &mut self,
+        key: IntentKey,
+        body: Map<String, Value>,
+    ) -> Result<(Line, Permit), AppendError> {
+        Ok((self.append(body, Durable::Now)?, Permit::new(key)))
+    }
+}
+
 impl Storage for MemoryJournal {
     fn append(&mut self, body: Map<String, Value>, _durable: Durable) -> Result<Line, AppendError> {
         let seq = self.lines.len() as u64;

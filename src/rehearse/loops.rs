@@ -1,28 +1,36 @@
 //! Loops that no single worker sees: each of two may follow a part of one, and take the rest for known.
 
-use std::collections::HashMap;
+/// A move from one state to another, by their numbers.
+pub type Move = (u32, u32);
 
 /// Whether moves without a fault come back to where they began.
-pub fn any(moves: &[(u128, u128)]) -> bool {
-    let mut after: HashMap<u128, Vec<u128>> = HashMap::new();
-    let mut into: HashMap<u128, u32> = HashMap::new();
+pub fn any(moves: &[Move]) -> bool {
+    let states = moves.iter().map(|(from, to)| from.max(to) + 1).max().unwrap_or(0) as usize;
+    // Where the moves from each state begin, once they are sorted by that.
+    let mut begin = vec![0_u32; states + 1];
+    let mut into = vec![0_u32; states];
     for (from, to) in moves {
-        after.entry(*from).or_default().push(*to);
-        *into.entry(*to).or_default() += 1;
-        into.entry(*from).or_default();
+        begin[*from as usize + 1] += 1;
+        into[*to as usize] += 1;
+    }
+    for state in 0..states {
+        begin[state + 1] += begin[state];
+    }
+    let mut after = vec![0_u32; moves.len()];
+    let mut place = begin.clone();
+    for (from, to) in moves {
+        after[place[*from as usize] as usize] = *to;
+        place[*from as usize] += 1;
     }
     // Whatever nothing leads to any more is taken away; what stays leads to itself.
-    let mut free: Vec<u128> =
-        into.iter().filter(|(_, count)| **count == 0).map(|(state, _)| *state).collect();
-    let mut left = into.len();
+    let mut free: Vec<u32> = (0_u32..).zip(&into).filter(|(_, count)| **count == 0).map(|(s, _)| s).collect();
+    let mut left = states;
     while let Some(state) = free.pop() {
         left -= 1;
-        for to in after.remove(&state).unwrap_or_default() {
-            if let Some(count) = into.get_mut(&to) {
-                *count -= 1;
-                if *count == 0 {
-                    free.push(to);
-                }
+        for to in &after[begin[state as usize] as usize..begin[state as usize + 1] as usize] {
+            into[*to as usize] -= 1;
+            if into[*to as usize] == 0 {
+                free.push(*to);
             }
         }
     }

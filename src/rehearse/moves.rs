@@ -13,7 +13,8 @@ use std::time::Duration;
 
 /// What can go wrong in this state.
 pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mishap> {
-    let mut found = vec![Mishap::Killed];
+    // After a look that leaves nothing it is the same as before it.
+    let mut found = if node.idle { vec![] } else { vec![Mishap::Killed] };
     // A rollback goes on whoever asks for what.
     if node.state.signals == 0 && !matches!(node.state.stage, Stage::RollingBack { .. }) {
         found.push(Mishap::AskedToStop);
@@ -21,29 +22,35 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
     for task in wanted {
         match task {
             Task::Look(s, e, _) => {
-                regions(ground, &mut found);
-                touched(ground, node, *s, *e, false, &mut found);
+                let mut here = Vec::new();
+                touched(ground, node, *s, *e, false, &mut here);
+                regions(ground, &mut here);
+                found.append(&mut here);
             }
             Task::Apply(s, e, _, _) => {
-                regions(ground, &mut found);
-                locks(ground, node, &mut found);
-                touched(ground, node, *s, *e, true, &mut found);
+                let mut here = Vec::new();
+                locks(ground, node, &mut here);
+                touched(ground, node, *s, *e, true, &mut here);
+                regions(ground, &mut here);
+                found.append(&mut here);
             }
             Task::Survey => {
-                regions(ground, &mut found);
+                let mut here = Vec::new();
                 for (cluster, regions) in &ground.plan.clusters {
-                    found.extend(
+                    here.extend(
                         regions.iter().map(|region| Mishap::Silent(Member::new(cluster, region).to_string())),
                     );
                 }
                 for (name, servers) in &ground.plan.records {
-                    found.extend(servers.iter().cloned().map(Mishap::Silent));
+                    here.extend(servers.iter().cloned().map(Mishap::Silent));
                     let at = |server: &String| RecordName { record: name.clone(), server: server.clone() };
-                    found.extend(servers.iter().map(at).map(Mishap::RecordByOthers));
+                    here.extend(servers.iter().map(at).map(Mishap::RecordByOthers));
                 }
                 for cluster in ground.plan.clusters.keys() {
-                    postgres(ground, node, cluster, true, &mut found);
+                    postgres(ground, node, cluster, true, &mut here);
                 }
+                regions(ground, &mut here);
+                found.append(&mut here);
             }
             Task::Gap => found.push(Mishap::GapExpired),
             Task::Watch(index) => {
@@ -59,11 +66,23 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
     found
 }
 
-/// Regions of the run, as a whole.
+/// Regions of the run, as a whole, where something is asked that is in them.
 fn regions(ground: &Ground, found: &mut Vec<Mishap>) {
-    let there = |region: &&String| ground.places.get(*region).is_some_and(|places| !places.is_empty());
-    let regions = [&ground.plan.from, &ground.plan.to];
-    found.extend(regions.into_iter().filter(there).map(|region| Mishap::RegionLost(region.clone())));
+    let there = |region: &&String| {
+        ground.places.get(*region).is_some_and(|places| {
+            found.iter().any(|mishap| match mishap {
+                Mishap::Silent(place) => places.contains(place),
+                Mishap::LockTaken(at) => places.contains(&at.to_string()),
+                _ => false,
+            })
+        })
+    };
+    let lost: Vec<Mishap> = [&ground.plan.from, &ground.plan.to]
+        .into_iter()
+        .filter(there)
+        .map(|region| Mishap::RegionLost(region.clone()))
+        .collect();
+    found.extend(lost);
 }
 
 /// Locks of members that can be seen: they are asked for before every call.
@@ -134,13 +153,13 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
     };
     for region in ground.plan.clusters.get(cluster).into_iter().flatten() {
         let member = Member::new(cluster, region);
-        if member != source && member != target && !node.sim.postgres.faults.is_silent(&member.to_string()) {
+        if member != source && member != target && !node.sim.postgres.faults.is_silent(&member) {
             found.push(Mishap::Silent(member.to_string()));
         }
     }
     for member in [&source, &target] {
         let up = at(member).is_some_and(|(up, ..)| up);
-        if !node.sim.postgres.faults.is_silent(&member.to_string()) {
+        if !node.sim.postgres.faults.is_silent(member) {
             found.push(Mishap::Silent(member.to_string()));
         }
         if up {

@@ -1,6 +1,7 @@
 //! One state of a rehearsal: a simulated world, a run in it, and what its process holds. It can be forked and compared.
 
-use super::alphabet::Mishap;
+pub use super::ground::{Bend, Ground, Happening, Link};
+use super::idle::Looking;
 use crate::engine::ask::{Answered, Asked, AskedKind, Person};
 use crate::engine::decide::{Task, decide};
 use crate::engine::immediate::{Immediate, immediate};
@@ -8,11 +9,10 @@ use crate::engine::perform::{Cx, perform};
 use crate::engine::record::{Choice, Record};
 use crate::engine::state::{RunState, Stage};
 use crate::engine::times::Times;
-use crate::journal::memory::MemoryJournal;
+use crate::journal::memory::Unkept;
 use crate::journal::{Permit, Storage as _};
 use crate::plan::Plan;
-use crate::step::condition::Starts;
-use crate::world::clock::Clock as _;
+use crate::world::clock::{Clock as _, Moment};
 use crate::world::sim::{Fault, Sim, Truths};
 use crate::world::{Answer, World, ready};
 use std::cell::Cell;
@@ -20,54 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-
-/// What stays the same over a whole rehearsal.
-pub struct Ground {
-    /// The plan.
-    pub plan: Plan,
-    /// What `at_start(…)` refers to.
-    pub starts: Starts,
-    /// The world as it was.
-    pub start: Sim,
-    /// Clusters whose applications write only where the primary is.
-    pub local: BTreeSet<String>,
-    /// What answers in each region.
-    pub places: BTreeMap<String, BTreeSet<String>>,
-    /// What is broken on purpose.
-    pub bend: Bend,
-}
-
-/// A broken engine: what the rehearsal is tested with. A sound one bends nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Bend {
-    /// Falsifies a record before it is written.
-    pub record: Option<fn(&Plan, &mut Record)>,
-    /// Falsifies what was folded: the state before, and after.
-    pub state: Option<fn(&Record, &RunState, &mut RunState)>,
-    /// Tells states apart that differ only in what was last seen of servers and records: nothing but the rules of what can be seen asks
-    /// for it, so a rehearsal does not, and the test of these rules does.
-    pub remembers: bool,
-}
-
-/// Something that happened, in order: what a story is told from.
-#[derive(Clone, Debug)]
-pub enum Happening {
-    /// A record of the run.
-    Record(Rc<Record>),
-    /// A fault.
-    Mishap(Mishap),
-    /// What did not answer or stayed behind is well again.
-    Calm,
-}
-
-/// The happenings that led to a state, the last one first.
-#[derive(Debug)]
-pub struct Link {
-    /// What happened.
-    pub what: Happening,
-    /// What happened before it.
-    pub before: Option<Rc<Self>>,
-}
 
 /// One state.
 pub struct Node {
@@ -113,6 +65,10 @@ pub struct Node {
     pub(super) hashes: Vec<Cell<Option<u64>>>,
     /// The servers and records for which the invariants were found to hold.
     pub(super) sound: Option<Truths>,
+    /// When that was.
+    pub(super) visited: Option<Moment>,
+    /// Whether the last record was a look of which nothing is left for whoever begins anew.
+    pub(super) idle: bool,
     /// How it came here.
     pub trail: Option<Rc<Link>>,
 }
@@ -186,6 +142,8 @@ impl Ground {
             exact: true,
             hashes: vec![Cell::new(None); plan.steps.len()],
             sound: None,
+            visited: None,
+            idle: false,
             trail: None,
             sim: sim.fork(),
         };
@@ -204,9 +162,9 @@ impl Ground {
 
 impl Node {
     /// The same state again, in a world of its own.
-    pub fn fork(&self) -> Self {
+    pub fn fork(&self) -> Box<Self> {
         let sim = self.sim.fork();
-        Self {
+        Box::new(Self {
             world: sim.world(),
             sim,
             state: self.state.clone(),
@@ -228,8 +186,26 @@ impl Node {
             exact: self.exact,
             hashes: self.hashes.clone(),
             sound: self.sound.clone(),
+            visited: self.visited,
+            idle: self.idle,
             trail: self.trail.clone(),
-        }
+        })
+    }
+
+    /// Whether what just happened is on the way to something else, and seldom comes out where another way does: an intent, a last look, an
+    /// end.
+    pub(super) fn on_its_way(&self) -> bool {
+        let Some(Happening::Record(record)) = self.trail.as_ref().map(|link| &link.what) else {
+            return false;
+        };
+        matches!(
+            **record,
+            Record::Intent { .. }
+                | Record::Surveyed { .. }
+                | Record::Ended { .. }
+                | Record::LockLost { .. }
+                | Record::Signalled { .. }
+        )
     }
 
     pub(super) fn happened(&mut self, what: Happening) {
@@ -245,11 +221,13 @@ impl Node {
         self.note_seizures();
         self.times.note(&ground.plan, self.sim.clock.now(), &record);
         self.forget_hashes(ground, &record);
+        let looking = Looking::before(ground, self, &record);
         let before = ground.bend.state.map(|bend| (bend, self.state.clone()));
         self.state.fold(&ground.plan, &record);
         if let Some((bend, before)) = before {
             bend(&record, &before, &mut self.state);
         }
+        self.idle = looking.is_some_and(|looking| looking.leaves_nothing(ground, self));
         self.permitted(ground, &record);
         self.happened(Happening::Record(Rc::new(record)));
     }
@@ -296,6 +274,11 @@ impl Node {
         );
     }
 
+    /// The time in its world.
+    pub(super) fn now(&self) -> Moment {
+        self.sim.clock.now()
+    }
+
     /// The process is gone.
     pub fn kill(&mut self) {
         self.alive = false;
@@ -332,7 +315,7 @@ impl Node {
             None => return false,
             Some(Immediate::Plain(record)) => self.append(ground, record),
             Some(Immediate::Intent { key, record, of }) => {
-                if let Ok((_, permit)) = MemoryJournal::default().append_intent(key, serde_json::Map::new()) {
+                if let Ok((_, permit)) = Unkept::default().append_intent(key, serde_json::Map::new()) {
                     self.permits.insert(of, Rc::new(permit));
                 }
                 self.append(ground, record);

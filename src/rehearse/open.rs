@@ -6,18 +6,20 @@ use std::rc::Rc;
 /// A state that is to be searched on from.
 pub(super) struct Open {
     /// The state.
-    pub node: Node,
+    pub node: Box<Node>,
     /// Moves so far.
     pub depth: u32,
     /// Decisions of persons after an end.
     pub decisions: u32,
+    /// Its first fault, while any worker may take it.
+    pub first: Option<usize>,
     /// The states before it.
     path: Option<Rc<Step>>,
 }
 
 /// A state on the way to another, for those that come back to themselves.
 struct Step {
-    state: u128,
+    state: u32,
     mishaps: u32,
     before: Option<Rc<Self>>,
 }
@@ -35,27 +37,27 @@ impl Drop for Step {
 impl Open {
     /// The first one.
     pub fn first(node: Node) -> Self {
-        Self { node, depth: 0, decisions: 0, path: None }
+        Self { node: Box::new(node), depth: 0, decisions: 0, first: None, path: None }
     }
 
     /// It is followed.
-    pub fn note(&mut self, state: u128) {
+    pub fn note(&mut self, state: u32) {
         let before = self.path.take();
         self.path = Some(Rc::new(Step { state, mishaps: self.node.mishaps, before }));
     }
 
     /// The state before this one, if no fault came between.
-    pub fn before(&self) -> Option<u128> {
+    pub fn before(&self) -> Option<u32> {
         self.path.as_ref().filter(|step| step.mishaps == self.node.mishaps).map(|step| step.state)
     }
 
     /// A person decided after the end.
-    pub fn decided(&self, node: Node) -> Self {
+    pub fn decided(&self, node: Box<Node>) -> Self {
         Self { decisions: self.decisions + 1, ..self.then(node) }
     }
 
     /// Whether it was in this state before, with no fault since.
-    pub fn comes_back(&self, state: u128) -> bool {
+    pub fn comes_back(&self, state: u32) -> bool {
         let mut step = self.path.as_ref();
         while let Some(before) = step.filter(|before| before.mishaps == self.node.mishaps) {
             if before.state == state {
@@ -67,7 +69,18 @@ impl Open {
     }
 
     /// What follows from this state.
-    pub fn then(&self, node: Node) -> Self {
-        Self { node, depth: self.depth, decisions: self.decisions, path: self.path.clone() }
+    pub fn then(&self, node: Box<Node>) -> Self {
+        Self {
+            node,
+            depth: self.depth,
+            decisions: self.decisions,
+            first: self.first,
+            path: self.path.clone(),
+        }
+    }
+
+    /// What follows from this state with its first fault, which one worker takes.
+    pub fn shared(&self, node: Box<Node>, first: Option<usize>) -> Self {
+        Self { first, ..self.then(node) }
     }
 }

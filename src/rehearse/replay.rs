@@ -252,7 +252,7 @@ impl Replay<'_> {
             .ok_or_else(|| self.stuck(format!("{task:?} waits for ever")))?;
         suffer(&mut node, self.ground);
         node.suffer(self.ground, &Mishap::KilledBeforeReply);
-        self.node = node;
+        self.node = *node;
         Ok(())
     }
 
@@ -283,7 +283,7 @@ impl Replay<'_> {
                 Some((made, _)) if made == *record => {
                     suffer(&mut node, self.ground);
                     node.append(self.ground, made);
-                    self.node = node;
+                    self.node = *node;
                     return Ok(());
                 }
                 Some((made, _)) => instead.push(format!("{made:?}")),

@@ -180,7 +180,7 @@ struct Width {
     adopted: Vec<String>,
     counterexamples: Vec<Counterexample>,
     covered: Covered,
-    moves: Vec<(u128, u128)>,
+    moves: Vec<super::loops::Move>,
 }
 
 impl Width {

@@ -27,12 +27,12 @@ pub struct Search<'a> {
     bound: Bound,
     seen: &'a Seen,
     /// States without any fault: each worker makes them all.
-    trunk: HashSet<u128>,
+    trunk: HashSet<u32>,
     worker: Worker,
-    /// First faults so far: workers share them out.
+    /// First faults so far, the same for each worker: they share them out.
     firsts: usize,
     /// Moves without a fault, where several workers may each see a part of a loop.
-    pub moves: Vec<(u128, u128)>,
+    pub moves: Vec<super::loops::Move>,
     /// Counts so far.
     pub counts: Counts,
     /// Findings so far, the first of each cause.
@@ -85,7 +85,10 @@ impl<'a> Search<'a> {
             first.node.open(self.ground, Choice::Continue);
             first.node.exact = self.bound.mishaps < 2;
         }
-        while let Some(next) = open.pop() {
+        while let Some(mut next) = open.pop() {
+            if next.first.take().is_some_and(|first| !self.seen.claim(first)) {
+                continue;
+            }
             if self.bound.first && !self.findings.is_empty() {
                 return;
             }
@@ -98,26 +101,31 @@ impl<'a> Search<'a> {
     }
 
     /// What the state is to the search. A state without any fault is followed by every worker.
-    fn meet(&mut self, state: u128, mishaps: u32) -> Met {
-        let met = self.seen.meet(state, self.bound.mishaps - mishaps);
+    fn meet(&mut self, state: u128, mishaps: u32) -> (Met, u32) {
+        let (met, number) = self.seen.meet(state, self.bound.mishaps - mishaps);
         self.counts.states += u64::from(met == Met::New);
-        match (mishaps, met) {
-            (0, Met::Known | Met::Again) if self.trunk.insert(state) => Met::Again,
+        let met = match (mishaps, met) {
+            (0, Met::Known | Met::Again) if self.trunk.insert(number) => Met::Again,
             (0, Met::New) => {
-                self.trunk.insert(state);
+                self.trunk.insert(number);
                 Met::New
             }
             (_, met) => met,
-        }
+        };
+        (met, number)
     }
 
-    /// Whether the next first fault is this worker's.
-    fn mine(&mut self, at: &Open) -> bool {
-        if at.node.mishaps > 0 {
-            return true;
-        }
-        self.firsts += 1;
-        self.firsts % self.worker.of == self.worker.index
+    /// What follows from a state with a fault. With a first one any worker may go on.
+    fn faulty(&mut self, at: &Open, node: Box<Node>) -> Open {
+        let shared = at.node.mishaps == 0 && self.worker.of > 1;
+        self.firsts += usize::from(shared);
+        at.shared(node, shared.then_some(self.firsts))
+    }
+
+    /// Whether a state is compared with others. One that no fault can follow is only where many come together: what a look, a call or a
+    /// turn ends with.
+    fn compared(&self, node: &Node) -> bool {
+        node.mishaps < self.bound.mishaps || !node.on_its_way()
     }
 
     fn found(&mut self, node: &Node, depth: u32, invariant: &'static str, title: &'static str, what: String) {
@@ -161,34 +169,36 @@ impl<'a> Search<'a> {
             if !self.sound(&at.node, at.depth, false) {
                 return;
             }
-            let state = digest(self.ground, &at.node, at.decisions);
-            let met = self.meet(state, at.node.mishaps);
-            if self.worker.of > 1 {
-                self.moves.extend(at.before().map(|before| (before, state)));
-            }
-            if met == Met::Known {
-                self.counts.schedules += 1;
-                self.counts.merged += 1;
-                if at.comes_back(state) {
-                    let what = "it comes back to where it was, again and again".to_string();
-                    self.found(&at.node, at.depth, "I11", "it does not end", what);
+            let mut new = true;
+            if self.compared(&at.node) {
+                let state = digest(self.ground, &at.node, at.decisions);
+                let (met, number) = self.meet(state, at.node.mishaps);
+                if self.worker.of > 1 {
+                    self.moves.extend(at.before().map(|before| (before, number)));
                 }
-                return;
+                if met == Met::Known {
+                    self.counts.schedules += 1;
+                    self.counts.merged += 1;
+                    if at.comes_back(number) {
+                        let what = "it comes back to where it was, again and again".to_string();
+                        self.found(&at.node, at.depth, "I11", "it does not end", what);
+                    }
+                    return;
+                }
+                new = met == Met::New;
+                at.note(number);
             }
-            at.note(state);
             at.node.sound = Some(at.node.sim.truths());
+            at.node.visited = Some(at.node.now());
             at.depth += 1;
             if let Some(verdict) = at.node.state.verdict.filter(|_| at.node.alive) {
                 self.counts.schedules += 1;
-                self.ended(&at, verdict, met == Met::New, open);
+                self.ended(&at, verdict, new, open);
                 return;
             }
             let wanted = at.node.wanted(self.ground);
             if at.node.mishaps < self.bound.mishaps {
                 for mishap in mishaps(self.ground, &at.node, &wanted) {
-                    if !self.mine(&at) {
-                        continue;
-                    }
                     let mut node = at.node.fork();
                     node.suffer(self.ground, &mishap);
                     if !node.foreign.is_empty() {
@@ -196,8 +206,8 @@ impl<'a> Search<'a> {
                         node.torn(torn);
                     }
                     match node.alive {
-                        true => open.push(at.then(node)),
-                        false => self.resumed(&at.then(node), open),
+                        true => open.push(self.faulty(&at, node)),
+                        false => self.resumed(&at, &node, open),
                     }
                 }
             }
@@ -265,24 +275,20 @@ impl<'a> Search<'a> {
             if used < left && changes {
                 for place in tape.len()..calls {
                     for fault in CallFault::ALL {
-                        if used == 0 && !self.mine(at) {
-                            continue;
-                        }
                         let mut next = tape.clone();
                         next.resize(place, None);
                         next.push(Some(fault));
                         tapes.push(next);
                     }
                 }
-                if used > 0 || self.mine(at) {
-                    let mut killed = node.fork();
-                    killed.suffer(self.ground, &Mishap::KilledBeforeReply);
-                    self.resumed(&at.then(killed), open);
-                }
+                let mut killed = node.fork();
+                killed.suffer(self.ground, &Mishap::KilledBeforeReply);
+                self.resumed(at, &killed, open);
             }
             self.cover(task, &record);
             node.append(self.ground, record);
-            open.push(at.then(node));
+            let next = if used > 0 { self.faulty(at, node) } else { at.then(node) };
+            open.push(next);
         }
     }
 
@@ -314,9 +320,6 @@ impl<'a> Search<'a> {
             ways.push((Some(Mishap::Absent), (false, true)));
         }
         for (mishap, answer) in ways {
-            if mishap.is_some() && !self.mine(at) {
-                continue;
-            }
             let mut node = at.node.fork();
             let Some((record, _)) = node.perform(self.ground, task, &[], answer) else { continue };
             let denied = mishap.is_some();
@@ -326,7 +329,8 @@ impl<'a> Search<'a> {
             node.append(self.ground, record);
             // Whatever the engine made of the answer.
             node.denied = denied;
-            open.push(at.then(node));
+            let next = if denied { self.faulty(at, node) } else { at.then(node) };
+            open.push(next);
         }
     }
 
@@ -367,17 +371,17 @@ impl<'a> Search<'a> {
     }
 
     /// The process was killed: a person resumes, or rolls back.
-    fn resumed(&self, at: &Open, open: &mut Vec<Open>) {
+    fn resumed(&mut self, at: &Open, killed: &Node, open: &mut Vec<Open>) {
         // A rollback goes on as one, whichever way it is asked to.
-        let choices: &[Choice] = match at.node.rolls_back() {
+        let choices: &[Choice] = match killed.rolls_back() {
             true => &[Choice::Continue],
             false => &[Choice::Continue, Choice::RollBack],
         };
         for choice in choices.iter().copied() {
-            let mut node = at.node.fork();
+            let mut node = killed.fork();
             node.only_killed &= choice == Choice::Continue;
             node.open(self.ground, choice);
-            open.push(at.then(node));
+            open.push(self.faulty(at, node));
         }
     }
 }

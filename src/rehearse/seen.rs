@@ -1,6 +1,8 @@
 //! States that were searched on from, with how many faults they had left then. Several workers share it.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Parts of the table, so that workers seldom wait for each other.
@@ -17,38 +19,84 @@ pub enum Met {
     Known,
 }
 
+/// First faults of one search that workers share out; those beyond are made by each.
+const FIRSTS: usize = 1 << 16;
+
+/// A state is a hash already.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, state: u128) {
+        // Its low bits chose the part.
+        self.0 = (state >> 64) as u64;
+    }
+}
+
+/// A state that was searched on from.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Its number, in the order in which they were seen.
+    number: u32,
+    /// Faults left then.
+    left: u32,
+}
+
+type Shard = HashMap<u128, Entry, BuildHasherDefault<Hashed>>;
+
 /// The states of one search.
 #[derive(Debug)]
-pub struct Seen(Vec<Mutex<HashMap<u128, u32>>>);
+pub struct Seen {
+    shards: Vec<Mutex<Shard>>,
+    next: AtomicU32,
+    firsts: Vec<AtomicBool>,
+}
 
 impl Default for Seen {
     fn default() -> Self {
-        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            next: AtomicU32::new(0),
+            firsts: (0..FIRSTS).map(|_| AtomicBool::new(false)).collect(),
+        }
     }
 }
 
 impl Seen {
-    /// Notes a state with so many faults left.
-    pub fn meet(&self, state: u128, left: u32) -> Met {
-        let shard = &self.0[(state as usize) % SHARDS];
+    /// Notes a state with so many faults left. Gives its number, too.
+    pub fn meet(&self, state: u128, left: u32) -> (Met, u32) {
+        let shard = &self.shards[(state as usize) % SHARDS];
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         match shard.get_mut(&state) {
-            Some(before) if *before >= left => Met::Known,
+            Some(before) if before.left >= left => (Met::Known, before.number),
             Some(before) => {
-                *before = left;
-                Met::Again
+                before.left = left;
+                (Met::Again, before.number)
             }
             None => {
-                shard.insert(state, left);
-                Met::New
+                let number = self.next.fetch_add(1, Ordering::Relaxed);
+                shard.insert(state, Entry { number, left });
+                (Met::New, number)
             }
         }
     }
 
+    /// Whether nobody has taken this first fault yet; from here on somebody has.
+    pub fn claim(&self, first: usize) -> bool {
+        self.firsts.get(first).is_none_or(|taken| !taken.swap(true, Ordering::Relaxed))
+    }
+
     /// How many distinct states there are.
     pub fn len(&self) -> u64 {
-        let lengths = self.0.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len());
-        lengths.map(|length| length as u64).sum()
+        u64::from(self.next.load(Ordering::Relaxed))
     }
 
     /// Whether there is none.

@@ -45,7 +45,7 @@ impl Node {
         let postgres = &self.sim.postgres;
         members.into_iter().any(|at| {
             postgres.lock_stolen(&at)
-                && !postgres.faults.is_silent(&at.to_string())
+                && !postgres.faults.is_silent(&at)
                 && postgres.read(&at.resource, &at.region, |server| server.up) == Some(true)
         })
     }

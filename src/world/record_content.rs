@@ -54,6 +54,8 @@ pub fn words(shares: &Shares) -> String {
 pub fn canonical(kind: &str, target: &str) -> String {
     let target = target.trim();
     match (kind, target.parse::<std::net::IpAddr>()) {
+        // It has no other form.
+        ("A" | "AAAA", Ok(std::net::IpAddr::V4(_))) => target.to_owned(),
         ("A" | "AAAA", Ok(address)) => address.to_string(),
         ("CNAME", _) => format!("{}.", target.trim_end_matches('.').to_ascii_lowercase()),
         _ => target.to_owned(),

@@ -86,7 +86,7 @@ impl SimCache {
 
     fn facts(&self, at: &Member) -> Known<CacheFacts> {
         self.faults.settle(&self.servers);
-        if self.faults.is_silent(&at.to_string()) {
+        if self.faults.is_silent(at) {
             return Known::unknown("no answer in time");
         }
         match self.servers.borrow().get(at) {
@@ -236,7 +236,7 @@ impl Cache for SimCache {
         Box::pin(async move {
             // Both are connected before a key is read (case R4).
             for at in [from, to] {
-                if self.faults.is_silent(&at.to_string()) {
+                if self.faults.is_silent(at) {
                     return Reply::refused(format!("{at}: no connection in time"));
                 }
             }

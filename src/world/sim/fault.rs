@@ -6,7 +6,7 @@ use crate::world::Reply;
 use crate::world::clock::{Clock as _, Moment};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
@@ -147,14 +147,20 @@ impl<D: Deed> Faults<D> {
         !self.silent.borrow().is_empty()
     }
 
-    /// Whether this place is silent.
-    pub fn is_silent(&self, place: &str) -> bool {
-        self.silent.borrow().contains(place)
+    /// Whether this place is silent. Its name is made only where anything is.
+    pub fn is_silent(&self, place: &(impl Display + ?Sized)) -> bool {
+        let silent = self.silent.borrow();
+        !silent.is_empty() && silent.contains(&place.to_string())
     }
 
     /// Changes that are still on their way to a place.
-    pub(super) fn on_their_way(&self, place: &str) -> Vec<D> {
-        self.late.borrow().iter().filter(|late| late.place == place).map(|late| late.deed.clone()).collect()
+    pub(super) fn on_their_way(&self, place: &(impl Display + ?Sized)) -> Vec<D> {
+        let late = self.late.borrow();
+        if late.is_empty() {
+            return Vec::new();
+        }
+        let place = place.to_string();
+        late.iter().filter(|late| late.place == place).map(|late| late.deed.clone()).collect()
     }
 
     /// The time in this world.
@@ -190,7 +196,7 @@ impl<D: Deed> Faults<D> {
     /// Makes a change under the next fault.
     pub(super) fn run(&self, place: &str, truth: &Shared<D::Truth>, deed: D) -> Reply {
         self.settle(truth);
-        if self.is_silent(place) {
+        if self.is_silent(&place) {
             return Reply::lost("no answer in time");
         }
         let own = self.next.borrow_mut().pop_front();

@@ -263,7 +263,7 @@ impl SimPostgres {
 
     /// A change under the next fault; a refusal is not counted as done. A server that does not answer was sent nothing (case P15).
     fn change(&self, permit: &Permit, at: &Member, what: What) -> Reply {
-        if self.faults.is_silent(&at.to_string()) {
+        if self.faults.is_silent(at) {
             return Reply::refused("no connection: no answer in time");
         }
         self.settle();
@@ -274,7 +274,7 @@ impl SimPostgres {
 
     fn facts(&self, at: &Member, scope: &Scope) -> Known<ServerFacts> {
         self.settle();
-        if self.faults.is_silent(&at.to_string()) {
+        if self.faults.is_silent(at) {
             return Known::unknown("no answer in time");
         }
         self.replicate();
@@ -285,7 +285,7 @@ impl SimPostgres {
             Some(server) => {
                 let mut facts = read(server, truth.senders(at), truth.upstream_runs(at), scope);
                 // A call that is on its way has its session at the server.
-                let ours = self.faults.on_their_way(&at.to_string());
+                let ours = self.faults.on_their_way(at);
                 facts.ours = Known::Known(ours.into_iter().map(|call| call.name).collect());
                 Known::Known(facts)
             }

@@ -130,13 +130,13 @@ impl SimPostgres {
 
     /// Whether a promotion that was asked for has not reached it yet.
     pub fn promotion_on_its_way(&self, at: &Member) -> bool {
-        let late = self.faults.on_their_way(&at.to_string());
+        let late = self.faults.on_their_way(at);
         late.iter().any(|call| matches!(call.what, What::Promote(_)))
     }
 
     /// Whether a thaw that was asked for has not reached it yet.
     pub fn thaw_on_its_way(&self, at: &Member) -> bool {
-        let late = self.faults.on_their_way(&at.to_string());
+        let late = self.faults.on_their_way(at);
         late.iter().any(|call| matches!(call.what, What::Unfreeze(..)))
     }
 
