@@ -80,6 +80,17 @@ pub async fn until(what: &str, look: impl AsyncFn() -> bool) {
     }
 }
 
+/// Holds up the replay of a standby, and waits until it is so: until the startup process has seen it, the pause is only requested.
+pub async fn pause_replay(lab: &Lab, standby: Region) {
+    let session = lab.connect(standby, Role::Superuser).await.unwrap();
+    session.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    until("replay is paused", async || {
+        let state = session.query_one("SELECT pg_get_wal_replay_pause_state()", &[]).await.unwrap();
+        state.get::<_, String>(0) == "paused"
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lab_comes_up_whole_and_goes_down_without_a_trace() {
     let (lab, folder) = lab().await;
