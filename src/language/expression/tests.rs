@@ -324,5 +324,7 @@ fn everything_that_is_wrong_in_one_condition_is_told_at_once() {
         assert!(message.contains(wanted), "{messages:?}");
     }
     let helps: Vec<&str> = problems.iter().map(|problem| problem.remedy()).collect();
-    assert!(helps[1].starts_with("known here: `"), "{helps:?}");
+    assert_eq!(helps[1], "declare it under `signals` in the inventory");
+    let bare = Expression::parse("nosuch < 3", Span::default()).unwrap().check(&World, Span::default());
+    assert!(bare.unwrap_err().remedy().starts_with("known here: `"));
 }
