@@ -76,8 +76,12 @@ impl Site {
 
     /// Arguments of a failover with every approval given.
     fn approved(&self, runbook: &Path, from: Region, to: Region) -> Vec<String> {
-        let digest = self.digest(runbook, from, to);
-        ["failover", "--output", "json", "--yes", "--approve", "step:promote", "--plan-digest", &digest]
+        self.approved_as(&self.digest(runbook, from, to), runbook, from, to)
+    }
+
+    /// The same, when the digest is known.
+    fn approved_as(&self, digest: &str, runbook: &Path, from: Region, to: Region) -> Vec<String> {
+        ["failover", "--output", "json", "--yes", "--approve", "step:promote", "--plan-digest", digest]
             .iter()
             .map(ToString::to_string)
             .chain(["--runbook".into(), runbook.display().to_string()])
@@ -172,7 +176,8 @@ impl std::fmt::Display for Ended {
 }
 
 fn load() -> LoadOptions {
-    LoadOptions { clients: 3, long_writers: 3, ..LoadOptions::default() }
+    // A hundred orders a second: enough to meet every moment of a freeze, and the processors are for the run.
+    LoadOptions { clients: 3, long_writers: 3, pace: Duration::from_millis(20), ..LoadOptions::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,8 +238,7 @@ async fn a_stop_after_which_the_target_lacks_something_is_taken_back() {
          postgres.stop: orders\n    timeout: 3s\n  - id: promote\n    postgres.promote: orders\n",
     );
     let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
-    let standby = site.lab.connect(Region::UsEast, Role::Superuser).await.unwrap();
-    standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    crate::lab::pause_replay(&site.lab, Region::UsEast).await;
     let load = Load::start(&site.lab, &load()).unwrap();
     load.wait_for(30, Duration::from_secs(30)).await.unwrap();
     let ended = site.mrctl(&arguments.iter().map(String::as_str).collect::<Vec<_>>());

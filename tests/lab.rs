@@ -75,9 +75,20 @@ fn running(lab: &Lab) -> Vec<Process> {
 pub async fn until(what: &str, look: impl AsyncFn() -> bool) {
     let start = Instant::now();
     while !look().await {
-        assert!(start.elapsed() < Duration::from_secs(20), "gave up waiting until {what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "gave up waiting until {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Holds up the replay of a standby, and waits until it is so: until the startup process has seen it, the pause is only requested.
+pub async fn pause_replay(lab: &Lab, standby: Region) {
+    let session = lab.connect(standby, Role::Superuser).await.unwrap();
+    session.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    until("replay is paused", async || {
+        let state = session.query_one("SELECT pg_get_wal_replay_pause_state()", &[]).await.unwrap();
+        state.get::<_, String>(0) == "paused"
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +165,7 @@ async fn the_role_mrctl_can_do_its_work_and_no_more() {
 async fn load_counts_what_it_was_told_and_finds_it_again() {
     let (lab, _folder) = lab().await;
     let load = Load::start(&lab, &LoadOptions { long_writers: 2, ..LoadOptions::default() }).unwrap();
-    load.wait_for(200, Duration::from_secs(30)).await.unwrap();
+    load.wait_for(200, Duration::from_secs(60)).await.unwrap();
     long_transaction_in_flight(&lab).await;
     let report = load.stop().await.unwrap();
     assert!(report.acknowledged >= 200 && report.acknowledged_long >= 2, "{report}");

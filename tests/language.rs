@@ -42,6 +42,42 @@ fn said(steps: &str) -> String {
 }
 
 #[test]
+fn what_init_writes_passes_the_check_and_names_no_schema_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mrctl = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mrctl"));
+        command.args(arguments).current_dir(folder.path()).env("NO_COLOR", "1").env_remove("MRCTL_INVENTORY");
+        command.output().unwrap()
+    };
+    assert_eq!(mrctl(&["init"]).status.code(), Some(0));
+    let written: Vec<PathBuf> = std::fs::read_dir(folder.path().join("runbooks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .chain([folder.path().join("mrctl.yaml")])
+        .collect();
+    assert_eq!(written.len(), 1 + files().len());
+    for path in &written {
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(!text.contains("$schema"), "{}: {text:.200}", path.display());
+    }
+    let names: Vec<&str> = written.iter().map(|path| path.to_str().unwrap()).collect();
+    let output = mrctl(&[&["check"], names.as_slice()].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    // What is there stays.
+    assert_eq!(mrctl(&["init"]).status.code(), Some(2));
+}
+
+#[test]
+fn an_inventory_among_the_runbooks_is_checked_as_what_it_is() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mrctl"));
+    let output = command.arg("check").args(files()).arg(shipped()).env("NO_COLOR", "1").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let verdict = format!("{} runbooks and the inventory ", files().len());
+    assert!(said.contains(&verdict) && said.contains("no errors, no warnings"), "{said}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn check_and_plan_agree_on_what_drill_and_mode_are() {
     for when in
         ["drill == 'real'", "drill != 'real'", "drill == 'dry-run'", "mode == 'planned'", "to != from"]

@@ -1,6 +1,6 @@
 //! Numbers for conditions, asked of real servers.
 
-use crate::support::pg::{CANARY, Pair, signal, until};
+use crate::support::pg::{CANARY, PATIENCE, Pair, signal, until};
 use crate::support::world::{RUN, Reach, permit, postgres, reach, source};
 use mrctl::error::{Problems, Sources};
 use mrctl::world::postgres::Postgres as _;
@@ -10,7 +10,7 @@ use mrctl::world::{Known, Reply};
 use std::time::{Duration, Instant};
 
 async fn ask_in(sql: &dyn Sql, region: &str, query: &str) -> Known<f64> {
-    sql.number("orders", region, query, Duration::from_secs(5)).await
+    sql.number("orders", region, query, PATIENCE).await
 }
 
 /// Why there is no number.
@@ -107,7 +107,7 @@ async fn a_slow_query_is_unknown_in_time_and_is_cancelled_at_the_server() {
     let slow = "SELECT 1 FROM pg_sleep(60)";
     let seen = port.number("orders", "eu-west", slow, limit).await;
     assert!(seen.why().is_some_and(|why| why.contains("did not end within")), "{seen:?}");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < PATIENCE);
     gone().await;
     // Also when nobody waits for the answer any more.
     {
@@ -123,7 +123,7 @@ async fn a_slow_query_is_unknown_in_time_and_is_cancelled_at_the_server() {
     let begun = Instant::now();
     let seen = port.number("orders", "eu-west", "SELECT 1", limit).await;
     assert!(seen.why().is_some(), "{seen:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < PATIENCE);
     signal(&postmaster, rustix::process::Signal::CONT);
 }
 

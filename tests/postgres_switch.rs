@@ -1,14 +1,14 @@
 //! The kinds that move a writer, against real servers, while applications write.
 
 use crate::support::kinds::{catch_up, freeze, judge, preflight, promote, step, verify};
-use crate::support::pg::{Pair, Wishes, until};
+use crate::support::pg::{PATIENCE, Pair, Wishes, until};
 use crate::support::world::{RUN, permit, postgres, source, target, world};
 use mrctl::step::{Aim, Kind, Sight, Standing};
 use mrctl::world::Reply;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Commits until its server refuses, and notes what it was told is committed.
 fn writer(
@@ -72,7 +72,7 @@ async fn a_planned_switch_under_load_loses_nothing() {
             assert!(lost.is_empty(), "lost {} of {}: {lost:?}", lost.len(), told.borrow().len());
             let told = told.borrow().len();
             assert!(
-                gap < Duration::from_secs(15),
+                gap < 2 * PATIENCE,
                 "{told} writes; frozen {frozen:?}, caught up {caught_up:?}, promoted {gap:?}"
             );
         })

@@ -1,6 +1,6 @@
 //! Who answers is proved by certificate, or nothing is sent.
 
-use crate::support::pg::{Pair, Wishes};
+use crate::support::pg::{PATIENCE, Pair, Wishes};
 use crate::support::world::{RUN, Reach, reach, source};
 use mrctl::world::Known;
 use mrctl::world::postgres::{Postgres, Scope};
@@ -8,7 +8,6 @@ use mrctl::world::real::signal::Sql as _;
 use mrctl::world::real::tls::{Verify, client};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// A certificate authority of this test alone.
 struct Authority {
@@ -69,11 +68,11 @@ async fn a_certificate_for_the_address_is_accepted_and_everything_else_refused()
     let port = reach(&pair, Reach { tls, ..Reach::default() });
     // A number is asked over the same TLS.
     let encrypted = "SELECT count(*) FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()";
-    let number = port.number("orders", "eu-west", encrypted, Duration::from_secs(5)).await;
+    let number = port.number("orders", "eu-west", encrypted, PATIENCE).await;
     assert_eq!(number, Known::Known(1.0));
     let tls = client(Verify::Full, Some(&stranger.path())).unwrap();
     let misled = reach(&pair, Reach { tls, ..Reach::default() });
-    assert!(misled.number("orders", "eu-west", "SELECT 1", Duration::from_secs(5)).await.why().is_some());
+    assert!(misled.number("orders", "eu-west", "SELECT 1", PATIENCE).await.why().is_some());
     pair.primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'ghost'; SELECT pg_reload_conf()").await;
     let reply = port.write_probe(&crate::support::world::permit("write", 1), &source(), "mrctl.probe").await;
     assert!(format!("{reply:?}").contains("synchronous standby"), "{reply:?}");

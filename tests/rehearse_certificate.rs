@@ -295,7 +295,7 @@ fn a_resume_does_not_ask_again() {
     site.edit(
         "marks.yaml",
         "  - id: mark\n",
-        "  - id: mark\n    timeout: 1s\n    on_failure: pause\n    on_unknown: pause\n",
+        "  - id: mark\n    timeout: 5s\n    on_failure: pause\n    on_unknown: pause\n",
     );
     site.rehearse(&[]);
     let paused = site.failover(&[]);

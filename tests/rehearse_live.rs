@@ -134,7 +134,7 @@ async fn a_rehearsal_starts_from_what_is_true_and_changes_nothing() {
             &["ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"],
         )
         .await;
-    place.order(Region::UsEast, &["SELECT pg_wal_replay_pause()"]).await;
+    crate::lab::pause_replay(&place.lab, Region::UsEast).await;
     let output = place.rehearse(&[]);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(10), "{text}");

@@ -13,6 +13,13 @@ use mrctl::journal::{IntentKey, Permit, Storage as _};
 use mrctl::world::real::addresses::Addresses;
 use mrctl::world::real::tls::{self, Verify};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a server that is expected to answer may take: a busy machine is slow, not broken.
+pub const GENEROUS: Duration = Duration::from_secs(30);
+
+/// How long a test waits for a server that is expected not to answer. A slow machine gives the same silence.
+pub const SHORT: Duration = Duration::from_millis(700);
 
 /// A permit; only the journal can make one.
 pub fn permit() -> Permit {

@@ -8,7 +8,7 @@ use crate::exit_code::ExitCode;
 use crate::plan::runbook_schema;
 use crate::runbook::read_runbook;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Checks runbooks and inventory without connecting to anything, and reports all problems at once.
 #[derive(Debug, Args)]
@@ -22,8 +22,15 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let first = args.files.first().map(PathBuf::as_path);
     let inventory = setup.load_inventory(first, &mut sources, &mut problems);
+    let found = !sources.is_empty();
     let mut left_out = Vec::new();
-    for file in &args.files {
+    // `runbooks/*.yaml` also names an inventory that lies there: it is checked as what it is.
+    let whole = |path: &Path| path.canonicalize().ok();
+    let own = inventory.as_ref().and_then(|loaded| loaded.files.first());
+    let own = own.and_then(|file| whole(Path::new(sources.path(*file))));
+    let runbooks: Vec<&PathBuf> =
+        args.files.iter().filter(|file| own.is_none() || whole(file) != own).collect();
+    for file in &runbooks {
         let read = read_runbook(file, inventory.as_ref(), &wire::KINDS, &mut sources, &mut problems);
         let (Some(draft), Some(loaded)) = (read, &inventory) else { continue };
         left_out.extend(directions::plan_each(&draft.runbook, loaded, &mut problems));
@@ -44,12 +51,12 @@ pub fn check(setup: &Setup, args: CheckArgs) -> ExitCode {
             };
             let inventory = inventory.as_ref().and_then(|loaded| loaded.files.first());
             let inventory = inventory.map_or_else(
-                || "no inventory".into(),
+                || if found { "an inventory that cannot be read" } else { "no inventory" }.into(),
                 |file| format!("the inventory {}", sources.path(*file)),
             );
             setup.say(&format!(
                 "{} and {inventory}: {}, {}",
-                count(args.files.len(), "runbook"),
+                count(runbooks.len(), "runbook"),
                 count(problems.errors(), "error"),
                 count(warnings, "warning")
             ));
@@ -116,6 +123,16 @@ pub struct InitArgs {
     folder: PathBuf,
 }
 
+/// The text without the line that names its schema for editors: the schema lies in mrctl's repository, not beside what is written.
+fn without_modeline(text: &str) -> &str {
+    match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("# yaml-language-server:") => {
+            rest.strip_prefix("#\n").unwrap_or(rest)
+        }
+        _ => text,
+    }
+}
+
 /// `mrctl init`.
 pub fn init(setup: &Setup, args: &InitArgs, files: &[(&str, &str)]) -> ExitCode {
     let mut problems = Problems::new();
@@ -124,12 +141,14 @@ pub fn init(setup: &Setup, args: &InitArgs, files: &[(&str, &str)]) -> ExitCode 
         let made = std::fs::create_dir_all(path.parent().unwrap_or(&args.folder)).and_then(|()| {
             use std::io::Write;
             // Never over what is there.
-            std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?.write_all(text.as_bytes())
+            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+            file.write_all(without_modeline(text).as_bytes())
         });
         match made {
             Ok(()) => setup.say(&format!("wrote {}", path.display())),
             Err(error) => {
-                problems.push(Problem::error(Code::BadValue, format!("{}: {error}", path.display())));
+                let problem = Problem::error(Code::BadValue, format!("{}: {error}", path.display()));
+                problems.push(problem.help("give another folder: nothing is written over what is there"));
             }
         }
     }
@@ -137,6 +156,6 @@ pub fn init(setup: &Setup, args: &InitArgs, files: &[(&str, &str)]) -> ExitCode 
     if problems.has_errors() {
         return ExitCode::Invalid;
     }
-    setup.say("next: edit mrctl.yaml, then `mrctl check runbooks/*.yaml`");
+    setup.say("next: edit mrctl.yaml, then `mrctl check runbooks/*.yaml`; `mrctl schema` prints what an editor completes from");
     ExitCode::Completed
 }

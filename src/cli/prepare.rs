@@ -74,6 +74,8 @@ pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill, gate: Gate) -
         setup.say("mrctl: refused: unplanned failover is not there yet. It will need evidence that the source is dead.");
         return Err(ExitCode::Refused);
     }
+    // What is plainly wrong is said before secrets are read, which may be missing where somebody only tries.
+    known_regions(setup, args, &files)?;
     let mut problems = Problems::new();
     let world = wire::world(&files.inventory, &setup.redactor, Severity::Error, &mut problems).await;
     setup.problems(&problems, &files.sources);
@@ -132,6 +134,19 @@ async fn prepare_with(
     Ok(Prepared { plan, world, seen, starts, rehearsal, rehearse })
 }
 
+/// Refuses a direction that names no region of the inventory.
+fn known_regions(setup: &Setup, args: &PlanArgs, files: &Files) -> Result<(), ExitCode> {
+    let regions = &files.inventory.inventory.regions;
+    match [&args.from, &args.to].into_iter().flatten().find(|given| !regions.contains_key(*given)) {
+        None => Ok(()),
+        Some(given) => {
+            let names: Vec<&str> = regions.keys().map(String::as_str).collect();
+            let help = format!("the inventory has {}", names.join(", "));
+            Err(setup.usage(format!("there is no region `{given}`"), help))
+        }
+    }
+}
+
 /// Decides the direction: as given, or from exactly one observed primary with every other member observed in recovery.
 async fn direction(
     setup: &Setup,
@@ -141,12 +156,6 @@ async fn direction(
 ) -> Result<(String, String), ExitCode> {
     let inventory = &files.inventory.inventory;
     let regions: Vec<String> = inventory.regions.keys().cloned().collect();
-    for given in [&args.from, &args.to].into_iter().flatten() {
-        if !regions.contains(given) {
-            let help = format!("the inventory has {}", regions.join(", "));
-            return Err(setup.usage(format!("there is no region `{given}`"), help));
-        }
-    }
     if args.to.is_none() && (regions.len() > 2 || !setup.output.interactive) {
         let help = format!("give --to, one of {}", regions.join(", "));
         return Err(setup.usage("the target region is not decided by itself here", help));

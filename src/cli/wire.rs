@@ -9,7 +9,7 @@ use crate::runbook::inventory::{self, Inventory, Secret, Tls, Verify};
 use crate::world::World;
 use crate::world::real::addresses::Addresses;
 use crate::world::real::secret::{Resolver, Source};
-use crate::world::real::{cache, clock, dns, exec, http, notify, postgres, signal, tls};
+use crate::world::real::{cache, clock, dns, dns_ask, exec, http, notify, postgres, signal, tls};
 use crate::world::record_content::RecordSpec;
 use rustls::ClientConfig;
 use secrecy::SecretString;
@@ -175,6 +175,7 @@ impl Wiring<'_> {
                 tls,
                 tls_name: cluster.tls.name.clone(),
                 timeout: cluster.timeout.as_duration(),
+                connect: postgres::CONNECT,
                 members: members.collect(),
             };
             clusters.insert(name, settings);
@@ -192,7 +193,15 @@ impl Wiring<'_> {
             let (url, id) = (powerdns.url.clone(), powerdns.server.clone());
             servers.insert(
                 name,
-                dns::Server { url, key, id, query, timeout: server.timeout.as_duration(), tls },
+                dns::Server {
+                    url,
+                    key,
+                    id,
+                    query,
+                    timeout: server.timeout.as_duration(),
+                    patience: dns_ask::PATIENCE,
+                    tls,
+                },
             );
         }
         let records = self.inventory().dns_records.iter().map(|(name, record)| {

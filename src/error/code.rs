@@ -82,8 +82,8 @@ codes! {
 
     MR0101 UnknownKey "the key is not known here", "check the spelling";
     MR0102 MissingKey "a required key is missing", "add the key";
-    MR0103 WrongType "the value has the wrong form", "see what is expected at this place";
-    MR0104 BadValue "the value is not allowed here", "see what is expected at this place";
+    MR0103 WrongType "the value has the wrong form", "`mrctl kinds` and `mrctl schema` tell what is expected";
+    MR0104 BadValue "the value is not allowed here", "give another value";
     MR0105 UnknownChoice "the value is none of the choices", "use one of the choices";
     MR0106 NotABoolean "the value is neither true nor false", "write `true` or `false`";
     MR0107 NotAnInteger "the value is not a whole number", "write a whole number in decimal digits";

@@ -90,6 +90,12 @@ impl Sources {
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// Whether no file was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The path as given; empty for a file that is not here.
     #[must_use]
     pub fn path(&self, file: FileId) -> &str {

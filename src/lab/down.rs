@@ -15,7 +15,8 @@ use super::{Lab, Region, postgres};
 impl Lab {
     /// Stops everything and deletes the servers' data. Logs and the runs' audit trail stay.
     pub async fn down(&self) -> Result<()> {
-        self.stop_everything().await?;
+        // What is deleted next needs no last checkpoint.
+        self.stop_all(Signal::QUIT).await?;
         self.kill_on_drop.store(false, Ordering::Relaxed);
         let layout = &self.layout;
         for folder in [layout.data(), layout.pki(), layout.secrets(), layout.runbooks()] {
@@ -39,8 +40,13 @@ impl Lab {
 
     /// Stops all servers; the data stays.
     pub(crate) async fn stop_everything(&self) -> Result<()> {
+        self.stop_all(Signal::INT).await
+    }
+
+    /// The same, with the signal that the databases get.
+    async fn stop_all(&self, databases: Signal) -> Result<()> {
         // The databases first and fast; their sessions end with them.
-        let recorded = self.everything();
+        let recorded = self.everything(databases);
         try_join_all(recorded.iter().map(|(signal, process)| process.stop(*signal, Duration::from_secs(10))))
             .await?;
         Ok(())
@@ -48,7 +54,7 @@ impl Lab {
 
     /// The same at once and without waiting, for the end of a failed test.
     pub(crate) fn kill_everything(&self) {
-        for (_, process) in self.everything() {
+        for (_, process) in self.everything(Signal::INT) {
             process.kill_tree();
         }
         for process in self.started.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -56,16 +62,16 @@ impl Lab {
         }
     }
 
-    /// What runs, with the signal that stops it well. A postmaster may have been restarted by a hook: its data folder knows.
-    fn everything(&self) -> Vec<(Signal, Process)> {
+    /// What runs, with the signal that stops it well; databases get the one that is given. A postmaster may have been restarted by a hook: its data folder knows.
+    fn everything(&self, databases: Signal) -> Vec<(Signal, Process)> {
         let recorded = State::read(&self.layout).map(|state| state.processes).unwrap_or_default();
         let mut all: Vec<(Signal, Process)> = Vec::new();
         for region in Region::ALL {
-            all.extend(postgres::postmaster(self, region).map(|process| (Signal::INT, process)));
+            all.extend(postgres::postmaster(self, region).map(|process| (databases, process)));
         }
         for (name, process) in recorded {
             if process.alive() && !all.iter().any(|(_, known)| *known == process) {
-                let signal = if name.starts_with("postgres ") { Signal::INT } else { Signal::TERM };
+                let signal = if name.starts_with("postgres ") { databases } else { Signal::TERM };
                 all.push((signal, process));
             }
         }

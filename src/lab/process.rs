@@ -260,7 +260,7 @@ mod tests {
         let account = Account::caller();
         let (process, _child) = start(command, account, &dir.path().join("log")).unwrap();
         process.signal(Signal::STOP);
-        process.stop(Signal::TERM, Duration::from_secs(5)).await.unwrap();
+        process.stop(Signal::TERM, Duration::from_secs(60)).await.unwrap();
         assert!(!process.alive());
     }
 }

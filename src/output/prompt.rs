@@ -284,7 +284,7 @@ mod tests {
         let answered = runtime.block_on(async {
             let mut answer = person.ask(&asked);
             for (index, line) in lines.iter().enumerate() {
-                let mut pending = Duration::from_secs(10);
+                let mut pending = Duration::from_secs(60);
                 while desk.0.borrow().matches(": ").count() <= index && !pending.is_zero() {
                     let step = Duration::from_millis(5);
                     if let Ok(early) = tokio::time::timeout(step, &mut answer).await {
@@ -294,7 +294,7 @@ mod tests {
                 }
                 ours.write_all(line.as_bytes()).unwrap();
             }
-            tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap()
+            tokio::time::timeout(Duration::from_secs(60), answer).await.unwrap()
         });
         let shown = desk.0.borrow().clone();
         (answered, shown)

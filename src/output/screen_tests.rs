@@ -184,7 +184,7 @@ fn clocks_move_while_nothing_is_recorded() {
     now.store(BEGIN + 29_100, Ordering::Relaxed);
     let begun = std::time::Instant::now();
     while !screen.text().contains("writes stopped 9.0s of 30s") {
-        assert!(begun.elapsed().as_secs() < 10, "the clock stands still: {}", screen.text());
+        assert!(begun.elapsed().as_secs() < 60, "the clock stands still: {}", screen.text());
         std::thread::yield_now();
     }
     drop(live);

@@ -37,6 +37,13 @@ pub fn host(text: &str) -> Result<(), String> {
     let socket = text.starts_with('/') && !text.chars().any(char::is_control);
     if socket || text.parse::<IpAddr>().is_ok() || is_host_name(text.strip_suffix('.').unwrap_or(text)) {
         Ok(())
+    } else if let Some((name, port)) = text.rsplit_once(':')
+        && host(name).is_ok()
+        && port.parse::<u16>().is_ok()
+    {
+        Err(format!(
+            "`{text}` has its port within the host: it stands beside it, `host: {name}, port: {port}`"
+        ))
     } else {
         Err(format!("`{text}` is neither a host name nor an address"))
     }

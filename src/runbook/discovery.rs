@@ -106,6 +106,12 @@ impl Places {
         node.and_then(Node::as_map).map_or(0, <[_]>::len)
     }
 
+    /// Whether something else than a map stands at `path`: then what is in it is not known, and has been reported.
+    pub fn is_no_map(&self, path: &[&str]) -> bool {
+        let node = path.iter().try_fold(&self.0, |node, part| node.get(part));
+        node.is_some_and(|node| node.as_map().is_none())
+    }
+
     /// The place of the key at the end of `path`.
     pub fn key(&self, path: &[&str]) -> Span {
         self.place(path, false)

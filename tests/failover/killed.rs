@@ -3,6 +3,7 @@
 use super::{SHUTDOWN, Site};
 use mrctl::lab::Region;
 use std::process::Stdio;
+use std::time::Duration;
 
 const SHORT: &str = "mrctl: 1
 name: short
@@ -29,7 +30,7 @@ async fn killed_after_the_old_primary_was_stopped_a_rollback_starts_it_and_a_res
     let stopped =
         |journal: &str| journal.contains("\"step\":\"stop\"") && journal.contains("shut down cleanly");
     let digest = site.digest(&runbook, Region::EuWest, Region::UsEast);
-    let arguments = site.approved(&runbook, Region::EuWest, Region::UsEast);
+    let arguments = site.approved_as(&digest, &runbook, Region::EuWest, Region::UsEast);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     assert!(killed_when(&site, &arguments, stopped), "the run ended before");
     let back = site.mrctl(&["rollback", "--reason", "the test wants it"]);
@@ -59,9 +60,11 @@ pub(super) fn killed_after(site: &Site, arguments: &[&str], records: usize) -> b
 fn killed_when(site: &Site, arguments: &[&str], ready: impl Fn(&str) -> bool) -> bool {
     let before = site.journals();
     let mut child = site.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut journal = None;
     loop {
-        let journal = site.journals().into_iter().find(|journal| !before.contains(journal));
-        let written = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        journal = journal.or_else(|| site.journals().into_iter().find(|journal| !before.contains(journal)));
+        let written =
+            journal.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
         if ready(&written) {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -70,7 +73,8 @@ fn killed_when(site: &Site, arguments: &[&str], ready: impl Fn(&str) -> bool) ->
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        std::thread::yield_now();
+        // Shorter than a record takes to be on disk. Without a pause the poll itself would keep a processor from the run.
+        std::thread::sleep(Duration::from_micros(if journal.is_some() { 300 } else { 2_000 }));
     }
 }
 
@@ -83,7 +87,7 @@ async fn killed_after_any_record_a_run_resumes_to_the_same_end_and_does_nothing_
     let mut records = 1;
     loop {
         let digest = site.digest(&runbook, from, to);
-        let arguments = site.approved(&runbook, from, to);
+        let arguments = site.approved_as(&digest, &runbook, from, to);
         let notified = site.lab.notifications().unwrap().len();
         let killed = killed_after(&site, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), records);
         if killed {

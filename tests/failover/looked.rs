@@ -1,7 +1,7 @@
 //! What looks and changes nothing, on real servers: dry runs and `status`.
 
 use super::{RUNBOOK, Site};
-use mrctl::lab::{Region, Role};
+use mrctl::lab::Region;
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,8 +62,7 @@ async fn status_tells_whether_each_runbook_beside_the_inventory_would_work() {
     assert_eq!(invalid.code, 10, "{invalid}");
     assert!(invalid.stdout.contains("runbooks/typo.yaml: invalid"), "{invalid}");
     std::fs::remove_file(folder.join("runbooks/typo.yaml")).unwrap();
-    let standby = site.lab.connect(Region::UsEast, Role::Superuser).await.unwrap();
-    standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    crate::lab::pause_replay(&site.lab, Region::UsEast).await;
     let cut = site.mrctl(&["status", "--output", "json"]);
     assert_eq!(cut.code, 10, "{cut}");
     let runbooks = cut.last("status")["runbooks"].clone();

@@ -122,16 +122,133 @@ const MISTAKES: &[Mistake] = &[
         "notify: \"Done: Orders",
         &[("MR0008]: a quote is not closed", "add the closing quote")],
     ),
+    (
+        "dns.shift: www",
+        "dns.shift: &record www",
+        &[(
+            "MR0010]: the anchor `&record`: text is written where it is meant",
+            "remove `&record`; a text that begins with",
+        )],
+    ),
+    (
+        "dns.shift: www",
+        "dns.shift: www\n        require: error_rate(to) < 2%",
+        &[("MR0303]: there is no signal `error_rate`", "declare it under `signals` in the inventory")],
+    ),
+    (
+        "dns.shift: www",
+        "dns.shift: { server: pdns-eu }",
+        &[
+            ("MR0101]: unknown key `server`", "known keys: "),
+            ("MR0102]: `record` is missing", "add `record: …`"),
+        ],
+    ),
+];
+
+/// The same in the shipped inventory.
+const INVENTORY: &[Mistake] = &[
+    (
+        "    writers: local",
+        "    writer: local",
+        &[("MR0101]: unknown key `writer`", "did you mean `writers`?")],
+    ),
+    (
+        "postgres:\n",
+        "postgresql:\n",
+        &[("MR0101]: `postgresql` is not a key of an inventory", "did you mean `postgres`?")],
+    ),
+    (
+        "    database: orders",
+        "   database: orders",
+        &[("MR0008]: this line continues the text above it", "indent it like the key above")],
+    ),
+    (
+        "      us-east:\n        host: pg",
+        "     us-east:\n        host: pg",
+        &[(
+            "MR0008]: this does not line up with the keys above",
+            "indent it like the other keys of the same map",
+        )],
+    ),
+    (
+        "    ttl: 60s",
+        "    ttl: 60",
+        &[("MR0109]: `60` needs a unit to be a time", "write it with a unit, such as")],
+    ),
+    (
+        "us-east: { host: redis",
+        "us-est: { host: redis",
+        &[("MR0501]: there is no region `us-est`", "did you mean `us-east`?")],
+    ),
+    (
+        "    writers: local",
+        "\twriters: local",
+        &[("MR0009]: a tab is where only blanks may be", "indent with spaces")],
+    ),
+    (
+        "    redis: {}\n    members:",
+        "    redis: {}\n    members: &caches",
+        &[(
+            "MR0010]: the anchor `&caches`: text is written where it is meant",
+            "remove `&caches`; a text that begins with",
+        )],
+    ),
+    (
+        "eu-west: 100%, us-east: 0%",
+        "eu-west: 100%, us-east: 0",
+        &[("MR0109]: `0` needs a unit to be a share", "write it in percent from `0%` to `100%`")],
+    ),
+    (
+        "host: redis.us.example.com",
+        "host: \"redis.us.example.com:6380\"",
+        &[(
+            "MR0514]: `redis.us.example.com:6380` has its port within the host: it stands beside it, `host: redis.us.example.com, port: 6380`",
+            "write a plain host, address or URL",
+        )],
+    ),
+    (
+        "regions:\n  eu-west: { title: Ireland }\n  us-east: { title: Virginia }\n",
+        "regions: [eu-west, us-east]\n",
+        &[(
+            "MR0103]: `regions` has to be a map, but this is a list",
+            "`mrctl kinds` and `mrctl schema` tell what is expected",
+        )],
+    ),
+    (
+        "    name: www.example.com.",
+        "    name: www.example.com",
+        &[("MR0505]: `www.example.com` does not end with a dot", "write `www.example.com.`")],
+    ),
 ];
 
 #[test]
 fn each_is_reported_once_where_it_is_with_what_mends_it() {
     let runbook =
         std::fs::read_to_string(super::root().join("runbooks/postgres-planned-failover.yaml")).unwrap();
+    told_once(MISTAKES, &runbook, |text| super::check(text, &super::shipped()));
+}
+
+#[test]
+fn those_of_an_inventory_too_and_it_is_not_said_to_be_missing() {
+    let inventory = std::fs::read_to_string(super::shipped()).unwrap();
+    let runbook = "mrctl: 1\nname: test\nsteps: [{ id: look, postgres.preflight: orders }]\n";
+    told_once(INVENTORY, &inventory, |text| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mrctl.yaml");
+        std::fs::write(&path, text).unwrap();
+        let output = super::check(runbook, &path);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("1 runbook and an inventory that cannot be read: 1 error, "), "{said}");
+        output
+    });
+}
+
+/// Makes each mistake in the text, and compares all that is said with what is expected.
+fn told_once(mistakes: &[Mistake], whole: &str, check: impl Fn(&str) -> std::process::Output) {
     let mut wrong = Vec::new();
-    for (from, to, expected) in MISTAKES {
-        assert!(runbook.contains(from), "{from}");
-        let output = super::check(&runbook.replacen(from, to, 1), &super::shipped());
+    for (from, to, expected) in mistakes {
+        assert!(whole.contains(from), "{from}");
+        let output = check(&whole.replacen(from, to, 1));
         let said = String::from_utf8(output.stderr).unwrap();
         let titles =
             said.lines().filter(|line| line.starts_with("error") || line.starts_with("warning")).count();

@@ -22,7 +22,7 @@ async fn a_standby_of_a_standby_is_moved_to_by_what_it_has_replayed_itself() {
     let senders = "SELECT string_agg(application_name, ',') FROM pg_stat_replication";
     assert_eq!(pair.primary.sql(senders).await, "us_east");
     // What is held up between arrives at nobody behind.
-    pair.standby.sql("SELECT pg_wal_replay_pause()").await;
+    pair.standby.pause_replay().await;
     step(&world, &catch_up(), &mut proof).await.unwrap();
     step(&world, &promote(), &mut proof).await.unwrap();
     let rows = cascade.sql("SELECT count(*) FROM orders WHERE note = 'through two hops'").await;
@@ -41,7 +41,7 @@ async fn a_standby_of_a_standby_that_is_held_up_is_not_caught_up() {
     let world = world(members(Reach::default(), &ports));
     let mut proof = None;
     step(&world, &freeze(), &mut proof).await.unwrap();
-    cascade.sql("SELECT pg_wal_replay_pause()").await;
+    cascade.pause_replay().await;
     let judged = judge(&world, &catch_up(), "mark", None).await.1;
     assert_eq!(judged.standing, Standing::Blocked, "{}", judged.evidence);
     assert!(judged.evidence.contains("paused") && judged.handover.is_none(), "{}", judged.evidence);

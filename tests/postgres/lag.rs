@@ -48,7 +48,7 @@ async fn a_target_that_is_behind_is_behind_since_its_last_commit() {
     let world = world(postgres(&pair));
     pair.primary.sql("INSERT INTO orders (note) VALUES ('replayed')").await;
     pair.caught_up().await;
-    pair.standby.sql("SELECT pg_wal_replay_pause()").await;
+    pair.standby.pause_replay().await;
     pair.primary.sql("INSERT INTO orders (note) VALUES ('pending')").await;
     let late = until("a second behind", || async {
         let judged = judge(&world, &check_lag_time(1000), "look", None).await.1;
@@ -63,7 +63,7 @@ async fn a_target_that_is_behind_is_behind_since_its_last_commit() {
 async fn a_paused_replay_is_behind_although_the_server_reports_no_time() {
     let pair = Pair::start().await;
     let world = world(postgres(&pair));
-    pair.standby.sql("SELECT pg_wal_replay_pause()").await;
+    pair.standby.pause_replay().await;
     pair.primary.sql("INSERT INTO orders (note) SELECT 'x' FROM generate_series(1, 5000)").await;
     let received = pair.primary.sql("SELECT pg_current_wal_flush_lsn()").await;
     until("it is received", || async {

@@ -1,6 +1,6 @@
 //! One look: what it sees, what it must not take for known, and whom it does not wait for.
 
-use crate::support::pg::{CANARY, Pair, signal, until};
+use crate::support::pg::{CANARY, PATIENCE, Pair, signal, until};
 use crate::support::port::{facts, handover, refused, said, scope};
 use crate::support::world::{RUN, Reach, permit, postgres, reach, source, target};
 use mrctl::world::Known;
@@ -49,7 +49,9 @@ async fn without_rights_facts_are_unknown_and_changes_are_refused() {
 async fn a_silent_server_is_unknown_within_the_deadline() {
     let pair = Pair::start().await;
     let port = reach(&pair, Reach { timeout: std::time::Duration::from_millis(700), ..Reach::default() });
-    facts(&port, &source()).await;
+    // Where an answer is expected the short deadline may pass on a busy machine: asked again.
+    let answers = || until("an answer", || async { port.look(&source(), &scope()).await.get().map(drop) });
+    answers().await;
     let postmaster = std::fs::read_to_string(pair.primary.data.join("postmaster.pid")).unwrap();
     let postmaster = postmaster.lines().next().unwrap().to_string();
     let backends = pair
@@ -60,7 +62,7 @@ async fn a_silent_server_is_unknown_within_the_deadline() {
     assert!(backends().count() > 1, "the one that looked, and spares");
     backends().for_each(|backend| signal(backend, rustix::process::Signal::STOP));
     // The kept connections are silent: a new one is tried, which answers.
-    facts(&port, &source()).await;
+    answers().await;
     signal(&postmaster, rustix::process::Signal::STOP);
     port.freeze(&permit("read_only", 1), &source(), "x", None).await;
     let begun = std::time::Instant::now();
@@ -68,7 +70,7 @@ async fn a_silent_server_is_unknown_within_the_deadline() {
     backends().for_each(|backend| signal(backend, rustix::process::Signal::CONT));
     signal(&postmaster, rustix::process::Signal::CONT);
     assert!(seen.why().is_some_and(|why| why.contains("did not answer within")), "{seen:?}");
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    assert!(begun.elapsed() < PATIENCE);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn f11_the_promotion_is_refused_until_everything_is_as_the_handover_says()
         let reply = attempt(handover).await;
         assert!(refused(&reply) && said(&reply).contains(why), "{why}: {reply:?}");
     }
-    pair.standby.sql("SELECT pg_wal_replay_pause()").await;
+    pair.standby.pause_replay().await;
     let paused = attempt(good.clone()).await;
     assert!(refused(&paused) && said(&paused).contains("paused"), "{paused:?}");
     pair.standby.sql("SELECT pg_wal_replay_resume()").await;

@@ -1,6 +1,6 @@
 //! The real PostgreSQL port for a pair of test servers, permits, and a world of that port alone.
 
-use super::pg::{CANARY, Pair};
+use super::pg::{CANARY, PATIENCE, Pair};
 use mrctl::journal::memory::MemoryJournal;
 use mrctl::journal::{IntentKey, Permit, Storage};
 use mrctl::world::real::postgres::{ClusterSettings, RealPostgres, Settings};
@@ -37,6 +37,7 @@ pub struct Reach {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     pub tls_name: Option<String>,
     pub timeout: Duration,
+    pub connect: Duration,
 }
 
 impl Default for Reach {
@@ -47,7 +48,8 @@ impl Default for Reach {
             host: "127.0.0.1",
             tls: None,
             tls_name: None,
-            timeout: Duration::from_secs(5),
+            timeout: PATIENCE,
+            connect: PATIENCE,
         }
     }
 }
@@ -73,6 +75,7 @@ pub fn members(how: Reach, ports: &[(&str, u16)]) -> RealPostgres {
         tls: how.tls,
         tls_name: how.tls_name,
         timeout: how.timeout,
+        connect: how.connect,
         members,
     };
     RealPostgres::new(Settings { clusters: BTreeMap::from([("orders".to_string(), cluster)]) })

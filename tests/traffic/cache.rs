@@ -1,7 +1,7 @@
 //! Warming one Redis from another.
 
 use super::servers::Redis;
-use super::{addresses, permit};
+use super::{GENEROUS, addresses, permit};
 use mrctl::world::cache::{Cache, Pace};
 use mrctl::world::real::cache::{RealCache, Redis as Member_, Settings};
 use mrctl::world::{Known, Member, Reply};
@@ -17,7 +17,7 @@ fn port(source: u16, target: u16, password: Option<&str>) -> RealCache {
         password: password.map(|p| p.to_owned().into()),
         database: 0,
         tls: None,
-        timeout: Duration::from_secs(2),
+        timeout: GENEROUS,
     };
     RealCache::new(Settings { caches: [("sessions".to_owned(), cache)].into(), addresses: addresses() })
 }
@@ -114,8 +114,9 @@ async fn a_slice_lasts_about_a_second_and_the_rate_is_kept() {
     let first = port.copy(&permit(), &source(), &target(), &pace(200), "").await;
     let took = begun.elapsed();
     assert!(matches!(first, Reply::More { .. }), "{first:?}");
-    assert!((Duration::from_millis(800)..Duration::from_secs(3)).contains(&took), "{took:?}");
-    // Without a ramp the first batch still begins at a tenth, the rest goes at 200 a second.
+    assert!(took > Duration::from_millis(800), "{took:?}");
+    // Without a ramp the first batch still begins at a tenth, the rest goes at 200 a second. That it lasts no longer than about a second
+    // is told by the keys, not by the clock: a busy machine copies fewer in that time, never more.
     let keys = port.look(&target()).await.get().unwrap().keys;
     assert!((20..=400).contains(&keys), "{keys} keys in {took:?}");
 }

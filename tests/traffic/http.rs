@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, Reply as Web};
 use super::servers::free_port;
-use super::{addresses, system_tls};
+use super::{GENEROUS, SHORT, addresses, system_tls};
 use mrctl::world::http::{Http, Probe};
 use mrctl::world::real::http::{Endpoint, RealHttp, Settings, Target};
 use mrctl::world::real::tls::{self, Verify};
@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn port(url: &str, target: Target, tls: Arc<rustls::ClientConfig>) -> RealHttp {
+fn port(url: &str, target: Target, tls: Arc<rustls::ClientConfig>, timeout: Duration) -> RealHttp {
     let endpoint = Endpoint {
         url: url.to_owned(),
         status: 200,
         members: [("us-east".to_owned(), target)].into(),
-        timeout: Duration::from_millis(1_500),
+        timeout,
         tls,
     };
     RealHttp::new(Settings { endpoints: [("shop".to_owned(), endpoint)].into(), addresses: addresses() })
@@ -27,7 +27,12 @@ fn at_address(address: impl ToString) -> Target {
 }
 
 async fn probe(url: &str, target: Target, tls: Arc<rustls::ClientConfig>) -> Probe {
-    port(url, target, tls).probe(&Member::new("shop", "us-east")).await
+    port(url, target, tls, GENEROUS).probe(&Member::new("shop", "us-east")).await
+}
+
+/// The same of a server that is expected to say nothing.
+async fn probe_silence(url: &str, target: Target, tls: Arc<rustls::ClientConfig>) -> Probe {
+    port(url, target, tls, SHORT).probe(&Member::new("shop", "us-east")).await
 }
 
 /// An authority, what trusts it, and a server's configuration with a certificate of it.
@@ -122,7 +127,7 @@ async fn every_fault_of_a_certificate_is_a_finding_of_its_own() {
         assert!(seen.status.why().is_some() && !seen.passed(200));
     }
     let plain = Fake::start(fine).await;
-    let seen = probe("https://www.example.com/", at_address(plain.address), pki.client()).await;
+    let seen = probe_silence("https://www.example.com/", at_address(plain.address), pki.client()).await;
     assert_eq!(seen.tls.get(), None, "it waits for more of the handshake: {seen:?}");
 }
 
@@ -133,7 +138,7 @@ async fn a_closed_port_is_a_fact_and_silence_is_not() {
             .await;
     assert_eq!(closed.connected, Known::Known(false), "{closed:?}");
     let silent = Fake::start(|_| Web::Never).await;
-    let seen = probe("http://www.example.com/", at_address(silent.address), system_tls()).await;
+    let seen = probe_silence("http://www.example.com/", at_address(silent.address), system_tls()).await;
     assert!(seen.connected.why().is_some() && seen.status.why().is_some(), "{seen:?}");
     assert_eq!(seen.trouble, "no answer in time");
 }

@@ -2,17 +2,16 @@
 
 use super::fake::{Fake, Reply as Web};
 use super::servers::free_port;
-use super::{addresses, permit, system_tls};
+use super::{GENEROUS, SHORT, addresses, permit, system_tls};
 use mrctl::world::Reply;
 use mrctl::world::notify::Notify as _;
 use mrctl::world::real::notify::{Channel, Form, RealNotify, Settings};
-use std::time::Duration;
 
 fn port(url: &str, form: Form) -> RealNotify {
     let channel = Channel {
         url: url.to_owned().into(),
         form,
-        timeout: Duration::from_millis(1_500),
+        timeout: if url.contains("/silent") { SHORT } else { GENEROUS },
         tls: system_tls(),
     };
     let settings = Settings {

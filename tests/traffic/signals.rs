@@ -1,7 +1,7 @@
 //! Numbers for conditions.
 
 use super::fake::{Fake, Reply as Web};
-use super::{addresses, system_tls};
+use super::{GENEROUS, SHORT, addresses, system_tls};
 use mrctl::world::Known;
 use mrctl::world::real::signal::{Login, NoSql, RealSignals, Settings, Signal, Source};
 use mrctl::world::signal::{SignalCall, Signals as _};
@@ -10,7 +10,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 fn port(source: Source) -> RealSignals {
-    let signal = Signal { source, timeout: Duration::from_millis(1_500) };
+    patient(GENEROUS, source)
+}
+
+fn patient(timeout: Duration, source: Source) -> RealSignals {
+    let signal = Signal { source, timeout };
     let settings = Settings {
         signals: [("error_rate".to_owned(), signal)].into(),
         sql: Rc::new(NoSql),
@@ -48,7 +52,7 @@ async fn prometheus_is_asked_by_post_and_signed() {
     assert!(request.starts_with("POST /api/v1/query HTTP/1.1"), "{request}");
     assert!(request.to_ascii_lowercase().contains("authorization: bearer t0ken"), "{request}");
     assert!(
-        request.contains("query=sum%28rate%28errors%7Bregion%3D%22us-east%22%7D%5B1m%5D%29%29&timeout=1s")
+        request.contains("query=sum%28rate%28errors%7Bregion%3D%22us-east%22%7D%5B1m%5D%29%29&timeout=30s")
     );
     assert_eq!(signals.sample(&call("mars")).await.why(), Some("error_rate is not known for mars"));
     assert_eq!(signals.sample(&call("")).await.why(), Some("error_rate needs a region"));
@@ -64,12 +68,16 @@ async fn silence_and_text_that_is_no_json_are_unknown() {
     })
     .await;
     let get = |path: &str| {
-        let signals = port(Source::Http {
-            urls: by_region(&format!("http://{}{path}", server.address)),
-            pointer: "/data/lag".into(),
-            login: Login::None,
-            tls: system_tls(),
-        });
+        let timeout = if path == "/silent" { SHORT } else { GENEROUS };
+        let signals = patient(
+            timeout,
+            Source::Http {
+                urls: by_region(&format!("http://{}{path}", server.address)),
+                pointer: "/data/lag".into(),
+                login: Login::None,
+                tls: system_tls(),
+            },
+        );
         async move { signals.sample(&call("us-east")).await }
     };
     assert_eq!(get("/lag").await, Known::Known(2.5));

@@ -70,7 +70,7 @@ fn several_lines_tabs_and_the_end_of_a_file_have_their_marks() {
     2 |   b: 1
       |   ^^^^
       |
-      = help: see what is expected at this place
+      = help: give another value
     "#);
     insta::assert_snapshot!(shown("a:\n\tb: 1\n", Problem::error(Code::Tab, "a tab").at(at(3, 4))), @r#"
     error[MR0009]: a tab
@@ -97,7 +97,7 @@ fn several_lines_tabs_and_the_end_of_a_file_have_their_marks() {
     1 | größe: 日本 x
       |             ^
       |
-      = help: see what is expected at this place
+      = help: give another value
     "#);
 }
 

@@ -48,8 +48,17 @@ pub(super) fn unit_of(
         Expr::Text(_) => Ok(Unit::Text),
         Expr::Name { name, at } => environment.name(name).ok_or_else(|| Box::new(unknown(name, *at))),
         Expr::Call { call, at } => {
-            let (unit, most) =
-                environment.signal(&call.name).ok_or_else(|| Box::new(unknown(&call.name, *at)))?;
+            let (unit, most) = environment.signal(&call.name).ok_or_else(|| {
+                let what = format!("there is no signal `{}`", outside(&call.name, 60));
+                let problem = Problem::error(Code::ConditionName, what);
+                let mut signals = environment.names();
+                signals.retain(|name| environment.signal(name).is_some());
+                let problem = match suggest::closest(&call.name, signals.iter().map(String::as_str)) {
+                    Some(close) => problem.help(format!("did you mean `{close}`?")),
+                    None => problem.help("declare it under `signals` in the inventory"),
+                };
+                Box::new(problem.at(place(span, text, *at, call.name.len())))
+            })?;
             if call.arguments.len() > most {
                 let why = format!("`{}` takes at most {most} arguments", call.name);
                 let at = place(span, text, *at, call.name.len());

@@ -106,13 +106,13 @@ fn all_wrong_values_are_reported_at_once() {
     let text = "id: Catch Up\ntitle: [a]\nbest_effort: yes\ntimeout: 30\nretry: {times: 300, every: -1s}\nonly: [plannd, x, planned, {custom: {name: {}, rank: 0x1}}]\nweights: {EU: 1, us: 101%}\nwithin: {a: 1}\npair: [a, {}]\n";
     insta::assert_snapshot!(bad::<Step>(text), @r#"
     1:5-13 MR0111 `Catch Up` is not a name: it contains `C`; write `catch_up`: a name begins with a lowercase letter; then lowercase letters, digits and `_` may follow
-    2:9-10 MR0103 expected a text, found a list; see what is expected at this place
+    2:9-10 MR0103 expected a text, found a list; `mrctl kinds` and `mrctl schema` tell what is expected
     3:14-17 MR0106 `yes` is neither `true` nor `false`; write `true`
     4:10-12 MR0109 `30` needs a unit to be a time; write it with a unit, such as `500ms`, `30s`, `2m`, `1h30m` or `2d`
     5:16-19 MR0104 the number `300` is too large or too small; write a number from 0 to 255
     6:8-14 MR0105 `plannd` is none of the choices; did you mean `planned`? choices: `planned`, `unplanned`, `custom`, `numbered`
     7:11-13 MR0111 `EU` is not a name: it contains `E`; write `eu`: a name begins with a lowercase letter; then lowercase letters, digits, `_` and `-` may follow
-    8:10-11 MR0103 expected a size with a unit, such as `64MiB`, found a map; see what is expected at this place
+    8:10-11 MR0103 expected a size with a unit, such as `64MiB`, found a map; `mrctl kinds` and `mrctl schema` tell what is expected
     9:8-9 MR0107 `a` is not a whole number; write a whole number in decimal digits
     "#);
 }
@@ -141,7 +141,7 @@ fn booleans_are_only_true_and_false() {
     2:3-6 MR0106 `off` is neither `true` nor `false`; write `false`
     3:3-8 MR0106 `maybe` is neither `true` nor `false`; write `true` or `false`
     4:3-9 MR0108 expected `true` or `false`, found quoted text; remove the quotes
-    5:3-5 MR0103 expected `true` or `false`, found a list; see what is expected at this place
+    5:3-5 MR0103 expected `true` or `false`, found a list; `mrctl kinds` and `mrctl schema` tell what is expected
     "#);
     assert_eq!(good::<Vec<bool>>("- true\n- false\n"), [true, false]);
 }
@@ -183,7 +183,7 @@ fn choices_take_a_value_or_none_as_they_are_made() {
     2:3-11 MR0103 `numbered` needs a value; write `numbered: …`
     3:4-11 MR0103 expected exactly one key, found 2; use one of `planned`, `unplanned`, `custom`, `numbered`
     4:3-5 MR0103 expected exactly one key, found 0; use one of `planned`, `unplanned`, `custom`, `numbered`
-    5:3-5 MR0103 expected one of `planned`, `unplanned`, `custom`, `numbered`, found a list; see what is expected at this place
+    5:3-5 MR0103 expected one of `planned`, `unplanned`, `custom`, `numbered`, found a list; `mrctl kinds` and `mrctl schema` tell what is expected
     6:3-10 MR0105 `Planned` is none of the choices; did you mean `planned`? choices: `planned`, `unplanned`, `custom`, `numbered`
     7:30-33 MR0101 unknown key `rnk` in `custom`; known keys: `name`, `rank`
     "#);
@@ -193,7 +193,7 @@ fn choices_take_a_value_or_none_as_they_are_made() {
 fn what_was_refused_already_is_not_reported_again() {
     insta::assert_snapshot!(bad::<Step>("id:\ntitle: *x\nretry: {times: ~, every: 1s}\nonly: [~]\n"), @r#"
     1:1-3 MR0015 `id` has no value; give it a value or remove it
-    2:8-10 MR0011 the alias `*x`; write the text out; a text that begins with `*` needs quotes: `"*x"`
+    2:8-10 MR0011 the alias `*x`: text is written where it is meant; write the text out; a text that begins with `*` needs quotes: `"*x"`
     3:16-17 MR0015 `times` has no value; give it a value or remove it; for the text `~` write `"~"`
     4:8-9 MR0015 an item has no value; give it a value or remove it; for the text `~` write `"~"`
     "#);
@@ -222,12 +222,12 @@ impl TryFrom<Pair> for Ordered {
 
 #[test]
 fn rules_checked_after_reading_are_located_too() {
-    insta::assert_snapshot!(bad::<Ordered>("{low: 2, high: 1}\n"), @"1:2-5 MR0104 `low` is not below `high`; see what is expected at this place");
+    insta::assert_snapshot!(bad::<Ordered>("{low: 2, high: 1}\n"), @"1:2-5 MR0104 `low` is not below `high`; give another value");
     insta::assert_snapshot!(bad::<Vec<Ordered>>("- {low: 2, high: 1}\n- {low: 1, high: 2}\n- {low: 3, high: 3}\n"), @r#"
-    1:4-7 MR0104 `low` is not below `high`; see what is expected at this place
-    3:4-7 MR0104 `low` is not below `high`; see what is expected at this place
+    1:4-7 MR0104 `low` is not below `high`; give another value
+    3:4-7 MR0104 `low` is not below `high`; give another value
     "#);
-    insta::assert_snapshot!(bad::<BTreeMap<String, Spanned<Ordered>>>("a: {low: 2, high: 1}\n"), @"1:5-8 MR0104 `low` is not below `high`; see what is expected at this place");
+    insta::assert_snapshot!(bad::<BTreeMap<String, Spanned<Ordered>>>("a: {low: 2, high: 1}\n"), @"1:5-8 MR0104 `low` is not below `high`; give another value");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_thousand_problems_cost_little_and_are_bounded() {
     let (node, mut problems) = parse(file, &text, Limits::default());
     assert!(from_node::<Vec<bool>>(&node.unwrap(), &mut problems).is_none());
     assert!(problems.len() >= 60 && problems.len() <= Problems::LIMIT);
-    assert!(begin.elapsed() < std::time::Duration::from_secs(5));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(30));
 }
 
 #[test]

@@ -119,7 +119,12 @@ impl<'a> Builder<'a> {
                     let name = self.shown(span);
                     let help = format!("remove `{name}`; a text that begins with `&` needs quotes");
                     self.report(
-                        Problem::error(Code::Anchor, format!("the anchor `{name}`")).at(span).help(help),
+                        Problem::error(
+                            Code::Anchor,
+                            format!("the anchor `{name}`: text is written where it is meant"),
+                        )
+                        .at(span)
+                        .help(help),
                     );
                     true
                 }
@@ -128,7 +133,12 @@ impl<'a> Builder<'a> {
                     let help =
                         format!("write the text out; a text that begins with `*` needs quotes: `\"{name}\"`");
                     self.report(
-                        Problem::error(Code::Alias, format!("the alias `{name}`")).at(span).help(help),
+                        Problem::error(
+                            Code::Alias,
+                            format!("the alias `{name}`: text is written where it is meant"),
+                        )
+                        .at(span)
+                        .help(help),
                     );
                     self.node(Node { span, value: Value::Refused }, false)
                 }
@@ -325,7 +335,11 @@ impl<'a> Builder<'a> {
         let span = self.span(place);
         let shown = self.shown(span);
         let help = "remove it, or put the text in quotes if it begins with `!`; a condition writes `not`";
-        self.report(Problem::error(Code::Tag, format!("the tag `{shown}`")).at(span).help(help));
+        self.report(
+            Problem::error(Code::Tag, format!("the tag `{shown}`: the key says what a value is"))
+                .at(span)
+                .help(help),
+        );
     }
 
     /// A bracket that was never closed is found only where something no longer fits: shows where it was opened.

@@ -19,7 +19,13 @@ pub(super) fn key(
     let name = match node.value {
         Value::Scalar { text, style } if !null => {
             if style == Style::Plain && text == "<<" {
-                problems.push(Problem::error(Code::MergeKey, "the merge key `<<`").at(span));
+                problems.push(
+                    Problem::error(
+                        Code::MergeKey,
+                        "the merge key `<<`: keys are written where they are meant",
+                    )
+                    .at(span),
+                );
                 return None;
             }
             text

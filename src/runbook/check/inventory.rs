@@ -38,6 +38,9 @@ impl InventoryContext<'_> {
         problems: &mut Problems,
     ) {
         let all = &self.inventory().regions;
+        if self.loaded.text.is_no_map(&["regions"]) {
+            return;
+        }
         for region in regions.filter(|region| !self.declared("regions", region)) {
             let path: Vec<&str> = path.iter().copied().chain([region.as_str()]).collect();
             let problem = Problem::error(Code::UnknownRegion, format!("there is no region `{region}`"))
@@ -72,7 +75,7 @@ fn suggest<'a>(
 pub(super) fn regions_make_sense(context: &InventoryContext<'_>, problems: &mut Problems) {
     let regions = &context.inventory().regions;
     let written = context.loaded.text.count(&["regions"]);
-    if written < 2 {
+    if written < 2 && !context.loaded.text.is_no_map(&["regions"]) {
         let message = format!("there is nowhere to fail over to: {written} region");
         context.error(Code::TooFewRegions, message, &["regions"], problems);
     }

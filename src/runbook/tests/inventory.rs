@@ -116,7 +116,7 @@ fn every_rule_for_inventories_refuses_what_it_is_for() {
         (
             "host: pg.eu.example.com",
             "host: pg.eu.example.com:5432",
-            "MR0514 `pg.eu.example.com:5432` is neither",
+            "MR0514 `pg.eu.example.com:5432` has its port within the host",
         ),
         ("url: https://www", "url: ftp://www", "MR0514 `ftp://www"),
         (

@@ -175,7 +175,7 @@ fn every_rule_for_the_head_refuses_what_it_is_for() {
             "MR0405 there are two of `w`",
         ),
         ("watch: [{ id: w, ok: x < 1 }]", "MR0102"),
-        ("watch: [{ id: w, ok: errors(to) < 2%, during: a }]", "MR0303 `errors` is not known here"),
+        ("watch: [{ id: w, ok: errors(to) < 2%, during: a }]", "MR0303 there is no signal `errors`"),
         (
             "watch: [{ id: w, ok: error_rate < 2%, during: a }]",
             "MR0303 `error_rate` is a signal: it is asked of something",

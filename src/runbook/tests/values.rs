@@ -96,7 +96,7 @@ fn words_of_a_condition_are_compared_with_what_they_can_be() {
         ("'!drill'", "MR0301 expected a value, a signal or `(`, found `!`; write `not`"),
         (
             "!drill",
-            "MR0013 the tag `!drill`; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`",
+            "MR0013 the tag `!drill`: the key says what a value is; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`",
         ),
     ] {
         let when = if when.starts_with('!') || when.starts_with("'!") {

@@ -41,13 +41,22 @@ pub struct Server {
     pub query: String,
     /// Limit for one call of the API; 10 s is usual.
     pub timeout: Duration,
+    /// Limit for one answer by DNS; [`dns_ask::PATIENCE`] is usual.
+    pub patience: Duration,
     /// For `https`.
     pub tls: Arc<rustls::ClientConfig>,
 }
 
+/// How one server is asked.
+struct Asked {
+    api: Api,
+    query: String,
+    patience: Duration,
+}
+
 /// Records at PowerDNS servers.
 pub struct RealDns {
-    servers: BTreeMap<String, (Api, String)>,
+    servers: BTreeMap<String, Asked>,
     records: BTreeMap<String, RecordSpec>,
     addresses: Addresses,
 }
@@ -64,21 +73,21 @@ impl RealDns {
                 .build()
                 .map_err(|error| format!("DNS server {name}: {}", client::reason(&error.without_url())))?;
             let api = Api { client, url: server.url, id: server.id, key: server.key };
-            servers.insert(name, (api, server.query));
+            servers.insert(name, Asked { api, query: server.query, patience: server.patience });
         }
         Ok(Self { servers, records: settings.records, addresses: settings.addresses })
     }
 
-    fn find(&self, at: &RecordName) -> Result<(&RecordSpec, &Api, &str), String> {
+    fn find(&self, at: &RecordName) -> Result<(&RecordSpec, &Asked), String> {
         let spec = self
             .records
             .get(&at.record)
             .ok_or_else(|| format!("no record `{}` in the inventory", at.record))?;
-        let (api, query) = self
+        let asked = self
             .servers
             .get(&at.server)
             .ok_or_else(|| format!("no DNS server `{}` in the inventory", at.server))?;
-        Ok((spec, api, query))
+        Ok((spec, asked))
     }
 
     async fn address(&self, query: &str) -> Result<SocketAddr, String> {
@@ -87,14 +96,14 @@ impl RealDns {
     }
 
     async fn facts(&self, at: &RecordName) -> Result<RecordFacts, String> {
-        let (spec, api, query) = self.find(at)?;
+        let (spec, Asked { api, query, patience }) = self.find(at)?;
         let standing = api.read(spec).await.map_err(|failure| failure.why().to_owned())?;
         let shares = record_content::understand(spec, &standing.sets);
         let mixed = standing.sets.iter().any(|set| set.kind == "LUA")
             || shares.is(|shares: &Shares| record_content::normalised(shares).len() > 1);
         let count = if mixed { MIXED_SAMPLE } else { PLAIN_SAMPLE };
         let sample = match self.address(query).await {
-            Ok(server) => dns_ask::sample(server, &spec.domain, &spec.kind, count).await,
+            Ok(server) => dns_ask::sample(server, &spec.domain, &spec.kind, count, *patience).await,
             Err(why) => Err(why),
         };
         let (answers, sampled) = match sample {
@@ -121,7 +130,7 @@ impl RealDns {
         expected: &[RecordSet],
         aim: &RecordAim,
     ) -> Result<String, Reply> {
-        let (spec, api, _) = self.find(at).map_err(Reply::refused)?;
+        let (spec, Asked { api, .. }) = self.find(at).map_err(Reply::refused)?;
         // Everything up to the write only reads: any failure proves that nothing was changed.
         let before = api.read(spec).await.map_err(|failure| Reply::refused(failure.why()))?;
         let goal = wanted(spec, expected, aim).map_err(Reply::refused)?;
@@ -198,7 +207,7 @@ impl Dns for RealDns {
         expected: &[RecordSet],
         aim: &RecordAim,
     ) -> Result<Vec<RecordSet>, String> {
-        let (spec, _, _) = self.find(at)?;
+        let (spec, _) = self.find(at)?;
         wanted(spec, expected, aim)
     }
 }

@@ -14,10 +14,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
-/// How long one UDP answer may take.
-const UDP: Duration = Duration::from_millis(1_000);
-/// How long one TCP exchange may take.
-const TCP: Duration = Duration::from_millis(2_000);
+/// How long one TCP exchange may take; an answer by UDP has half of it.
+pub const PATIENCE: Duration = Duration::from_millis(2_000);
 /// Questions that are under way at once.
 const TOGETHER: usize = 24;
 
@@ -32,9 +30,15 @@ pub struct Sample {
 ///
 /// # Errors
 /// The first reason in words, when any of the questions got no authoritative answer: part of a sample is no sample.
-pub async fn sample(server: SocketAddr, domain: &str, kind: &str, count: usize) -> Result<Sample, String> {
-    let mut answers =
-        futures_util::stream::iter((0..count).map(|_| ask(server, domain, kind))).buffer_unordered(TOGETHER);
+pub async fn sample(
+    server: SocketAddr,
+    domain: &str,
+    kind: &str,
+    count: usize,
+    patience: Duration,
+) -> Result<Sample, String> {
+    let questions = (0..count).map(|_| ask(server, domain, kind, patience));
+    let mut answers = futures_util::stream::iter(questions).buffer_unordered(TOGETHER);
     let mut counts = BTreeMap::new();
     while let Some(answer) = answers.next().await {
         for target in answer? {
@@ -48,15 +52,20 @@ pub async fn sample(server: SocketAddr, domain: &str, kind: &str, count: usize) 
 ///
 /// # Errors
 /// In words: no answer by UDP and TCP, `SERVFAIL`, `REFUSED`, an answer without authority.
-pub async fn ask(server: SocketAddr, domain: &str, kind: &str) -> Result<Vec<String>, String> {
+pub async fn ask(
+    server: SocketAddr,
+    domain: &str,
+    kind: &str,
+    patience: Duration,
+) -> Result<Vec<String>, String> {
     let (question, rtype) = question(domain, kind)?;
-    let by_udp = match tokio::time::timeout(UDP, udp(server, &question)).await {
+    let by_udp = match tokio::time::timeout(patience / 2, udp(server, &question)).await {
         Ok(Ok(answer)) if !answer.header().tc() => Some(answer),
         Ok(Ok(_) | Err(_)) | Err(_) => None,
     };
     let answer = match by_udp {
         Some(answer) => answer,
-        None => match tokio::time::timeout(TCP, tcp(server, &question)).await {
+        None => match tokio::time::timeout(patience, tcp(server, &question)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(format!("no DNS answer from {server}: {error}")),
             Err(_) => return Err(format!("no DNS answer from {server} by UDP and TCP")),

@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn only_allowed_variables_and_its_own_reach_a_command() {
-        let command = shell("env | sort", 5_000);
+        let command = shell("env | sort", 60_000);
         let seen = runtime().block_on(async { port().look(&command).await });
         let text = seen.get().unwrap().stdout.clone();
         assert!(
@@ -171,19 +171,19 @@ mod tests {
                 && text.contains("MRCTL_ENVIRONMENT=test")
         );
         assert!(!text.contains("FORBIDDEN"), "{text}");
-        let reply = run("echo $MRCTL_RUN/$MRCTL_STEP/$MRCTL_EFFECT/$MRCTL_ATTEMPT/$MRCTL_UNDO", 5_000);
+        let reply = run("echo $MRCTL_RUN/$MRCTL_STEP/$MRCTL_EFFECT/$MRCTL_ATTEMPT/$MRCTL_UNDO", 60_000);
         assert_eq!(reply, Reply::acknowledged("exit code 0: r1/s1/e1/3/0"));
     }
 
     #[test]
     fn exit_codes_mean_acknowledged_refused_and_lost() {
-        assert!(matches!(run("exit 0", 5_000), Reply::Acknowledged { .. }));
+        assert!(matches!(run("exit 0", 60_000), Reply::Acknowledged { .. }));
         assert_eq!(
-            run("echo busy >&2; exit 75", 5_000),
+            run("echo busy >&2; exit 75", 60_000),
             Reply::refused("exit code 75 (nothing was done): busy")
         );
-        assert_eq!(run("echo bad >&2; exit 3", 5_000), Reply::lost("exit code 3: bad"));
-        assert_eq!(run("kill -9 $$", 5_000), Reply::lost("exit code 137"));
+        assert_eq!(run("echo bad >&2; exit 3", 60_000), Reply::lost("exit code 3: bad"));
+        assert_eq!(run("kill -9 $$", 60_000), Reply::lost("exit code 137"));
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn megabytes_of_output_neither_block_nor_stay() {
-        let command = shell("head -c 10000000 /dev/zero | tr '\\0' x; echo; echo the end", 20_000);
+        let command = shell("head -c 10000000 /dev/zero | tr '\\0' x; echo; echo the end", 60_000);
         let seen = runtime().block_on(async { port().look(&command).await });
         let output = seen.get().unwrap();
         assert!(output.stdout.len() <= KEPT && output.stdout.ends_with("the end\n"));
@@ -204,28 +204,37 @@ mod tests {
     #[test]
     fn a_late_command_dies_with_its_children_and_is_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let mark = folder.path().join("alive");
-        let script = format!("trap '' TERM; (sleep 4; touch {}) & sleep 60", mark.display());
-        let begun = std::time::Instant::now();
-        let reply = run(&script, 200);
-        assert!(matches!(&reply, Reply::Lost { why } if why.contains("200 ms")), "{reply:?}");
-        assert!(begun.elapsed() < Duration::from_secs(5));
-        std::thread::sleep(
-            Duration::from_secs(4).saturating_sub(begun.elapsed()) + Duration::from_millis(300),
-        );
-        assert!(!mark.exists(), "a child lived on");
+        let child = folder.path().join("child");
+        let script = format!("trap '' TERM; sleep 600 & echo $! >{}; sleep 600", child.display());
+        // On a busy machine the first limit may pass before the child is there.
+        for limit in [300, 3_000, 30_000] {
+            let reply = run(&script, limit);
+            let why = format!("ended after {limit} ms");
+            assert!(matches!(&reply, Reply::Lost { why: said } if said.contains(&why)), "{reply:?}");
+            if let Some(pid) = std::fs::read_to_string(&child).ok().filter(|text| text.ends_with('\n')) {
+                let stat = format!("/proc/{}/stat", pid.trim());
+                let begun = std::time::Instant::now();
+                // A zombie that nobody has waited for yet is dead, too.
+                while std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z ")) {
+                    assert!(begun.elapsed() < Duration::from_secs(30), "a child lives on");
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                return;
+            }
+        }
+        panic!("the child was never started");
     }
 
     #[test]
     fn a_child_that_holds_the_output_does_not_hold_us() {
         let begun = std::time::Instant::now();
-        assert!(matches!(run("sleep 20 & echo started", 10_000), Reply::Acknowledged { .. }));
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(matches!(run("sleep 100 & echo started", 60_000), Reply::Acknowledged { .. }));
+        assert!(begun.elapsed() < Duration::from_secs(50));
     }
 
     #[test]
     fn secrets_in_output_are_scrubbed() {
-        let reply = run("echo key hunter22 refused >&2; exit 1", 5_000);
+        let reply = run("echo key hunter22 refused >&2; exit 1", 60_000);
         assert_eq!(reply, Reply::lost("exit code 1: key [redacted] refused"));
     }
 }

@@ -153,7 +153,7 @@ mod tests {
             "KEY" => Some("abc\n".to_owned()),
             _ => None,
         };
-        let resolver = Resolver { variables: &variables, timeout: Duration::from_secs(5) };
+        let resolver = Resolver { variables: &variables, timeout: Duration::from_secs(60) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime
             .block_on(resolver.resolve(source))

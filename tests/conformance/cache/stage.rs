@@ -3,8 +3,8 @@
 use crate::conformance::postgres::stage::{LATE, fault};
 use crate::conformance::wire::{Lose, Wire};
 use crate::support::pg::until;
-use crate::traffic::addresses;
 use crate::traffic::servers::{Redis, free_port};
+use crate::traffic::{GENEROUS, SHORT, addresses};
 use mrctl::world::Member;
 use mrctl::world::cache::Cache;
 use mrctl::world::real::cache::{RealCache, Redis as Settled, Settings};
@@ -134,11 +134,10 @@ pub struct Real {
     _deaf: TcpListener,
 }
 
-fn port(eu: u16, us: u16) -> RealCache {
+fn port(eu: u16, us: u16, timeout: Duration) -> RealCache {
     let members = [("eu-west", eu), ("us-east", us)]
         .map(|(region, port)| (region.to_string(), ("127.0.0.1".to_string(), port)))
         .into();
-    let timeout = Duration::from_secs(2);
     let cache = Settled { members, user: None, password: None, database: 0, tls: None, timeout };
     RealCache::new(Settings { caches: [("sessions".to_string(), cache)].into(), addresses: addresses() })
 }
@@ -148,7 +147,12 @@ pub async fn real() -> Real {
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     let (eu, us, nobody) = (first.port, second.port, deaf.local_addr().unwrap().port());
     let wire = Wire::to(us).await;
-    let ports = [port(eu, wire.port), port(eu, eu), port(nobody, us), port(eu, nobody)];
+    let ports = [
+        port(eu, wire.port, GENEROUS),
+        port(eu, eu, GENEROUS),
+        port(nobody, us, SHORT),
+        port(eu, nobody, SHORT),
+    ];
     Real { eu: first.into(), us: second.into(), ports, now: Cell::new(0), wire, _deaf: deaf }
 }
 

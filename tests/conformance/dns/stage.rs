@@ -4,7 +4,7 @@ use crate::conformance::postgres::stage::{LATE, fault};
 use crate::conformance::wire::{Lose, Wire};
 use crate::traffic::fake::{Fake, Reply as Web};
 use crate::traffic::servers::{KEY, Pdns, free_port};
-use crate::traffic::{addresses, system_tls};
+use crate::traffic::{GENEROUS, SHORT, addresses, system_tls};
 use mrctl::world::dns::{Dns, RecordName, RecordSet};
 use mrctl::world::real::dns::{RealDns, Server, Settings};
 use mrctl::world::record_content::{DISABLED, RecordSpec};
@@ -118,13 +118,14 @@ enum Now {
     Silent,
 }
 
-fn port(url: String, dns: u16) -> RealDns {
+fn port(url: String, dns: u16, timeout: Duration) -> RealDns {
     let server = Server {
         url,
         key: KEY.to_string().into(),
         id: "localhost".into(),
         query: format!("127.0.0.1:{dns}"),
-        timeout: Duration::from_secs(2),
+        timeout,
+        patience: timeout,
         tls: system_tls(),
     };
     let servers = [("pdns".to_string(), server)].into();
@@ -136,10 +137,10 @@ pub async fn real() -> Real {
     let fake = Fake::start(|_| Web::Never).await;
     let wire = Wire::to(pdns.api).await;
     Real {
-        well: port(format!("http://127.0.0.1:{}", wire.port), pdns.dns),
+        well: port(format!("http://127.0.0.1:{}", wire.port), pdns.dns, GENEROUS),
         wire,
-        broken: port(pdns.url(), free_port()),
-        silent: port(format!("http://{}", fake.address), free_port()),
+        broken: port(pdns.url(), free_port(), GENEROUS),
+        silent: port(format!("http://{}", fake.address), free_port(), SHORT),
         pdns,
         _fake: fake,
         now: Cell::new(Now::Well),

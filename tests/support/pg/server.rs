@@ -134,6 +134,15 @@ impl Server {
         last
     }
 
+    /// Holds up replay, and waits until it is so: until the startup process has seen it, the pause is only requested.
+    pub async fn pause_replay(&self) {
+        self.sql("SELECT pg_wal_replay_pause()").await;
+        until("replay is paused", || async {
+            (self.sql("SELECT pg_get_wal_replay_pause_state()").await == "paused").then_some(())
+        })
+        .await;
+    }
+
     pub fn signal(&self, signal: Signal) {
         if let Some(child) = self.process.lock().unwrap().as_ref() {
             let _ = kill_process(Pid::from_child(child), signal);

@@ -74,24 +74,24 @@ fn spans_are_exact() {
 #[test]
 fn anchors_aliases_merge_keys_and_tags_are_refused() {
     insta::assert_snapshot!(problems("a: &x 1\nb: *x\nc: *missing\nd:\n  <<: *x\n  e: !drill yes\nf: &y\n  g: !!str 1\n"), @r#"
-    1:4-1:6 MR0010 the anchor `&x`; remove `&x`; a text that begins with `&` needs quotes
-    2:4-2:6 MR0011 the alias `*x`; write the text out; a text that begins with `*` needs quotes: `"*x"`
-    3:4-3:12 MR0011 the alias `*missing`; write the text out; a text that begins with `*` needs quotes: `"*missing"`
-    5:3-5:5 MR0012 the merge key `<<`; write the keys out, or use `defaults` in the inventory
-    5:7-5:9 MR0011 the alias `*x`; write the text out; a text that begins with `*` needs quotes: `"*x"`
-    6:6-6:12 MR0013 the tag `!drill`; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
-    7:4-7:6 MR0010 the anchor `&y`; remove `&y`; a text that begins with `&` needs quotes
-    8:6-8:11 MR0013 the tag `!!str`; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
+    1:4-1:6 MR0010 the anchor `&x`: text is written where it is meant; remove `&x`; a text that begins with `&` needs quotes
+    2:4-2:6 MR0011 the alias `*x`: text is written where it is meant; write the text out; a text that begins with `*` needs quotes: `"*x"`
+    3:4-3:12 MR0011 the alias `*missing`: text is written where it is meant; write the text out; a text that begins with `*` needs quotes: `"*missing"`
+    5:3-5:5 MR0012 the merge key `<<`: keys are written where they are meant; write the keys out, or use `defaults` in the inventory
+    5:7-5:9 MR0011 the alias `*x`: text is written where it is meant; write the text out; a text that begins with `*` needs quotes: `"*x"`
+    6:6-6:12 MR0013 the tag `!drill`: the key says what a value is; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
+    7:4-7:6 MR0010 the anchor `&y`: text is written where it is meant; remove `&y`; a text that begins with `&` needs quotes
+    8:6-8:11 MR0013 the tag `!!str`: the key says what a value is; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
     "#);
-    insta::assert_snapshot!(problems("on_call: *urgent*\n"), @r#"1:10-1:18 MR0011 the alias `*urgent*`; write the text out; a text that begins with `*` needs quotes: `"*urgent*"`"#);
+    insta::assert_snapshot!(problems("on_call: *urgent*\n"), @r#"1:10-1:18 MR0011 the alias `*urgent*`: text is written where it is meant; write the text out; a text that begins with `*` needs quotes: `"*urgent*"`"#);
     insta::assert_snapshot!(problems("x: !e!y 1\n"), @"1:4-1:5 MR0013 a text that begins with `!` is a tag; put the text in quotes, or remove the tag");
     insta::assert_snapshot!(problems("x: !\ny: &a\nz: 1\n"), @r#"
-    1:4-1:5 MR0013 the tag `!`; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
-    2:4-2:6 MR0010 the anchor `&a`; remove `&a`; a text that begins with `&` needs quotes
+    1:4-1:5 MR0013 the tag `!`: the key says what a value is; remove it, or put the text in quotes if it begins with `!`; a condition writes `not`
+    2:4-2:6 MR0010 the anchor `&a`: text is written where it is meant; remove `&a`; a text that begins with `&` needs quotes
     "#);
     insta::assert_snapshot!(problems("&a k: 1\n*a : 2\n"), @r#"
-    1:1-1:3 MR0010 the anchor `&a`; remove `&a`; a text that begins with `&` needs quotes
-    2:1-2:3 MR0011 the alias `*a`; write the text out; a text that begins with `*` needs quotes: `"*a"`
+    1:1-1:3 MR0010 the anchor `&a`: text is written where it is meant; remove `&a`; a text that begins with `&` needs quotes
+    2:1-2:3 MR0011 the alias `*a`: text is written where it is meant; write the text out; a text that begins with `*` needs quotes: `"*a"`
     "#);
 }
 
@@ -172,7 +172,7 @@ fn control_and_direction_characters_are_refused_with_the_rest() {
     3:4-3:17 MR0007 the text contains U+202E; remove the escape
     4:5-4:6 MR0007 the invisible character U+200B; remove the character; it can make text look like something else
     5:5-5:6 MR0006 the control character U+009B; remove the character
-    6:4-6:6 MR0010 the anchor `&x`; remove `&x`; a text that begins with `&` needs quotes
+    6:4-6:6 MR0010 the anchor `&x`: text is written where it is meant; remove `&x`; a text that begins with `&` needs quotes
     7:5-7:6 MR0006 a carriage return (U+000D) without a line feed; remove the character
     "#);
     insta::assert_snapshot!(problems("a: 👩\u{200d}💻 می\u{200c}خواهم\n"), @"");

@@ -1,15 +1,13 @@
 //! Changing: each on a connection of its own under the intent's name, identity checked on that connection, the reply told apart:
 //! refused only where the server proves that nothing happened.
 
-use super::session::{Session, Sessions as Connections, Trouble, look_name};
+use super::session::{self, Session, Sessions as Connections, Trouble, look_name};
 use super::sql;
 use crate::journal::Permit;
 use crate::world::postgres::{Altered, Handover, Scope};
 use crate::world::{Member, Reply};
 use std::time::Duration;
 
-/// Deadline of a single changing statement. They are all quick: none waits for other sessions or for replication.
-pub(super) const CALL: Duration = Duration::from_secs(5);
 /// How long a promotion is waited for before its request is reported; what takes longer is for looks to find.
 const PROMOTION: Duration = Duration::from_secs(1);
 /// Time between the questions.
@@ -80,10 +78,10 @@ async fn alter_and_reload(session: &Session, version: u32, statement: &str, note
     // With them, for a distant server: the session loads what the postmaster told it of between two messages. That it has is not
     // proof, a look is; but a look that is made too early has to be made again, in the midst of all the other loading.
     let (altered, reloaded, _, _) = futures_util::future::join4(
-        session.value(statement, CALL),
-        session.value(&reload, CALL),
-        session.value(sql::MOMENT, CALL),
-        session.value(sql::NOTHING, CALL),
+        session.value(statement, session.call),
+        session.value(&reload, session.call),
+        session.value(sql::MOMENT, session.call),
+        session.value(sql::NOTHING, session.call),
     )
     .await;
     match (altered, reloaded) {
@@ -118,10 +116,10 @@ async fn freeze_and_end(session: &Session, version: u32, scope: &Scope, note: &s
     let reload = sql::reload_and_remember(version);
     let end = sql::end_sessions_if_frozen(&scope.keep);
     let (altered, reloaded, _, mut ended) = futures_util::future::join4(
-        session.value(sql::FREEZE, CALL),
-        session.value(&reload, CALL),
-        session.value(sql::MOMENT, CALL),
-        session.value(&end, CALL),
+        session.value(sql::FREEZE, session.call),
+        session.value(&reload, session.call),
+        session.value(sql::MOMENT, session.call),
+        session.value(&end, session.call),
     )
     .await;
     if let Err(trouble) = altered {
@@ -134,7 +132,7 @@ async fn freeze_and_end(session: &Session, version: u32, scope: &Scope, note: &s
     let begun = tokio::time::Instant::now();
     while matches!(ended, Ok(None)) && begun.elapsed() < LOADING {
         tokio::time::sleep(GOING_PACE).await;
-        ended = session.value(&end, CALL).await;
+        ended = session.value(&end, session.call).await;
     }
     // Renamed behind its work, so that it is not taken for a change that is still under way.
     let rename = sql::rename(&look_name(&scope.run));
@@ -145,7 +143,7 @@ async fn freeze_and_end(session: &Session, version: u32, scope: &Scope, note: &s
             Err(_) => false,
         }
     };
-    let (idle, renamed) = futures_util::future::join(waits, session.value(&rename, CALL)).await;
+    let (idle, renamed) = futures_util::future::join(waits, session.value(&rename, session.call)).await;
     let reply = match ended {
         Ok(Some(ended)) => Reply::acknowledged(format!("{note}, {ended}")),
         // Not in force for this session, or no right to end others: the effect that comes next sees who is left.
@@ -160,7 +158,7 @@ async fn gone(session: &Session, scope: &Scope) -> bool {
     let left = sql::sessions_left(&scope.keep);
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < GOING {
-        match session.value(&left, CALL).await {
+        match session.value(&left, session.call).await {
             Ok(Some(count)) if count == "0" => return true,
             Ok(_) => tokio::time::sleep(GOING_PACE).await,
             Err(_) => return false,
@@ -223,7 +221,7 @@ pub(super) async fn end_sessions(
         Ok(session) => session,
         Err(reply) => return reply,
     };
-    match session.value(&sql::end_sessions(&scope.keep), CALL).await {
+    match session.value(&sql::end_sessions(&scope.keep), session.call).await {
         // Connections for looks stay: what they see of other sessions is the server's, not theirs.
         Ok(note) => Reply::acknowledged(note.unwrap_or_default()),
         // Some sessions may have been ended before the error, whatever it is.
@@ -240,14 +238,16 @@ pub(super) async fn mark(connections: &Connections, permit: &Permit, at: &Member
     let session = loop {
         match identified(connections, permit, at, system, true).await {
             Ok(session) => break session,
-            Err(Reply::Refused { why }) if why.starts_with("no connection") && begun.elapsed() < CALL => {
+            Err(Reply::Refused { why })
+                if why.starts_with("no connection") && begun.elapsed() < session::CALL =>
+            {
                 tracing::debug!(%why, "tried again");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(reply) => return reply,
         }
     };
-    match session.value(&sql::mark(&permit.idempotency_key()), CALL).await {
+    match session.value(&sql::mark(&permit.idempotency_key()), session.call).await {
         Ok(lsn) => Reply::acknowledged(format!("marked at {}", lsn.unwrap_or_default())),
         Err(trouble) => {
             connections.changed(at);
@@ -267,7 +267,7 @@ pub(super) async fn promote(
         Ok(session) => session,
         Err(trouble) => return Reply::refused(trouble.to_string()),
     };
-    let reply = match session.value(&sql::promote(handover), CALL).await {
+    let reply = match session.value(&sql::promote(handover), session.call).await {
         Ok(Some(said)) if said == "sent" => {
             let note = if promoted(&session).await { "promoted" } else { "promotion requested" };
             Reply::acknowledged(note)
@@ -288,7 +288,8 @@ pub(super) async fn promote(
 /// do not.
 async fn promoted(session: &Session) -> bool {
     let ended = async {
-        while !matches!(session.value(sql::IN_RECOVERY, CALL).await, Ok(Some(text)) if text == "false") {
+        while !matches!(session.value(sql::IN_RECOVERY, session.call).await, Ok(Some(text)) if text == "false")
+        {
             if session.closed() {
                 return false;
             }
@@ -334,7 +335,7 @@ async fn hanging(connections: &Connections, at: &Member, permit: &Permit) -> Str
     let plain = format!("the write was not confirmed within {PROBE:?}");
     let name = look_name(permit.run());
     let Ok(session) = connections.open(at, &name).await else { return plain };
-    match session.value(&sql::waiting(&permit.session()), CALL).await {
+    match session.value(&sql::waiting(&permit.session()), session.call).await {
         Ok(Some(seen)) => match seen.split_once(' ') {
             Some(("SyncRep", names)) => format!(
                 "{plain}: its commit waits for a synchronous standby ({names}); set synchronous_standby_names to those that exist"

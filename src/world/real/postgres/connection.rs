@@ -40,6 +40,8 @@ pub struct Session {
     pub(super) generation: u64,
     /// The statement that this connection has prepared for looks: parsing it takes the server longer than running it.
     pub(super) prepared: String,
+    /// Deadline of a single changing statement.
+    pub(super) call: Duration,
 }
 
 /// rustls with the name that the certificate must carry: the driver itself would always take the host.

@@ -1,6 +1,5 @@
 //! The advisory lock of a run at each member, on a session of its own that our freeze spares.
 
-use super::change::CALL;
 use super::session::{Sessions as Connections, Trouble};
 use super::sql;
 use crate::journal::permit::short_run;
@@ -34,11 +33,11 @@ async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<b
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     };
     // Our own freeze and the servers' idle timeouts must not end the session that holds the lock.
-    match session.value("SET idle_session_timeout = 0; SELECT 1", CALL).await {
+    match session.value("SET idle_session_timeout = 0; SELECT 1", session.call).await {
         Ok(_) | Err(Trouble::Server(..)) => {}
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     }
-    match session.value(&sql::lock(&at.resource), CALL).await {
+    match session.value(&sql::lock(&at.resource), session.call).await {
         Ok(Some(held)) if held == "true" => {
             connections.locks.borrow_mut().insert(at.clone(), Rc::new(session));
             Known::Known(true)

@@ -11,7 +11,7 @@ mod preflight;
 mod session;
 mod sql;
 
-pub use session::{ClusterSettings, Settings};
+pub use session::{CONNECT, ClusterSettings, Settings};
 
 use crate::journal::Permit;
 use crate::world::postgres::{Altered, Change, Finding, Glance, Handover, Postgres, Scope, ServerFacts};

@@ -18,7 +18,10 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long a connection may take to be made, TLS and password included; never longer than a look.
-const CONNECT: Duration = Duration::from_secs(2);
+pub const CONNECT: Duration = Duration::from_secs(2);
+/// Deadline of a single changing statement, if that of a look is not longer. They are all quick: none waits for other sessions or for
+/// replication.
+pub(super) const CALL: Duration = Duration::from_secs(5);
 /// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -58,6 +61,8 @@ pub struct ClusterSettings {
     pub tls_name: Option<String>,
     /// Deadline of a look.
     pub timeout: Duration,
+    /// Deadline of a connection, if that of a look is not shorter; [`CONNECT`] is usual.
+    pub connect: Duration,
     /// Host and port by region.
     pub members: BTreeMap<String, (String, u16)>,
 }
@@ -263,7 +268,7 @@ impl Sessions {
             .user(&cluster.user)
             .dbname(&cluster.database)
             .application_name(name)
-            .connect_timeout(CONNECT)
+            .connect_timeout(cluster.connect)
             .keepalives(true)
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(Duration::from_secs(10))
@@ -281,11 +286,12 @@ impl Sessions {
             inner: MakeRustlsConnect::new((**tls).clone()),
             name: cluster.tls_name.clone(),
         });
-        let limit = CONNECT.min(cluster.timeout);
+        let limit = cluster.connect.min(cluster.timeout);
+        let call = CALL.max(cluster.timeout);
         Ok(async move {
             let connect = connect(&config, tls.clone());
             match tokio::time::timeout(limit, connect).await {
-                Ok(Ok(client)) => Ok(Session { client, tls, generation, prepared: String::new() }),
+                Ok(Ok(client)) => Ok(Session { client, tls, generation, prepared: String::new(), call }),
                 Ok(Err(error)) => Err(Trouble::NotConnected(connect_error(&host, port, &error))),
                 Err(_) => {
                     Err(Trouble::NotConnected(format!("{host}:{port} did not answer within {limit:?}")))
