@@ -87,7 +87,13 @@ struct Willing;
 impl Person for Willing {
     fn ask<'a>(&'a self, asked: &'a Asked) -> Answer<'a, Answered> {
         let yes = !matches!(asked.kind, AskedKind::Paused { .. });
-        ready(Answered { yes, by: "ada".into(), how: "terminal".into(), choice: Choice::Leave })
+        ready(Answered {
+            yes,
+            by: "ada".into(),
+            how: "terminal".into(),
+            choice: Choice::Leave,
+            reason: String::new(),
+        })
     }
 }
 
