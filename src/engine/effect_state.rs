@@ -52,6 +52,14 @@ pub struct Intent {
     pub over: bool,
 }
 
+impl Intent {
+    /// Whether it may have been made, and was never seen: all of it, a part of it, or nothing.
+    pub fn unseen(&self) -> bool {
+        !self.over
+            && matches!(self.flight, Flight::InFlight { .. } | Flight::InDoubt { .. } | Flight::Acknowledged)
+    }
+}
+
 /// What became of an intent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Flight {
@@ -96,6 +104,12 @@ impl EffectState {
     pub fn stands(&self) -> bool {
         self.intent.as_ref().is_some_and(|intent| !matches!(intent.flight, Flight::Refused { .. }))
             && !matches!(self.undone, Some(Undone::Restored | Undone::Foreign))
+    }
+
+    /// Whether half of it may be there, where no look sees it: it was never seen, and no undo was acknowledged.
+    pub(super) fn half_may_stand(&self) -> bool {
+        let undone = |undo: &Intent| matches!(undo.flight, Flight::Acknowledged | Flight::Landed);
+        self.intent.as_ref().is_some_and(Intent::unseen) && !self.undo.as_ref().is_some_and(undone)
     }
 
     /// Whether it is intended, and neither refused nor proved.

@@ -227,6 +227,7 @@ pub fn surveyed(world: &str, notes: &[&str]) -> Record {
         diverged: vec![],
         unknown: false,
         promoted: vec![],
+        waiting: vec![],
     }
 }
 

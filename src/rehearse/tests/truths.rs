@@ -25,11 +25,9 @@ fn found(ground: &Ground, node: &Node) -> Option<&'static str> {
 
 fn surveyed(node: &mut Node, ground: &Ground, frozen: &[&str]) {
     let frozen = frozen.iter().map(|name| (*name).to_string()).collect();
-    let (notes, diverged, promoted) = (Vec::new(), Vec::new(), Vec::new());
-    node.append(
-        ground,
-        Record::Surveyed { world: String::new(), notes, frozen, diverged, unknown: false, promoted },
-    );
+    let (world, unknown) = (String::new(), false);
+    let (notes, diverged, promoted, waiting) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    node.append(ground, Record::Surveyed { world, notes, frozen, diverged, unknown, promoted, waiting });
 }
 
 fn ended(node: &mut Node, ground: &Ground, verdict: Verdict) {
@@ -89,4 +87,20 @@ fn what_others_changed_excuses_nothing_else() {
     let record = ground.plan.records.keys().next().unwrap().clone();
     node.sim.dns.overwrite(&record, "pdns-eu", Vec::new());
     assert_eq!(found(&ground, &node), Some("I2"));
+}
+
+#[test]
+fn a_freeze_that_waits_to_be_loaded_and_is_not_told_is_seen() {
+    let (ground, mut node) = begun();
+    node.sim.postgres.with("orders", "eu-west", |server| server.altered = Altered::To("on".into()));
+    surveyed(&mut node, &ground, &[]);
+    ended(&mut node, &ground, Verdict::Paused);
+    assert_eq!(found(&ground, &node), Some("I17"));
+    let (world, unknown, waiting) = (String::new(), false, vec!["orders".to_string()]);
+    let (notes, frozen, diverged, promoted) = (vec![], vec![], vec![], vec![]);
+    node.append(&ground, Record::Surveyed { world, notes, frozen, diverged, unknown, promoted, waiting });
+    assert_eq!(found(&ground, &node), None);
+    // Said or not, a run that is over with it has not taken it back.
+    ended(&mut node, &ground, Verdict::Completed);
+    assert_eq!(found(&ground, &node), Some("I17"));
 }
