@@ -1,13 +1,14 @@
 //! A freeze of which half was done: the setting is written and not loaded, which no look shows.
 
+use super::again::trial;
 use super::{Kill, Trial};
 use crate::engine::record::{Choice, Record, Verdict};
 use crate::world::postgres::Altered;
-use crate::world::sim::{Fault, two_regions};
+use crate::world::sim::Fault;
 
 /// The first changing call at the database is the freeze; it and the calls behind it meet these.
 fn half_frozen(then: &[Fault]) -> Trial {
-    let trial = Trial::in_world("again.yaml", "production.yaml", two_regions());
+    let trial = trial();
     let faults = [Fault::LostHalf].into_iter().chain(then.iter().cloned());
     faults.for_each(|fault| trial.sim.postgres.faults.push(fault));
     trial

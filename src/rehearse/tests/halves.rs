@@ -61,14 +61,14 @@ fn half_of_a_freeze_comes_into_force_with_the_next_reload_or_start() {
 
 #[test]
 fn of_several_sessions_one_can_be_ended_and_of_one_there_is_no_half() {
-    let (sim, permit, scope) = (two_regions(), permit(false), Scope::default());
+    let (sim, permit, scope, at) = (two_regions(), permit(false), Scope::default(), at());
     for (count, half) in [(1, false), (3, true)] {
         app(&sim, count);
-        assert_eq!(halves(&sim, || sim.postgres.end_sessions(&permit, &at(), SYSTEM, &scope)), half);
+        assert_eq!(halves(&sim, || sim.postgres.end_sessions(&permit, &at, SYSTEM, &scope)), half);
     }
     app(&sim, 3);
     sim.tape.play([Fault::LostHalf]);
-    once(sim.postgres.end_sessions(&permit, &at(), SYSTEM, &scope)).unwrap();
+    once(sim.postgres.end_sessions(&permit, &at, SYSTEM, &scope)).unwrap();
     assert_eq!(sim.postgres.with("orders", "eu-west", |server| server.sessions.len()), Some(2));
 }
 
