@@ -37,6 +37,15 @@ fn half_of_a_freeze_is_taken_back_by_an_undo_that_was_acknowledged() {
 }
 
 #[test]
+fn half_of_a_freeze_that_is_kept_on_purpose_is_told() {
+    let mut trial = half_frozen(&[]);
+    let freeze = trial.plan.steps.iter_mut().find(|step| step.id == "freeze").unwrap();
+    freeze.keep_because = Some("by hand".into());
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+    assert_eq!(last_look(&trial).0, ["orders"]);
+}
+
+#[test]
 fn an_undo_of_half_a_freeze_is_made_until_it_is_acknowledged() {
     for lost in [Fault::LostAbsent, Fault::Refuse] {
         let mut trial = half_frozen(&[lost.clone(), lost]);
