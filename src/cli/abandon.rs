@@ -69,6 +69,7 @@ async fn look(setup: &Setup, plan: &Plan, state: &RunState) -> (Record, Option<W
             diverged: Vec::new(),
             unknown: true,
             promoted: Vec::new(),
+            waiting: Vec::new(),
         };
         return (nothing, None);
     };

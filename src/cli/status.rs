@@ -134,6 +134,15 @@ impl Seen {
                     (word, format!("{}; go on with `mrctl resume {short}`", word.replace('_', " ")))
                 }
             };
+            // While it is driven, its own looks will tell.
+            let idle = history::driven(&store, run).is_none();
+            let waits = |set: &&String| idle && run.state.may_wait(plan, set).next().is_some();
+            self.alarms.extend(plan.clusters.keys().filter(waits).map(|set| {
+                format!(
+                    "run {short} asked for a freeze of {set} and has not seen it: it may be written in {} and not loaded, and the next reload or restart would stop writes; `mrctl rollback {short}` takes it back",
+                    plan.from
+                )
+            }));
             let what = format!("{} {} → {}", plan.runbook, plan.from, plan.to);
             self.open_lines.push(format!("open run {short}: {what}, {now}"));
             self.open.push(serde_json::json!({ "run": run.id, "runbook": plan.runbook, "state": word }));

@@ -52,6 +52,14 @@ pub struct Intent {
     pub over: bool,
 }
 
+impl Intent {
+    /// Whether it may have been made, and was never seen: all of it, a part of it, or nothing.
+    pub fn unseen(&self) -> bool {
+        !self.over
+            && matches!(self.flight, Flight::InFlight { .. } | Flight::InDoubt { .. } | Flight::Acknowledged)
+    }
+}
+
 /// What became of an intent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Flight {
@@ -101,6 +109,12 @@ impl EffectState {
     /// Whether a call of ours for it, or for its undo, is remembered.
     pub(super) fn sent(&self) -> bool {
         self.intent.is_some() || self.undo.is_some()
+    }
+
+    /// Whether half of it may be there, where no look sees it: it was never seen, and no undo was acknowledged.
+    pub(super) fn half_may_stand(&self) -> bool {
+        let undone = |undo: &Intent| matches!(undo.flight, Flight::Acknowledged | Flight::Landed);
+        self.intent.as_ref().is_some_and(Intent::unseen) && !self.undo.as_ref().is_some_and(undone)
     }
 
     /// Whether it is intended, and neither refused nor proved.

@@ -4,6 +4,7 @@ use super::effect_state::{Flight, Intent, Seen, Undone};
 use super::record::{Choice, Purpose, Record, Turn, Verdict};
 use super::state::{AnswerState, Breach, Process, RunState, Stage, StepState, Survey, find};
 use crate::plan::Plan;
+use crate::step::contract::Part;
 use crate::step::{Class, Proof, Remark, Standing};
 use crate::world::postgres::Handover;
 use crate::world::{Member, Reply};
@@ -113,12 +114,13 @@ impl RunState {
             }
             Record::Attested { member, how, by, .. } => self.attested(plan, member, how, by),
             Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
-            Record::Surveyed { world, frozen, unknown, diverged, promoted, notes: _ } => {
+            Record::Surveyed { world, frozen, unknown, diverged, promoted, waiting, notes: _ } => {
                 for set in diverged {
                     self.remarks.push((set.clone(), Remark::Divergence));
                 }
                 let (world, frozen, promoted) = (world.clone(), frozen.clone(), promoted.clone());
-                self.survey = Some(Survey { world, frozen, unknown: *unknown, promoted });
+                let (unknown, waiting) = (*unknown, waiting.clone());
+                self.survey = Some(Survey { world, frozen, unknown, promoted, waiting });
             }
             Record::Ended { verdict, .. } => {
                 self.verdict = Some(*verdict);
@@ -185,6 +187,20 @@ impl RunState {
                     }) =>
             {
                 state.seen = Some(Arc::new(Seen { standing: Standing::NotReached, ..seen }));
+            }
+            // As before, as far as it can be seen. But no look shows a setting that is written and not loaded: only an undo that was
+            // acknowledged has put right what half of a freeze may have left.
+            Purpose::Undone
+                if standing == Standing::Reached
+                    && remark.is_none()
+                    && planned.action.info().part == Part::Freeze
+                    && state.half_may_stand() =>
+            {
+                let evidence = format!(
+                    "{}; but the undo was not acknowledged, and the freeze may be written and not loaded",
+                    seen.evidence
+                );
+                state.seen = Some(Arc::new(Seen { standing: Standing::NotReached, evidence, ..seen }));
             }
             Purpose::Undo | Purpose::Undone => {
                 match standing {

@@ -313,6 +313,9 @@ pub enum Record {
         /// Data sets whose promotion is not proved by this run, and whose target is a primary by now.
         #[serde(default)]
         promoted: Vec<String>,
+        /// Data sets that take writes, and of which a freeze of ours may be written and not loaded.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        waiting: Vec<String>,
     },
     /// How it ended.
     Ended {

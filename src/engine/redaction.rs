@@ -88,7 +88,7 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
         Record::Signalled { signal: _ } | Record::LockLost { what: _, step: _, effect: _, undo: _ } => {}
         Record::Attested { member: _, how: _, by, reason } => texts(&mut [by, reason]),
         Record::Turned { to: _, step: _, unknown: _, why } => texts(&mut [why]),
-        Record::Surveyed { world, notes, frozen: _, diverged: _, unknown: _, promoted: _ } => {
+        Record::Surveyed { world, notes, frozen: _, diverged: _, unknown: _, promoted: _, waiting: _ } => {
             texts(&mut [world]);
             notes.iter_mut().for_each(|note| texts(&mut [note]));
         }

@@ -5,6 +5,7 @@ use super::record::{Record, Verdict};
 use super::shared::Shared;
 use super::surprise::{Surprise, Traces};
 use crate::plan::Plan;
+use crate::step::contract::Part;
 use crate::step::{Class, Remark};
 use crate::world::Member;
 use crate::world::postgres::Handover;
@@ -137,6 +138,8 @@ pub struct Survey {
     pub unknown: bool,
     /// Data sets whose promotion is not proved by this run, and whose target is a primary by now.
     pub promoted: Vec<String>,
+    /// Data sets that take writes, and of which a freeze of ours may be written and not loaded.
+    pub waiting: Vec<String>,
 }
 
 /// State of one step.
@@ -236,6 +239,21 @@ impl RunState {
     /// Whether a freeze of ours stands on this data set.
     pub fn frozen_by_us(&self, plan: &Plan, set: &str) -> bool {
         self.freeze_stands(plan, |frozen| frozen == set)
+    }
+
+    /// Freezes of this data set, by their places in the plan, that were asked for, never seen in force, and not taken back. Each may be
+    /// written at its server and not loaded: no look shows that, and the next reload or start would bring it into force.
+    pub fn may_wait<'a>(
+        &'a self,
+        plan: &'a Plan,
+        set: &'a str,
+    ) -> impl Iterator<Item = (usize, usize, &'a Intent)> {
+        plan.effects().filter_map(move |(s, e, planned)| {
+            let freezes =
+                planned.effect.freezes.as_deref() == Some(set) && planned.action.info().part == Part::Freeze;
+            let effect = self.steps.get(s)?.effects.get(e).filter(|effect| freezes && effect.stands())?;
+            effect.intent.as_ref().filter(|intent| intent.unseen()).map(|intent| (s, e, intent))
+        })
     }
 
     fn freeze_stands(&self, plan: &Plan, of: impl Fn(&str) -> bool) -> bool {

@@ -1,7 +1,7 @@
 //! Looks at everything once: for the ending of a run, for `status`, for a dry run.
 
 use super::record::Record;
-use super::state::RunState;
+use super::state::{Intent, RunState};
 use crate::plan::Plan;
 use crate::step::Class;
 use crate::step::contract::Part;
@@ -165,11 +165,22 @@ fn server_in_words(facts: &Known<ServerFacts>, stopped: bool) -> String {
     }
 }
 
+/// What is said of a freeze that is not in force, and may be written all the same.
+fn half_frozen(plan: &Plan, world: &World, set: &str, (s, e, intent): (usize, usize, &Intent)) -> String {
+    let planned = &plan.steps[s].effects[e];
+    let by_hand = planned.action.by_hand(&planned.effect.id, &intent.prior, world).join(" ");
+    format!(
+        "{set} in {} takes writes, but the freeze may be written there and not loaded, which no look shows: the next reload or restart would stop writes. By hand: {by_hand}",
+        plan.from
+    )
+}
+
 /// The last look before a verdict.
 pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let mut parts = Vec::new();
     let mut notes = Vec::new();
     let (mut frozen, mut diverged, mut promoted, mut unknown) = (Vec::new(), Vec::new(), Vec::new(), false);
+    let mut waiting = Vec::new();
     let any_passed = state.passed(plan);
     for (name, regions) in &plan.clusters {
         let now = cluster(world, name, regions, &state.run).await;
@@ -244,6 +255,13 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                 plan.from
             ));
         }
+        if writable.contains(&plan.from.as_str()) && !passed {
+            let notes_before = notes.len();
+            notes.extend(state.may_wait(plan, name).map(|freeze| half_frozen(plan, world, name, freeze)));
+            if notes.len() > notes_before {
+                waiting.push(name.clone());
+            }
+        }
         if now.unprotected().is(|unprotected| *unprotected) {
             notes.push(format!("{name} is UNPROTECTED: no standby follows the primary"));
         }
@@ -281,5 +299,5 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         "nothing to undo"
     };
     parts.push(format!("undo: {undo}"));
-    Record::Surveyed { world: parts.join(" · "), notes, frozen, diverged, unknown, promoted }
+    Record::Surveyed { world: parts.join(" · "), notes, frozen, diverged, unknown, promoted, waiting }
 }

@@ -297,6 +297,11 @@ pub const EVENTS: &[Event] = &[
                 "array of strings",
                 "data sets whose promotion is not proved by this run, and whose target is a primary by now",
             ),
+            f(
+                "waiting",
+                "array of strings",
+                "data sets that take writes, and of which a freeze of this run may be written and not loaded",
+            ),
         ],
     ),
     event(

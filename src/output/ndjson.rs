@@ -244,11 +244,11 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
         Record::Turned { to, step, unknown, why } => {
             ("turned", json!({ "to": to, "step": step, "unknown": unknown, "why": why }))
         }
-        Record::Surveyed { world, notes, frozen, diverged, unknown, promoted } => (
+        Record::Surveyed { world, notes, frozen, diverged, unknown, promoted, waiting } => (
             "surveyed",
             json!({
                 "world": world, "notes": notes, "frozen": frozen, "diverged": diverged, "unknown": unknown,
-                "promoted": promoted,
+                "promoted": promoted, "waiting": waiting,
             }),
         ),
         Record::Ended { verdict, why, world } => {

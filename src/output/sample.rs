@@ -229,6 +229,7 @@ pub fn surveyed(world: &str, notes: &[&str]) -> Record {
         diverged: vec![],
         unknown: false,
         promoted: vec![],
+        waiting: vec![],
     }
 }
 

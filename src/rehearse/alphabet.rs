@@ -70,13 +70,15 @@ pub enum CallFault {
     LostDone,
     /// Not done; the answer was lost.
     LostNotDone,
+    /// A part of it was done; the answer was lost. Only of what can be half done.
+    LostHalf,
     /// The answer was lost, and it is done later.
     Late,
 }
 
 impl CallFault {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Refused, Self::LostDone, Self::LostNotDone, Self::Late];
+    pub const ALL: [Self; 5] = [Self::Refused, Self::LostDone, Self::LostNotDone, Self::LostHalf, Self::Late];
 
     /// As the port understands it.
     pub(super) fn fault(self, late: std::time::Duration) -> Fault {
@@ -84,6 +86,7 @@ impl CallFault {
             Self::Refused => Fault::Refuse,
             Self::LostDone => Fault::LostApplied,
             Self::LostNotDone => Fault::LostAbsent,
+            Self::LostHalf => Fault::LostHalf,
             Self::Late => Fault::Late(late),
         }
     }
@@ -103,6 +106,11 @@ pub const ALPHABET: &[Row] = &[
     Row { name: "refused", meaning: "a changing call is refused; nothing was changed" },
     Row { name: "lost_done", meaning: "a changing call is done, and its answer is lost" },
     Row { name: "lost_not_done", meaning: "a changing call is not done, and its answer is lost" },
+    Row {
+        name: "lost_half",
+        meaning: "the answer of a changing call is lost, and a part of it was done: a setting is written and not loaded, \
+                  one of the sessions is ended, one of the keys is copied",
+    },
     Row { name: "late", meaning: "the answer of a changing call is lost, and it is done later" },
     Row {
         name: "killed",
@@ -165,6 +173,7 @@ impl Mishap {
             Self::Call(_, CallFault::Refused) => "refused",
             Self::Call(_, CallFault::LostDone) => "lost_done",
             Self::Call(_, CallFault::LostNotDone) => "lost_not_done",
+            Self::Call(_, CallFault::LostHalf) => "lost_half",
             Self::Call(_, CallFault::Late) => "late",
             Self::Killed => "killed",
             Self::KilledBeforeReply => "killed_before_reply",
@@ -253,6 +262,7 @@ impl CallFault {
             Self::Refused => "refused; nothing was changed",
             Self::LostDone => "the answer is lost, and it was done",
             Self::LostNotDone => "the answer is lost, and it was not done",
+            Self::LostHalf => "the answer is lost, and a part of it was done",
             Self::Late => "the answer is lost, and it is done later",
         }
     }

@@ -14,12 +14,18 @@ fn kept(ground: &Ground, node: &Node, sim: &Sim) -> BTreeMap<String, String> {
         kept.insert(
             format!("{at}"),
             format!(
-                "{}, {}, {}",
+                "{}, {}, {}{}",
                 if server.recovery { "standby" } else { "primary" },
                 if server.up { "up" } else { "down" },
                 match &server.loaded {
                     Altered::Unset => "not frozen".to_owned(),
                     Altered::To(value) => format!("default_transaction_read_only set to {value}"),
+                },
+                // The next reload or start would load it.
+                match &server.altered {
+                    same if *same == server.loaded => String::new(),
+                    Altered::Unset => ", with its reset written and not loaded".to_owned(),
+                    Altered::To(value) => format!(", with {value} written and not loaded"),
                 }
             ),
         );

@@ -48,6 +48,7 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I2", "users are sent nowhere", When::Always, nowhere),
     row("I3", "an acknowledged write is lost", When::Always, lost),
     row("I4", "writes are stopped, and the run does not say so", When::Told, frozen),
+    row("I18", "writes will stop, and the run does not say so", When::Told, super::waiting::unsaid),
     row("I5", "rolled back, and not as before", When::Ended, not_as_before),
     row("I6", "both sides took commits, and the run does not say so", When::Ended, divergence),
     row("I7", "a run that was only killed and resumed does not end well", When::Ended, killed),

@@ -29,6 +29,7 @@ pub mod start;
 pub mod story;
 mod suffer;
 mod trespass;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -275,6 +275,10 @@ impl<'a> Search<'a> {
             if used < left && changes {
                 for place in tape.len()..calls {
                     for fault in CallFault::ALL {
+                        // Half done would be the same as done, or as not done.
+                        if fault == CallFault::LostHalf && !node.sim.tape.halves(place) {
+                            continue;
+                        }
                         let mut next = tape.clone();
                         next.resize(place, None);
                         next.push(Some(fault));

@@ -12,6 +12,8 @@ pub enum Lose {
     Answer,
     /// It does not arrive.
     Request,
+    /// What comes before the last command that holds the words arrives, and no answer does.
+    Half,
     /// It arrives only when [`Wire::release`] says so, and its answer does not.
     UntilLater,
 }
@@ -62,10 +64,14 @@ async fn converse(mut client: TcpStream, mut server: TcpStream, next: Next, rele
         tokio::select! {
             length = client.read(&mut asked) => {
                 let Ok(length @ 1..) = length else { return };
-                if let Some(how) = meets(&next, &asked[..length]) {
+                if let Some((words, how)) = meets(&next, &asked[..length]) {
                     // The client hears no more, and knows it.
                     drop(client);
-                    return arrive(how, &asked[..length], server, released).await;
+                    let arrives = match how {
+                        Lose::Half => last_command(&asked[..length], words),
+                        Lose::Answer | Lose::Request | Lose::UntilLater => length,
+                    };
+                    return arrive(how, &asked[..arrives], server, released).await;
                 }
                 if server.write_all(&asked[..length]).await.is_err() {
                     return;
@@ -81,21 +87,39 @@ async fn converse(mut client: TcpStream, mut server: TcpStream, next: Next, rele
     }
 }
 
-fn meets(next: &Next, request: &[u8]) -> Option<Lose> {
+fn meets(next: &Next, request: &[u8]) -> Option<(&'static str, Lose)> {
     let mut next = next.lock().unwrap();
     let (words, how) = (*next)?;
     let found = request.windows(words.len()).any(|window| window == words.as_bytes());
     found.then(|| {
         *next = None;
-        how
+        (words, how)
     })
+}
+
+/// Where the last command that holds these words begins: in Redis' protocol at a `*`, in PostgreSQL's at a byte that is followed by the
+/// message's length.
+fn last_command(request: &[u8], words: &str) -> usize {
+    let at = request.windows(words.len()).rposition(|window| window == words.as_bytes()).unwrap();
+    if request[0] == b'*' {
+        return request[..at].iter().rposition(|byte| *byte == b'*').unwrap();
+    }
+    let mut begin = 0;
+    loop {
+        let length: [u8; 4] = request[begin + 1..begin + 5].try_into().unwrap();
+        let end = begin + 1 + u32::from_be_bytes(length) as usize;
+        if end > at {
+            return begin;
+        }
+        begin = end;
+    }
 }
 
 /// The request arrives, or does not; its answer is for nobody.
 async fn arrive(how: Lose, request: &[u8], mut server: TcpStream, mut released: watch::Receiver<bool>) {
     match how {
         Lose::Request => return,
-        Lose::Answer => {}
+        Lose::Answer | Lose::Half => {}
         Lose::UntilLater => drop(released.wait_for(|released| *released).await),
     }
     if server.write_all(request).await.is_ok() {

@@ -12,7 +12,7 @@ use crate::world::sim::postgres::Session;
 use crate::world::sim::{Fault, two_regions};
 use std::time::Duration;
 
-fn trial() -> Trial {
+pub(super) fn trial() -> Trial {
     of("again.yaml")
 }
 

@@ -6,6 +6,7 @@ mod ahead;
 mod decisions;
 mod faults;
 mod golden;
+mod half;
 mod identity;
 mod kill;
 mod surprises;

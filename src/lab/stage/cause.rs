@@ -37,11 +37,13 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
         Mishap::Call(_, CallFault::Refused) if request => "a proxy answers the request with an error",
         Mishap::Call(_, CallFault::LostDone) if request => "a proxy drops the answer of the request",
         Mishap::Call(_, CallFault::LostNotDone) if request => "a proxy drops the request",
+        Mishap::Call(_, CallFault::LostHalf) if request => return Err("a request cannot be half done"),
         Mishap::Call(_, CallFault::Late) if request => "a proxy keeps the request, and makes it later",
         Mishap::Call(_, fault) if kind == "exec" => match fault {
             CallFault::Refused => "the command's stand-in ends with 75",
             CallFault::LostDone => "the command's stand-in does it, and ends with 1",
             CallFault::LostNotDone => "the command's stand-in does nothing, and ends with 1",
+            CallFault::LostHalf => return Err("a command's stand-in does all or nothing"),
             CallFault::Late => "the command's stand-in ends with 1, and does it later",
         },
         Mishap::Call(..) => {

@@ -362,7 +362,8 @@ impl Director {
         let met = match fault {
             CallFault::Refused => Met::Refused,
             CallFault::LostDone => Met::LostDone,
-            CallFault::LostNotDone => Met::LostNotDone,
+            // What a stage can make of a call is never half done: `cause` refuses such a schedule.
+            CallFault::LostNotDone | CallFault::LostHalf => Met::LostNotDone,
             CallFault::Late => Met::Late(late),
         };
         inner.armed = Some(Armed { call, met, calls: 0 });

@@ -1,5 +1,6 @@
 //! What a rehearsal finds, and what it does not.
 
+mod halves;
 mod live;
 mod mutants;
 mod own;

@@ -30,6 +30,12 @@ const FOUND: &[(&str, &str, u32)] = &[
          - { id: promote, postgres.promote: orders }\n",
         2,
     ),
+    (
+        "a freeze that was written and not loaded was taken for taken back because it was not in force, although its undo was not done",
+        "  - { id: freeze, postgres.freeze: orders }\n  - { id: catch_up, postgres.catch_up: orders }\n  \
+         - { id: promote, postgres.promote: orders }\n",
+        2,
+    ),
 ];
 
 #[test]

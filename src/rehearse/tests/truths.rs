@@ -26,11 +26,9 @@ fn found(ground: &Ground, node: &Node) -> Option<&'static str> {
 
 fn surveyed(node: &mut Node, ground: &Ground, frozen: &[&str]) {
     let frozen = frozen.iter().map(|name| (*name).to_string()).collect();
-    let (notes, diverged, promoted) = (Vec::new(), Vec::new(), Vec::new());
-    node.append(
-        ground,
-        Record::Surveyed { world: String::new(), notes, frozen, diverged, unknown: false, promoted },
-    );
+    let (world, unknown) = (String::new(), false);
+    let (notes, diverged, promoted, waiting) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    node.append(ground, Record::Surveyed { world, notes, frozen, diverged, unknown, promoted, waiting });
 }
 
 fn ended(node: &mut Node, ground: &Ground, verdict: Verdict) {
@@ -207,4 +205,20 @@ fn a_source_that_others_start_beside_the_new_primary_has_to_be_told() {
     surveyed(&mut node, &ground, &[]);
     ended(&mut node, &ground, Verdict::Completed);
     assert_eq!(found(&ground, &node), Some("I6"));
+}
+
+#[test]
+fn a_freeze_that_waits_to_be_loaded_and_is_not_told_is_seen() {
+    let (ground, mut node) = begun();
+    node.sim.postgres.with("orders", "eu-west", |server| server.altered = Altered::To("on".into()));
+    surveyed(&mut node, &ground, &[]);
+    ended(&mut node, &ground, Verdict::Paused);
+    assert_eq!(found(&ground, &node), Some("I18"));
+    let (world, unknown, waiting) = (String::new(), false, vec!["orders".to_string()]);
+    let (notes, frozen, diverged, promoted) = (vec![], vec![], vec![], vec![]);
+    node.append(&ground, Record::Surveyed { world, notes, frozen, diverged, unknown, promoted, waiting });
+    assert_eq!(found(&ground, &node), None);
+    // Said or not, a run that is over with it has not taken it back.
+    ended(&mut node, &ground, Verdict::Completed);
+    assert_eq!(found(&ground, &node), Some("I18"));
 }

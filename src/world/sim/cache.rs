@@ -164,7 +164,9 @@ fn begin(from: &Server, to: &Server, cursor: &str) -> Result<Progress, String> {
     Ok(progress)
 }
 
-fn copy(servers: &mut Servers, from: &Member, to: &Member, pace: &Pace, cursor: &str) -> Reply {
+fn copy(servers: &mut Servers, deed: &Copy) -> Reply {
+    let Copy { from, to, pace, cursor, most } = deed;
+    let most = *most;
     let Some(source) = servers.get(from).cloned() else {
         return Reply::refused(format!("no cache {from}"));
     };
@@ -174,9 +176,9 @@ fn copy(servers: &mut Servers, from: &Member, to: &Member, pace: &Pace, cursor: 
         Err(why) => return Reply::refused(why),
     };
     let rest = (progress.last.clone().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-    let slice: Vec<_> = source.keys.range::<String, _>(rest).take(SLICE).collect();
+    let slice: Vec<_> = source.keys.range::<String, _>(rest).take(most).collect();
     progress.read += slice.len();
-    let last = slice.len() < SLICE;
+    let last = slice.len() < most;
     progress.last = slice.last().map(|(key, _)| (*key).clone());
     for (key, ttl) in slice {
         // Case R3.
@@ -210,13 +212,29 @@ pub struct Copy {
     to: Member,
     pace: Pace,
     cursor: String,
+    /// Keys that are read at most.
+    most: usize,
 }
 
 impl Deed for Copy {
     type Truth = Servers;
 
     fn make(&self, servers: &mut Servers) -> Reply {
-        copy(servers, &self.from, &self.to, &self.pace, &self.cursor)
+        copy(servers, self)
+    }
+
+    /// Keys are copied one after the other: the first of those that were missing is there, and where the copy stands was not heard of
+    /// (case L16).
+    fn half(&self, servers: &Servers) -> Option<Self> {
+        let (source, target) = (servers.get(&self.from)?, servers.get(&self.to)?);
+        let after = begin(source, target, &self.cursor).ok()?.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let slice = source.keys.range::<String, _>((after, Bound::Unbounded)).take(self.most);
+        let missing = |key: &String| {
+            !target.keys.contains_key(key) && !self.pace.skip.iter().any(|prefix| key.starts_with(prefix))
+        };
+        let mut missing = slice.enumerate().filter(|(_, (key, _))| missing(key)).map(|(at, _)| at);
+        let first = missing.next()?;
+        missing.next().map(|_| Self { most: first + 1, ..self.clone() })
     }
 }
 
@@ -240,8 +258,8 @@ impl Cache for SimCache {
                     return Reply::refused(format!("{at}: no connection in time"));
                 }
             }
-            let copy =
-                Copy { from: from.clone(), to: to.clone(), pace: pace.clone(), cursor: cursor.to_owned() };
+            let (from, pace, cursor) = (from.clone(), pace.clone(), cursor.to_owned());
+            let copy = Copy { from, to: to.clone(), pace, cursor, most: SLICE };
             self.faults.run(&to.to_string(), &self.servers, copy)
         })
     }

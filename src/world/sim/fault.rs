@@ -22,6 +22,9 @@ pub enum Fault {
     LostApplied,
     /// It is not done, and the answer gets lost (cases L2, L5, L8 and L11).
     LostAbsent,
+    /// A part of it is done and the rest never, and the answer gets lost (cases L13, L14, L15 and L16). Nothing is done where no part of it is something of
+    /// its own.
+    LostHalf,
     /// The answer gets lost, and it is done after this time (cases L3, L6, L9 and L12).
     Late(Duration),
 }
@@ -31,6 +34,8 @@ pub enum Fault {
 pub struct Tape {
     next: RefCell<VecDeque<Fault>>,
     calls: Cell<usize>,
+    /// Those of the calls, counted from 0, of which a part could have been done.
+    halves: RefCell<Vec<usize>>,
 }
 
 impl Tape {
@@ -38,6 +43,7 @@ impl Tape {
     pub fn play(&self, faults: impl IntoIterator<Item = Fault>) {
         *self.next.borrow_mut() = faults.into_iter().collect();
         self.calls.set(0);
+        self.halves.borrow_mut().clear();
     }
 
     /// Changing calls since [`Tape::play`].
@@ -45,7 +51,15 @@ impl Tape {
         self.calls.get()
     }
 
-    fn next(&self) -> Fault {
+    /// Whether a part of this call (counted from 0) could have been done, and not the rest.
+    pub fn halves(&self, call: usize) -> bool {
+        self.halves.borrow().contains(&call)
+    }
+
+    fn next(&self, halves: bool) -> Fault {
+        if halves {
+            self.halves.borrow_mut().push(self.calls.get());
+        }
         self.calls.set(self.calls.get() + 1);
         self.next.borrow_mut().pop_front().unwrap_or(Fault::None)
     }
@@ -67,6 +81,11 @@ pub trait Deed: Clone + Debug + Hash {
 
     /// Makes it.
     fn make(&self, truth: &mut Self::Truth) -> Reply;
+
+    /// A part of it that can be done without the rest, where that is neither all of it nor nothing.
+    fn half(&self, _truth: &Self::Truth) -> Option<Self> {
+        None
+    }
 }
 
 /// The faults of one port: the next changing calls meet them in order; after the last one the tape is asked. Looks at what is `silent`
@@ -200,7 +219,8 @@ impl<D: Deed> Faults<D> {
             return Reply::lost("no answer in time");
         }
         let own = self.next.borrow_mut().pop_front();
-        let fault = own.unwrap_or_else(|| self.common.tape.next());
+        let half = deed.half(&truth.borrow());
+        let fault = own.unwrap_or_else(|| self.common.tape.next(half.is_some()));
         match fault {
             Fault::None => deed.make(&mut truth.borrow_mut()),
             Fault::Refuse => Reply::refused("refused by a simulated fault"),
@@ -209,6 +229,12 @@ impl<D: Deed> Faults<D> {
                 Reply::lost("the answer was lost")
             }
             Fault::LostAbsent => Reply::lost("the answer was lost"),
+            Fault::LostHalf => {
+                if let Some(half) = half {
+                    half.make(&mut truth.borrow_mut());
+                }
+                Reply::lost("the answer was lost")
+            }
             Fault::Late(time) => {
                 let due = self.common.clock.now().plus(time);
                 self.late.borrow_mut().push(Late { due, place: place.to_owned(), deed });

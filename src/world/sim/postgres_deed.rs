@@ -25,8 +25,13 @@ pub(super) enum What {
     Freeze(String, Option<Vec<String>>),
     /// Puts back what stood before.
     Unfreeze(String, Altered),
+    /// Writes the setting of a freeze, or of its undo, into the file, and does not load it: a part of [`What::Freeze`] and
+    /// [`What::Unfreeze`] (cases L13 and L14).
+    Write(Altered),
     /// Ends sessions.
     End(String, Vec<String>),
+    /// Ends the first of those that [`What::End`] ends (case L15).
+    EndOne(Vec<String>),
     /// Writes a mark.
     Mark(String),
     /// Promotes.
@@ -53,11 +58,45 @@ impl Deed for Call {
         truth.replicate();
         reply
     }
+
+    fn half(&self, truth: &Truth) -> Option<Self> {
+        let server = truth.servers.get(&self.at).filter(|server| server.up)?;
+        let what = self.what.half(server)?;
+        Some(Self { at: self.at.clone(), name: self.name.clone(), what })
+    }
+}
+
+fn primary_of(server: &Server, system: &String) -> bool {
+    server.system == *system && !server.recovery
 }
 
 impl What {
+    /// A part of it: the statement that is sent first, or what one statement does first. What is one statement and one effect has none;
+    /// nor has what the guard refuses.
+    fn half(&self, server: &Server) -> Option<Self> {
+        let written = |to: &Altered| {
+            let own = server.altered != *to && server.loaded != *to;
+            own.then(|| Self::Write(to.clone()))
+        };
+        match self {
+            Self::Freeze(system, _) if primary_of(server, system) => written(&Altered::To("on".into())),
+            Self::Unfreeze(system, prior) if server.system == *system => written(prior),
+            Self::End(system, keep) if primary_of(server, system) => {
+                let ended = meant(server, keep).iter().filter(|session| !session.superuser).count();
+                (ended > 1).then(|| Self::EndOne(keep.clone()))
+            }
+            Self::Freeze(..)
+            | Self::Unfreeze(..)
+            | Self::Write(_)
+            | Self::End(..)
+            | Self::EndOne(_)
+            | Self::Mark(_)
+            | Self::Promote(_)
+            | Self::Probe(_) => None,
+        }
+    }
+
     fn make(&self, server: &mut Server) -> Reply {
-        let primary_of = |server: &Server, system: &String| server.system == *system && !server.recovery;
         // Case P1.
         let not_there = || Reply::refused("it is not the primary of this cluster");
         match self {
@@ -79,6 +118,18 @@ impl What {
                 }
                 alter(server, prior.clone());
                 Reply::acknowledged("put back, configuration reloaded")
+            }
+            Self::Write(to) => {
+                (server.altered, server.theirs) = (to.clone(), false);
+                Reply::acknowledged("written, and not loaded")
+            }
+            Self::EndOne(keep) => {
+                let one = meant(server, keep).into_iter().find(|session| !session.superuser);
+                let at = one.and_then(|one| server.sessions.iter().position(|session| *session == one));
+                Reply::acknowledged(match at.map(|at| server.sessions.remove(at)) {
+                    Some(_) => "1 ended",
+                    None => "0 ended",
+                })
             }
             Self::End(system, keep) => {
                 if !primary_of(server, system) {
@@ -115,15 +166,16 @@ impl What {
     }
 }
 
+/// Sessions of clients from before the configuration was loaded, and those that write (case P2).
+fn meant(server: &Server, keep: &[String]) -> Vec<Session> {
+    let meant = |session: &&Session| !keep.contains(&session.role) && (session.older || session.writing);
+    server.sessions.iter().filter(meant).cloned().collect()
+}
+
 /// Ends the sessions of clients from before the configuration was loaded, and those that write, but not those of superusers
 /// (case P2); says how many. What they had not committed is gone (case P3); nothing else keeps a session from writing (case F2).
 fn end(server: &mut Server, keep: &[String]) -> String {
-    let meant: Vec<Session> = server
-        .sessions
-        .iter()
-        .filter(|session| !keep.contains(&session.role) && (session.older || session.writing))
-        .cloned()
-        .collect();
+    let meant = meant(server, keep);
     server.sessions.retain(|session| session.superuser || !meant.contains(session));
     let (superusers, ended): (Vec<_>, Vec<_>) = meant.into_iter().partition(|session| session.superuser);
     let mut note = format!("{} ended", ended.len());

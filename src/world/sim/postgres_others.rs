@@ -2,7 +2,7 @@
 
 use super::postgres::SimPostgres;
 use super::postgres_deed::What;
-use super::postgres_server::{RECORD, SEGMENT, Session, alter};
+use super::postgres_server::{RECORD, SEGMENT, Server, Session, alter};
 use crate::world::Member;
 use crate::world::postgres::{Altered, Lsn};
 
@@ -134,10 +134,11 @@ impl SimPostgres {
         late.iter().any(|call| matches!(call.what, What::Promote(_)))
     }
 
-    /// Whether a thaw that was asked for has not reached it yet.
+    /// Whether a thaw that was asked for has not reached it yet, or is written there and not loaded.
     pub fn thaw_on_its_way(&self, at: &Member) -> bool {
         let late = self.faults.on_their_way(at);
         late.iter().any(|call| matches!(call.what, What::Unfreeze(..)))
+            || self.read(&at.resource, &at.region, Server::thaw_waits) == Some(true)
     }
 
     /// Other automation promotes it (case P17).

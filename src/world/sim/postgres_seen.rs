@@ -74,7 +74,21 @@ pub(super) fn unless<T>(hidden: &Option<String>, value: T) -> Known<T> {
 impl Server {
     /// Whether a plain session is read-only (case F1).
     pub(super) fn frozen(&self) -> bool {
-        match &self.loaded {
+        self.on(&self.loaded)
+    }
+
+    /// Whether a freeze is written and not loaded: the next reload or start brings it into force (cases L13 and P8).
+    pub fn freeze_waits(&self) -> bool {
+        self.on(&self.altered) && !self.frozen()
+    }
+
+    /// Whether its undo is written and not loaded (case L14).
+    pub(super) fn thaw_waits(&self) -> bool {
+        self.frozen() && !self.on(&self.altered)
+    }
+
+    fn on(&self, value: &Altered) -> bool {
+        match value {
             Altered::Unset => self.still.default_on,
             Altered::To(value) => ["on", "true", "yes", "1"].contains(&value.as_str()),
         }

@@ -116,7 +116,13 @@ impl SimPostgres {
             let changes = match what {
                 What::Freeze(system, _) => there(system) && !server.recovery,
                 What::Unfreeze(system, prior) => there(system) && server.altered != *prior,
-                What::End(..) | What::Mark(_) | What::Promote(_) | What::Probe(_) => false,
+                // What is done of it only in part was sent as the whole.
+                What::Write(_)
+                | What::End(..)
+                | What::EndOne(_)
+                | What::Mark(_)
+                | What::Promote(_)
+                | What::Probe(_) => false,
             };
             (changes && server.altered != Altered::To("on".into())).then(|| server.altered.clone())
         });

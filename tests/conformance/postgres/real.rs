@@ -298,6 +298,13 @@ impl Stage for Real {
         self.wires[1].lose("pg_promote(", how);
     }
 
+    async fn lose_half_of_ending(&self) {
+        self.wires[0].lose("pg_terminate_backend(", Lose::Request);
+        let one = "SELECT min(pid) FROM pg_stat_activity WHERE usename = 'app'";
+        let one = self.pair.primary.sql(one).await;
+        self.pair.primary.sql(&format!("SELECT pg_terminate_backend({one}, 5000)")).await;
+    }
+
     fn arrive(&self) {
         self.wires.iter().for_each(Wire::release);
     }

@@ -16,6 +16,7 @@ pub fn fault(how: Lose) -> Fault {
     match how {
         Lose::Answer => Fault::LostApplied,
         Lose::Request => Fault::LostAbsent,
+        Lose::Half => Fault::LostHalf,
         Lose::UntilLater => Fault::Late(LATE),
     }
 }
@@ -76,6 +77,9 @@ pub trait Stage {
     async fn silence_source(&self);
     /// The next freeze or promotion meets this.
     fn lose(&self, how: Lose);
+    /// The next ending of sessions ends one of them, and breaks off. A single statement cannot be cut on its way: at a real server it is
+    /// lost, and somebody else ends one.
+    async fn lose_half_of_ending(&self);
     /// What is late has arrived.
     fn arrive(&self);
     /// Somebody writes the setting of a freeze, and does not load it.
@@ -231,6 +235,10 @@ impl Stage for Simulated {
 
     fn lose(&self, how: Lose) {
         self.sim.postgres.faults.push(fault(how));
+    }
+
+    async fn lose_half_of_ending(&self) {
+        self.lose(Lose::Half);
     }
 
     fn arrive(&self) {

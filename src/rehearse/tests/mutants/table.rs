@@ -1,7 +1,7 @@
 //! The table of mutants.
 
 use crate::engine::record::{Choice, Purpose, Record, Verdict};
-use crate::engine::state::{Flight, RunState, Undone};
+use crate::engine::state::{Flight, RunState, Seen, Undone};
 use crate::plan::{Plan, Step};
 use crate::step::{Class, Facts, Proof, Standing};
 use crate::world::postgres::Lsn;
@@ -187,6 +187,29 @@ pub const MUTANTS: &[Mutant] = &[
         Break::Record(|_, record| {
             if let Record::Surveyed { frozen, unknown, .. } = record {
                 (*frozen, *unknown) = (Vec::new(), false);
+            }
+        }),
+    ),
+    mutant(
+        "the last look does not mention a freeze that may be written and not loaded",
+        "silent degradation",
+        Break::Record(|_, record| {
+            if let Record::Surveyed { waiting, .. } = record {
+                waiting.clear();
+            }
+        }),
+    ),
+    mutant(
+        "a freeze that is not in force is taken for taken back",
+        "half of a change",
+        Break::State(|record, _, state| {
+            if let Record::Looked { purpose: Purpose::Undone, standing: Standing::Reached, .. } = record {
+                for effect in state.steps.iter_mut().flat_map(|step| &mut step.effects) {
+                    let half = |seen: &Seen| seen.evidence.contains("written and not loaded");
+                    if effect.seen.as_deref().is_some_and(half) {
+                        effect.undone = Some(Undone::Restored);
+                    }
+                }
             }
         }),
     ),
