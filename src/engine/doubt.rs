@@ -187,22 +187,22 @@ impl RunState {
     /// Effects with a later one of ours at the same thing: that is what is to be there now, and making the earlier again would take it
     /// away. Nobody can say of two commands that they are about different things.
     fn superseded(&self, plan: &Plan, touched: &[bool]) -> Vec<(usize, usize)> {
-        let same = |one: &Action, other: &Action| match (one.resources(), other.resources()) {
-            (one, other) if one.is_empty() && other.is_empty() => true,
-            (one, other) => one.iter().any(|resource| other.contains(resource)),
+        let same = |one: &[String], other: &[String]| {
+            one.is_empty() && other.is_empty() || one.iter().any(|resource| other.contains(resource))
         };
         let changes = |planned: &PlannedEffect| planned.effect.class != Class::Looks;
         let standing: Vec<_> = plan
             .effects()
             .filter(|(s, e, planned)| changes(planned) && self.steps[*s].effects[*e].stands())
+            .map(|(s, e, planned)| (s, e, planned.action.resources()))
             .collect();
         plan.effects()
             .filter(|(s, e, planned)| {
-                touched[*s]
-                    && data_set(planned).is_none()
-                    && standing
-                        .iter()
-                        .any(|(s2, e2, later)| (s2, e2) > (s, e) && same(&planned.action, &later.action))
+                let mut later = standing.iter().filter(|(s2, e2, _)| (s2, e2) > (s, e)).peekable();
+                touched[*s] && data_set(planned).is_none() && later.peek().is_some() && {
+                    let resources = planned.action.resources();
+                    later.any(|(_, _, later)| same(&resources, later))
+                }
             })
             .map(|(s, e, _)| (s, e))
             .collect()

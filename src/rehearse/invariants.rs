@@ -91,7 +91,9 @@ fn two_primaries(ground: &Ground, node: &Node) -> Option<String> {
 }
 
 fn nowhere(ground: &Ground, node: &Node) -> Option<String> {
-    if node.sim.dns.same(&ground.start.dns) {
+    // Asked after every move, and seldom anything has changed since it was asked last.
+    let asked = node.sound.as_ref().is_some_and(|before| before.same_records(&node.sim.truths()));
+    if asked || node.sim.dns.same(&ground.start.dns) {
         return None;
     }
     let start = ground.start.dns.shares();

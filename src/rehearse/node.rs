@@ -218,7 +218,7 @@ impl Node {
         if let Some(bend) = ground.bend.record {
             bend(&ground.plan, &mut record);
         }
-        self.note_seizures();
+        self.note_seizures(ground);
         self.times.note(&ground.plan, self.sim.clock.now(), &record);
         self.forget_hashes(ground, &record);
         let looking = Looking::before(ground, self, &record);

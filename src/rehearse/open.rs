@@ -1,7 +1,18 @@
 //! States that wait to be searched on from, and the way to each.
 
+use super::alphabet::Mishap;
 use super::node::Node;
+use super::seen::Claim;
+use std::cell::Cell;
 use std::rc::Rc;
+
+/// What waits to be searched on from.
+pub(super) enum Waiting {
+    /// A state; with a claim one of the workers goes on from it.
+    State(Open, Option<Claim>),
+    /// A state to which something is to happen: it is copied only then, while it is at hand.
+    Fault(Rc<Open>, Mishap, Option<Claim>),
+}
 
 /// A state that is to be searched on from.
 pub(super) struct Open {
@@ -11,10 +22,10 @@ pub(super) struct Open {
     pub depth: u32,
     /// Decisions of persons after an end.
     pub decisions: u32,
-    /// Its first fault, while any worker may take it.
-    pub first: Option<usize>,
     /// The states before it.
     path: Option<Rc<Step>>,
+    /// How many claims were made for what follows from it.
+    claims: Cell<u32>,
 }
 
 /// A state on the way to another, for those that come back to themselves.
@@ -37,13 +48,21 @@ impl Drop for Step {
 impl Open {
     /// The first one.
     pub fn first(node: Node) -> Self {
-        Self { node: Box::new(node), depth: 0, decisions: 0, first: None, path: None }
+        Self { node: Box::new(node), depth: 0, decisions: 0, path: None, claims: Cell::new(0) }
     }
 
     /// It is followed.
     pub fn note(&mut self, state: u32) {
         let before = self.path.take();
         self.path = Some(Rc::new(Step { state, mishaps: self.node.mishaps, before }));
+        self.claims.set(0);
+    }
+
+    /// The next of those that follow from this state with `left` faults left.
+    pub fn claim(&self, left: u32) -> Option<Claim> {
+        let claim = Claim::new(self.path.as_ref()?.state, left, self.claims.get());
+        self.claims.set(self.claims.get() + 1);
+        claim
     }
 
     /// The state before this one, if no fault came between.
@@ -74,13 +93,8 @@ impl Open {
             node,
             depth: self.depth,
             decisions: self.decisions,
-            first: self.first,
             path: self.path.clone(),
+            claims: Cell::new(0),
         }
-    }
-
-    /// What follows from this state with its first fault, which one worker takes.
-    pub fn shared(&self, node: Box<Node>, first: Option<usize>) -> Self {
-        Self { first, ..self.then(node) }
     }
 }

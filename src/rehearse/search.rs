@@ -6,14 +6,15 @@ pub use super::found::{Bound, Counts, Covered, Finding};
 use super::invariants::broken;
 use super::moves::{late, mishaps, split};
 use super::node::{Ground, Node};
-use super::open::Open;
+use super::open::{Open, Waiting};
 use super::report::{adopted, alone, belief, truth};
-use super::seen::{Met, Seen};
+use super::seen::{Claim, Met, Seen};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
 use crate::engine::state::Undone;
 use crate::world::sim::Fault;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// More moves than any run needs.
@@ -26,11 +27,9 @@ pub struct Search<'a> {
     ground: &'a Ground,
     bound: Bound,
     seen: &'a Seen,
-    /// States without any fault: each worker makes them all.
-    trunk: HashSet<u32>,
+    /// States that each worker follows, with how many faults were left: those with the fewest faults.
+    trunk: HashMap<u32, u32>,
     worker: Worker,
-    /// First faults so far, the same for each worker: they share them out.
-    firsts: usize,
     /// Moves without a fault, where several workers may each see a part of a loop.
     pub moves: Vec<super::loops::Move>,
     /// Counts so far.
@@ -66,9 +65,8 @@ impl<'a> Search<'a> {
             ground,
             bound,
             seen,
-            trunk: HashSet::new(),
+            trunk: HashMap::new(),
             worker,
-            firsts: 0,
             moves: Vec::new(),
             counts: Counts::default(),
             findings: BTreeMap::new(),
@@ -80,13 +78,13 @@ impl<'a> Search<'a> {
 
     /// Searches on from a state in which nothing drives the run yet.
     pub fn run(&mut self, node: Node) {
-        let mut open = vec![Open::first(node)];
-        if let Some(first) = open.first_mut() {
-            first.node.open(self.ground, Choice::Continue);
-            first.node.exact = self.bound.mishaps < 2;
-        }
-        while let Some(mut next) = open.pop() {
-            if next.first.take().is_some_and(|first| !self.seen.claim(first)) {
+        let mut first = Open::first(node);
+        first.node.open(self.ground, Choice::Continue);
+        first.node.exact = self.bound.mishaps < 2;
+        let mut open = vec![Waiting::State(first, None)];
+        while let Some(next) = open.pop() {
+            let (Waiting::State(_, claim) | Waiting::Fault(_, _, claim)) = &next;
+            if claim.is_some_and(|claim| !self.seen.claim(claim)) {
                 continue;
             }
             if self.bound.first && !self.findings.is_empty() {
@@ -96,30 +94,52 @@ impl<'a> Search<'a> {
                 self.counts.cut = true;
                 return;
             }
-            self.visit(next, &mut open);
+            match next {
+                Waiting::State(next, _) => self.visit(next, &mut open),
+                Waiting::Fault(at, mishap, _) => {
+                    let mut node = at.node.fork();
+                    node.suffer(self.ground, &mishap);
+                    if !node.foreign.is_empty() {
+                        let torn = split(self.ground, &node);
+                        node.torn(torn);
+                    }
+                    match node.alive {
+                        true => self.visit(at.then(node), &mut open),
+                        false => self.resumed(&at, &node, true, &mut open),
+                    }
+                }
+            }
         }
     }
 
-    /// What the state is to the search. A state without any fault is followed by every worker.
+    /// Whether every worker follows a state with so many faults: only what comes after them is shared out. With one level of faults more than
+    /// that there is enough to share.
+    fn common(&self, mishaps: u32) -> bool {
+        self.worker.of > 1 && mishaps <= self.bound.mishaps.saturating_sub(2)
+    }
+
+    /// What the state is to the search.
     fn meet(&mut self, state: u128, mishaps: u32) -> (Met, u32) {
         let (met, number) = self.seen.meet(state, self.bound.mishaps - mishaps);
         self.counts.states += u64::from(met == Met::New);
-        let met = match (mishaps, met) {
-            (0, Met::Known | Met::Again) if self.trunk.insert(number) => Met::Again,
-            (0, Met::New) => {
-                self.trunk.insert(number);
-                Met::New
+        if !self.common(mishaps) {
+            return (met, number);
+        }
+        // All of them go the same way here, whoever was here first.
+        let left = self.bound.mishaps - mishaps;
+        match self.trunk.insert(number, left) {
+            Some(before) if before >= left => {
+                self.trunk.insert(number, before);
+                (Met::Known, number)
             }
-            (_, met) => met,
-        };
-        (met, number)
+            _ => (if met == Met::New { met } else { Met::Again }, number),
+        }
     }
 
-    /// What follows from a state with a fault. With a first one any worker may go on.
-    fn faulty(&mut self, at: &Open, node: Box<Node>) -> Open {
-        let shared = at.node.mishaps == 0 && self.worker.of > 1;
-        self.firsts += usize::from(shared);
-        at.shared(node, shared.then_some(self.firsts))
+    /// Whose it is what follows from a state with so many faults.
+    fn claim(&self, at: &Open, mishaps: u32) -> Option<Claim> {
+        let shared = self.common(at.node.mishaps) && !self.common(mishaps);
+        shared.then(|| at.claim(self.bound.mishaps - at.node.mishaps)).flatten()
     }
 
     /// Whether a state is compared with others. One that no fault can follow is only where many come together: what a look, a call or a
@@ -160,7 +180,7 @@ impl<'a> Search<'a> {
         true
     }
 
-    fn visit(&mut self, mut at: Open, open: &mut Vec<Open>) {
+    fn visit(&mut self, mut at: Open, open: &mut Vec<Waiting>) {
         loop {
             // Whoever can commit does, before two states are compared.
             at.node.tell("", false);
@@ -198,17 +218,10 @@ impl<'a> Search<'a> {
             }
             let wanted = at.node.wanted(self.ground);
             if at.node.mishaps < self.bound.mishaps {
+                let from = Rc::new(at.then(at.node.fork()));
                 for mishap in mishaps(self.ground, &at.node, &wanted) {
-                    let mut node = at.node.fork();
-                    node.suffer(self.ground, &mishap);
-                    if !node.foreign.is_empty() {
-                        let torn = split(self.ground, &node);
-                        node.torn(torn);
-                    }
-                    match node.alive {
-                        true => open.push(self.faulty(&at, node)),
-                        false => self.resumed(&at, &node, open),
-                    }
+                    let claim = self.claim(&at, at.node.mishaps + 1);
+                    open.push(Waiting::Fault(Rc::clone(&from), mishap, claim));
                 }
             }
             if at.node.immediate(self.ground, &wanted) {
@@ -249,7 +262,7 @@ impl<'a> Search<'a> {
     }
 
     /// Makes a task, in every way in which it can come out.
-    fn perform(&mut self, at: &Open, task: &Task, open: &mut Vec<Open>) {
+    fn perform(&mut self, at: &Open, task: &Task, open: &mut Vec<Waiting>) {
         let left = self.bound.mishaps - at.node.mishaps;
         if matches!(task, Task::Ask(_)) {
             self.answer(at, task, left, open);
@@ -287,12 +300,12 @@ impl<'a> Search<'a> {
                 }
                 let mut killed = node.fork();
                 killed.suffer(self.ground, &Mishap::KilledBeforeReply);
-                self.resumed(at, &killed, open);
+                self.resumed(at, &killed, false, open);
             }
             self.cover(task, &record);
             node.append(self.ground, record);
-            let next = if used > 0 { self.faulty(at, node) } else { at.then(node) };
-            open.push(next);
+            let claim = self.claim(at, node.mishaps);
+            open.push(Waiting::State(at.then(node), claim));
         }
     }
 
@@ -317,7 +330,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn answer(&mut self, at: &Open, task: &Task, left: u32, open: &mut Vec<Open>) {
+    fn answer(&mut self, at: &Open, task: &Task, left: u32, open: &mut Vec<Waiting>) {
         let mut ways = vec![(None, (true, false))];
         if left > 0 {
             ways.push((Some(Mishap::No), (false, false)));
@@ -333,13 +346,13 @@ impl<'a> Search<'a> {
             node.append(self.ground, record);
             // Whatever the engine made of the answer.
             node.denied = denied;
-            let next = if denied { self.faulty(at, node) } else { at.then(node) };
-            open.push(next);
+            let claim = self.claim(at, node.mishaps);
+            open.push(Waiting::State(at.then(node), claim));
         }
     }
 
     /// A run has ended. What was on its way still arrives; and a person may decide to go on, or back, once things are well again.
-    fn ended(&mut self, at: &Open, verdict: Verdict, new: bool, open: &mut Vec<Open>) {
+    fn ended(&mut self, at: &Open, verdict: Verdict, new: bool, open: &mut Vec<Waiting>) {
         if verdict == Verdict::RolledBack {
             self.taken_back(&at.node);
         }
@@ -365,17 +378,17 @@ impl<'a> Search<'a> {
                 // Nobody waited for everything to answer again.
                 let mut ill = node.fork();
                 ill.open(self.ground, choice);
-                open.push(at.decided(ill));
+                open.push(Waiting::State(at.decided(ill), None));
             }
             node.calm();
             node.hoping = Some(node.mishaps);
             node.open(self.ground, choice);
-            open.push(at.decided(node));
+            open.push(Waiting::State(at.decided(node), None));
         }
     }
 
     /// The process was killed: a person resumes, or rolls back.
-    fn resumed(&mut self, at: &Open, killed: &Node, open: &mut Vec<Open>) {
+    fn resumed(&self, at: &Open, killed: &Node, claimed: bool, open: &mut Vec<Waiting>) {
         // A rollback goes on as one, whichever way it is asked to.
         let choices: &[Choice] = match killed.rolls_back() {
             true => &[Choice::Continue],
@@ -385,7 +398,8 @@ impl<'a> Search<'a> {
             let mut node = killed.fork();
             node.only_killed &= choice == Choice::Continue;
             node.open(self.ground, choice);
-            open.push(self.faulty(at, node));
+            let claim = if claimed { None } else { self.claim(at, killed.mishaps) };
+            open.push(Waiting::State(at.then(node), claim));
         }
     }
 }

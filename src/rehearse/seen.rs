@@ -1,8 +1,8 @@
 //! States that were searched on from, with how many faults they had left then. Several workers share it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Parts of the table, so that workers seldom wait for each other.
@@ -19,8 +19,17 @@ pub enum Met {
     Known,
 }
 
-/// First faults of one search that workers share out; those beyond are made by each.
-const FIRSTS: usize = 1 << 16;
+/// What follows from a state, which one of several workers takes: number of the state, faults left there, and which of those that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Claim(u64);
+
+impl Claim {
+    /// None where there is no room for it: then each of them takes it.
+    pub fn new(state: u32, left: u32, which: u32) -> Option<Self> {
+        let fits = left < 1 << 4 && which < 1 << 20;
+        fits.then(|| Self(u64::from(state) << 24 | u64::from(left) << 20 | u64::from(which)))
+    }
+}
 
 /// A state is a hash already.
 #[derive(Debug, Default)]
@@ -57,7 +66,7 @@ type Shard = HashMap<u128, Entry, BuildHasherDefault<Hashed>>;
 pub struct Seen {
     shards: Vec<Mutex<Shard>>,
     next: AtomicU32,
-    firsts: Vec<AtomicBool>,
+    claims: Vec<Mutex<HashSet<Claim>>>,
 }
 
 impl Default for Seen {
@@ -65,7 +74,7 @@ impl Default for Seen {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next: AtomicU32::new(0),
-            firsts: (0..FIRSTS).map(|_| AtomicBool::new(false)).collect(),
+            claims: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
 }
@@ -89,9 +98,10 @@ impl Seen {
         }
     }
 
-    /// Whether nobody has taken this first fault yet; from here on somebody has.
-    pub fn claim(&self, first: usize) -> bool {
-        self.firsts.get(first).is_none_or(|taken| !taken.swap(true, Ordering::Relaxed))
+    /// Whether nobody has claimed this yet; from here on somebody has.
+    pub fn claim(&self, claim: Claim) -> bool {
+        let shard = &self.claims[(claim.0 >> 24) as usize % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(claim)
     }
 
     /// How many distinct states there are.

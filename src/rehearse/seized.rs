@@ -6,8 +6,9 @@
 //! recorded contents under the time to live that stands now, on purpose. What others set while a call is on its way is not held against
 //! it. A promotion is taken back by no call; what contradicts it is a second primary, which has an invariant of its own.
 
-use super::node::{Happening, Node};
+use super::node::{Ground, Happening, Node};
 use crate::engine::record::Record;
+use crate::engine::state::find;
 use crate::step::Facts;
 use crate::world::Known;
 use crate::world::postgres::Altered;
@@ -16,17 +17,23 @@ use crate::world::sim::theirs::{Seizure, Stood};
 
 impl Node {
     /// Judges what was sent since the last record over what others had set.
-    pub(super) fn note_seizures(&mut self) {
+    pub(super) fn note_seizures(&mut self, ground: &Ground) {
         for seizure in self.sim.take_seizures() {
-            if seizure.key.undo || !self.seen_before(&seizure) {
+            if seizure.key.undo || !self.seen_before(ground, &seizure) {
                 self.seized = Some(in_story(&seizure));
             }
         }
     }
 
-    /// Whether the intent of a change keeps a look that saw what stands.
-    fn seen_before(&self, seizure: &Seizure) -> bool {
+    /// Whether the intent of a change keeps a look that saw what stands: the last look before it, or the one before its first attempt, which
+    /// is what a way back restores.
+    fn seen_before(&self, ground: &Ground, seizure: &Seizure) -> bool {
         let key = &seizure.key;
+        let of = find(&ground.plan, &key.step, &key.effect);
+        let kept = of.and_then(|(s, e)| self.state.steps[s].effects[e].intent.as_ref());
+        if kept.is_some_and(|intent| shows(&intent.prior, &seizure.stood)) {
+            return true;
+        }
         let mut link = self.trail.as_ref();
         while let Some(one) = link {
             if let Happening::Record(record) = &one.what

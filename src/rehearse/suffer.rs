@@ -120,7 +120,7 @@ impl Node {
             Mishap::Call(..) => {}
         }
         // A call may have been made whose answer is never recorded.
-        self.note_seizures();
+        self.note_seizures(ground);
     }
 
     /// Whether a member that was a standby is a primary by now, or a promotion is on its way.

@@ -37,6 +37,11 @@ pub struct Truths {
 }
 
 impl Truths {
+    /// Whether no record was written since.
+    pub fn same_records(&self, other: &Self) -> bool {
+        self.zones.same(&other.zones)
+    }
+
     /// Whether nothing was written since.
     pub fn same(&self, other: &Self) -> bool {
         self.servers.same(&other.servers) && self.zones.same(&other.zones)
