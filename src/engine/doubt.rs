@@ -3,7 +3,7 @@
 use super::effect_state::{EffectState, Flight, Undone};
 use super::state::{RunState, Stage};
 use crate::plan::{AskKind, Plan, PlannedEffect};
-use crate::step::{Action, Class, Proof};
+use crate::step::{Class, Proof};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The data set that an effect is part of moving.

@@ -11,6 +11,8 @@ pub enum Mishap {
     Call(usize, CallFault),
     /// The process was killed after its last record.
     Killed,
+    /// The process was killed after so many of the calls of one task, and before the next.
+    KilledMidway(usize),
     /// The process was killed after a call had done its work, and before the answer was recorded.
     KilledBeforeReply,
     /// A server does not answer any more.
@@ -176,7 +178,7 @@ impl Mishap {
             Self::Call(_, CallFault::LostHalf) => "lost_half",
             Self::Call(_, CallFault::Late) => "late",
             Self::Killed => "killed",
-            Self::KilledBeforeReply => "killed_before_reply",
+            Self::KilledMidway(_) | Self::KilledBeforeReply => "killed_before_reply",
             Self::Silent(_) => "silent",
             Self::RegionLost(_) => "region_lost",
             Self::NoNumbers => "no_numbers",
@@ -222,6 +224,7 @@ impl Mishap {
             Self::Call(1, fault) => fault.in_words().to_owned(),
             Self::Call(n, fault) => format!("call {n} of it: {}", fault.in_words()),
             Self::Killed => "mrctl is killed".into(),
+            Self::KilledMidway(n) => format!("mrctl is killed after call {n} of it, before the next"),
             Self::KilledBeforeReply => "mrctl is killed after the call, before its answer is recorded".into(),
             Self::Silent(place) => format!("{place} does not answer any more"),
             Self::NoNumbers => "no number that a condition asks for can be had any more".into(),

@@ -103,7 +103,7 @@ fn run(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
         }
     }
     if let Some(survey) = &state.survey {
-        (&survey.frozen, survey.unknown, &survey.promoted).hash(hasher);
+        (&survey.frozen, survey.unknown, &survey.promoted, &survey.waiting).hash(hasher);
     }
     state.survey.is_some().hash(hasher);
     (state.fresh, &state.remarks, state.verdict).hash(hasher);

@@ -18,7 +18,8 @@ impl Looking {
         let Record::Looked { step, effect, handover: None, remark: None, .. } = record else { return None };
         let still = node.sound.as_ref().is_some_and(|then| then.same(&node.sim.truths()))
             && node.visited == Some(node.now())
-            && ground.bend.state.is_none();
+            && ground.bend.state.is_none()
+            && !ground.bend.remembers;
         let (s, e) = find(&ground.plan, step, effect)?;
         still.then(|| Self { at: (s, e), step: node.state.steps[s].clone() })
     }
@@ -32,6 +33,10 @@ impl Looking {
         };
         // Of what is not there yet, and of checks behind our last change, whatever was seen is forgotten.
         let planned = &ground.plan.steps[s].effects[e];
+        // A promotion that is seen, whoever made it, decides what whoever begins anew has to doubt.
+        if planned.effect.class == Class::Pivot && before.effects[e].passed() != after.effects[e].passed() {
+            return false;
+        }
         let last = node.state.last_standing(&ground.plan);
         let forgotten = !after.effects[e].done(planned)
             || planned.effect.class == Class::Looks

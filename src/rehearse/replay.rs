@@ -189,7 +189,9 @@ impl Replay<'_> {
                 self.node.only_killed = false;
                 self.node.hoping = Some(self.node.mishaps);
             }
-            Happened::Mishap(Mishap::Call(..) | Mishap::KilledBeforeReply) => self.called()?,
+            Happened::Mishap(Mishap::Call(..) | Mishap::KilledMidway(_) | Mishap::KilledBeforeReply) => {
+                self.called()?
+            }
             Happened::Mishap(mishap @ (Mishap::No | Mishap::Absent)) => {
                 let answer = (false, *mishap == Mishap::Absent);
                 self.performed(self.done + 1, &[], answer, |node, ground| node.suffer(ground, mishap))?;
@@ -231,8 +233,12 @@ impl Replay<'_> {
             _ => None,
         });
         let met: Vec<(usize, CallFault)> = met.collect();
-        let killed =
-            matches!(rest.get(met.len()), Some(Happened::Mishap(Mishap::KilledBeforeReply))).then_some(());
+        let killed = match rest.get(met.len()) {
+            Some(Happened::Mishap(how @ (Mishap::KilledMidway(_) | Mishap::KilledBeforeReply))) => {
+                Some(how.clone())
+            }
+            _ => None,
+        };
         let at = self.done + met.len();
         let suffered: Vec<Mishap> = met.iter().map(|(n, fault)| Mishap::Call(*n, *fault)).collect();
         let suffer = |node: &mut Node, ground: &Ground| {
@@ -240,18 +246,22 @@ impl Replay<'_> {
                 node.suffer(ground, mishap);
             }
         };
-        if killed.is_none() {
+        let Some(killed) = killed else {
             return self.performed(at, &met, (true, false), suffer);
-        }
+        };
         // Its record is not written: any changing task that comes to this is the one.
         let task = self.node.wanted(self.ground).into_iter().find(|task| matches!(task, Task::Apply(..)));
         let task = task.ok_or_else(|| self.stuck("no call is to be made"))?;
         let mut node = self.node.fork();
-        let tape = self.tape(&task, &met);
+        let mut tape = self.tape(&task, &met);
+        if let Mishap::KilledMidway(done) = killed {
+            tape.resize(done, Fault::None);
+            tape.push(Fault::LostAbsent);
+        }
         node.perform(self.ground, &task, &tape, (true, false))
             .ok_or_else(|| self.stuck(format!("{task:?} waits for ever")))?;
         suffer(&mut node, self.ground);
-        node.suffer(self.ground, &Mishap::KilledBeforeReply);
+        node.suffer(self.ground, &killed);
         self.node = *node;
         Ok(())
     }

@@ -280,11 +280,7 @@ impl<'a> Search<'a> {
                 self.found(&node, at.depth, "I11", "it does not end", format!("{task:?} waits for ever"));
                 continue;
             };
-            for (place, fault) in tape.iter().enumerate() {
-                if let Some(fault) = fault {
-                    node.suffer(self.ground, &Mishap::Call(place + 1, *fault));
-                }
-            }
+            self.suffered(&mut node, &tape);
             if used < left && changes {
                 for place in tape.len()..calls {
                     for fault in CallFault::ALL {
@@ -301,11 +297,29 @@ impl<'a> Search<'a> {
                 let mut killed = node.fork();
                 killed.suffer(self.ground, &Mishap::KilledBeforeReply);
                 self.resumed(at, &killed, false, open);
+                // Those that fault none of its first calls are killed between them, too.
+                for done in tape.len().max(1)..calls {
+                    let mut cut = faults.clone();
+                    cut.resize(done, Fault::None);
+                    cut.push(Fault::LostAbsent);
+                    let mut killed = at.node.fork();
+                    if killed.perform(self.ground, task, &cut, (true, false)).is_some() {
+                        self.suffered(&mut killed, &tape);
+                        killed.suffer(self.ground, &Mishap::KilledMidway(done));
+                        self.resumed(at, &killed, false, open);
+                    }
+                }
             }
             self.cover(task, &record);
             node.append(self.ground, record);
             let claim = self.claim(at, node.mishaps);
             open.push(Waiting::State(at.then(node), claim));
+        }
+    }
+
+    fn suffered(&self, node: &mut Node, tape: &[Option<CallFault>]) {
+        for (place, fault) in tape.iter().enumerate().filter_map(|(place, fault)| Some((place, (*fault)?))) {
+            node.suffer(self.ground, &Mishap::Call(place + 1, fault));
         }
     }
 

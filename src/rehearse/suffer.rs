@@ -17,14 +17,16 @@ impl Node {
     /// Something goes wrong.
     pub fn suffer(&mut self, ground: &Ground, mishap: &Mishap) {
         self.mishaps += 1;
+        self.idle = false;
         if let Some(name) = mishap.foreign() {
             Rc::make_mut(&mut self.foreign).insert(name);
         }
-        self.only_killed &= matches!(mishap, Mishap::Killed | Mishap::KilledBeforeReply);
+        self.only_killed &=
+            matches!(mishap, Mishap::Killed | Mishap::KilledMidway(_) | Mishap::KilledBeforeReply);
         self.happened(Happening::Mishap(mishap.clone()));
         let postgres = &self.sim.postgres;
         match mishap {
-            Mishap::Killed | Mishap::KilledBeforeReply => self.kill(),
+            Mishap::Killed | Mishap::KilledMidway(_) | Mishap::KilledBeforeReply => self.kill(),
             Mishap::Silent(place) => self.silence(place),
             Mishap::RegionLost(region) => {
                 for place in ground.places.get(region).into_iter().flatten() {

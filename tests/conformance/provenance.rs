@@ -71,7 +71,7 @@ fn every_case_that_the_simulation_names_is_there_and_every_case_is_named() {
 }
 
 /// Fields that are no fact of a server.
-const BOOKKEEPING: &[&str] = &["written", "findings"];
+const BOOKKEEPING: &[&str] = &["written", "theirs", "findings"];
 
 /// What a source declares and says in the comment before: `(declaration, names of cases)`.
 fn declared(text: &str) -> Vec<(String, BTreeSet<String>)> {

@@ -50,8 +50,10 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
             return Err("no proxy can tell which message of an encrypted connection is the call");
         }
         Mishap::Killed => "kill -9 after the record",
-        Mishap::KilledBeforeReply if request || kind == "exec" => "kill -9 when the call has done its work",
-        Mishap::KilledBeforeReply => {
+        Mishap::KilledMidway(_) | Mishap::KilledBeforeReply if request || kind == "exec" => {
+            "kill -9 when the call has done its work"
+        }
+        Mishap::KilledMidway(_) | Mishap::KilledBeforeReply => {
             return Err("no proxy can tell when a call on an encrypted connection has done its work");
         }
         Mishap::Silent(_) => "a proxy, or the command's stand-in, swallows everything",
@@ -126,6 +128,7 @@ impl Causes {
             Mishap::LockTaken(at) => self.take_lock(lab, region(at)?).await,
             Mishap::Call(..)
             | Mishap::Killed
+            | Mishap::KilledMidway(_)
             | Mishap::KilledBeforeReply
             | Mishap::Silent(_)
             | Mishap::NoNumbers

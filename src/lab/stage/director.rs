@@ -318,6 +318,9 @@ impl Director {
     async fn cause(&self, inner: &mut Inner, at: usize, mishap: &Mishap, lines: usize) -> Result<()> {
         match mishap {
             Mishap::Killed => self.kill_after(inner, lines).await?,
+            Mishap::KilledMidway(call) => {
+                inner.armed = Some(Armed { call: *call, met: Met::Killed, calls: 0 })
+            }
             Mishap::KilledBeforeReply => inner.armed = Some(Armed { call: 1, met: Met::Killed, calls: 0 }),
             Mishap::Silent(place) => drop(inner.silent.insert(place.clone())),
             Mishap::Call(call, fault) => self.arm(inner, at, *call, *fault),

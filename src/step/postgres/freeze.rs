@@ -276,7 +276,15 @@ impl Kind for Freeze {
             } else {
                 // What undo puts back has to be what is overwritten here. Users still write: this look costs them nothing.
                 let now = world.postgres.look(&self.pair.source, &scope).await;
-                let foreign = |before| now.get().is_some_and(|now| thaw::foreign(&now.read_only, before));
+                // Before the first attempt nothing there is ours, not even a freeze.
+                let first = permit.key().attempt == 1;
+                let other = |now: &Altered, before: &Altered| first && now != before;
+                let foreign = |before: &Altered| {
+                    now.get().is_some_and(|now| {
+                        thaw::foreign(&now.read_only, before)
+                            || now.read_only.altered.is(|now| other(now, before))
+                    })
+                };
                 if before.is_some_and(foreign) {
                     return Reply::refused(
                         "somebody else changed default_transaction_read_only since it was looked at",
@@ -315,7 +323,9 @@ impl Kind for Freeze {
             )
             .await;
             let foreign = source.get().is_some_and(|source| thaw::foreign(&source.read_only, &altered));
-            match forbids_writing(&others) {
+            // Where the source takes writes already, no second writer comes of it: half a freeze is put right whatever the others say.
+            let open = source.is(|now| now.system == system && !now.in_recovery() && !now.read_only.on);
+            match forbids_writing(&others).filter(|_| !open) {
                 Some(forbidden) => Reply::refused(forbidden.evidence),
                 None if foreign => Reply::refused(thaw::LEFT_ALONE),
                 None => world.postgres.unfreeze(permit, &self.pair.source, &system, &altered).await,

@@ -27,6 +27,8 @@ pub fn builder(
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
+        // A server may close a connection that waits at the very moment at which it is used again: that would look like a lost call.
+        .pool_max_idle_per_host(0)
         .connect_timeout(CONNECT.min(timeout))
         .timeout(timeout)
         .user_agent(concat!("mrctl/", env!("CARGO_PKG_VERSION")))

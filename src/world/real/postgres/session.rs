@@ -22,6 +22,8 @@ pub const CONNECT: Duration = Duration::from_secs(2);
 /// Deadline of a single changing statement, if that of a look is not longer. They are all quick: none waits for other sessions or for
 /// replication.
 pub(super) const CALL: Duration = Duration::from_secs(5);
+/// The longest that it becomes where a cluster's `timeout` is longer.
+const LONGEST: Duration = Duration::from_secs(10);
 /// How long a connection may stay unused: an older one may have been dropped by a firewall without a word.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -287,7 +289,8 @@ impl Sessions {
             name: cluster.tls_name.clone(),
         });
         let limit = cluster.connect.min(cluster.timeout);
-        let call = CALL.max(cluster.timeout);
+        // A distant or busy cluster gets more, within a bound: writes may be stopped meanwhile.
+        let call = cluster.timeout.clamp(CALL, LONGEST);
         Ok(async move {
             let connect = connect(&config, tls.clone());
             match tokio::time::timeout(limit, connect).await {
