@@ -47,7 +47,7 @@ pub fn mishaps(ground: &Ground, node: &Node, wanted: &BTreeSet<Task>) -> Vec<Mis
                     here.extend(servers.iter().map(at).map(Mishap::RecordByOthers));
                 }
                 for cluster in ground.plan.clusters.keys() {
-                    postgres(ground, node, cluster, true, &mut here);
+                    postgres(ground, node, cluster, &mut here);
                 }
                 regions(ground, &mut here);
                 found.append(&mut here);
@@ -122,7 +122,7 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
     for resource in action.resources() {
         let Some((kind, name)) = resource.split_once('/') else { continue };
         match kind {
-            "postgres" => postgres(ground, node, name, changes, found),
+            "postgres" => postgres(ground, node, name, found),
             "record" | "dns" | "dns_record" => {
                 let servers = ground.plan.records.get(name).into_iter().flatten();
                 for server in servers {
@@ -143,7 +143,7 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
     }
 }
 
-fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &mut Vec<Mishap>) {
+fn postgres(ground: &Ground, node: &Node, cluster: &str, found: &mut Vec<Mishap>) {
     let source = Member::new(cluster, &ground.plan.from);
     let target = Member::new(cluster, &ground.plan.to);
     let at = |member: &Member| {
@@ -173,7 +173,7 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, changes: bool, found: &
         if follows {
             found.push(Mishap::CutOff(target.clone()));
         }
-        if !behind && follows && !changes && matches!(at(&source), Some((true, false, ..))) {
+        if !behind && follows && matches!(at(&source), Some((true, false, ..))) {
             found.push(Mishap::SecondOperator(cluster.to_owned()));
         }
         found.push(Mishap::PromotedByOthers(target));

@@ -144,14 +144,19 @@ impl Node {
         self.sim.http.silence(place);
     }
 
-    /// Whether everything answers as it should.
+    /// Whether everything answers as it should, nothing stays behind, and nothing is on its way.
     pub(super) fn well(&self) -> bool {
         let sim = &self.sim;
         let silent = sim.postgres.faults.any_silent()
             || sim.dns.faults.any_silent()
             || sim.cache.faults.any_silent()
             || sim.exec.faults.any_silent();
-        !silent && sim.http.well() && sim.signals.well()
+        let late = sim.postgres.faults.any_late()
+            || sim.dns.faults.any_late()
+            || sim.cache.faults.any_late()
+            || sim.exec.faults.any_late();
+        let answers = !silent && sim.http.well() && sim.signals.well() && !sim.dns.keeps_old();
+        answers && !late && sim.postgres.well()
     }
 
     /// Whatever did not answer does again, what stayed behind catches up, and what was on its way has arrived.

@@ -88,11 +88,18 @@ impl SimDns {
         };
         self.zones.digest(zones).hash(hasher);
         self.broken.hash(hasher);
+        self.aims.hash(hasher);
         let now = self.faults.now();
         for (server, (until, kept)) in self.old.borrow().iter().filter(|(_, (until, _))| *until > now) {
             (server, until.since(now)).hash(hasher);
             kept.iter().for_each(|(at, zone)| (at, &zone.sets).hash(hasher));
         }
+    }
+
+    /// Whether a name server goes on answering as before.
+    pub fn keeps_old(&self) -> bool {
+        let now = self.faults.now();
+        self.old.borrow().values().any(|(until, _)| *until > now)
     }
 
     /// Whether nothing was written in one of two forks since they were one.
@@ -188,7 +195,7 @@ impl SimDns {
         self.blind.set(true);
     }
 
-    /// Somebody else moves all users elsewhere, or half of them, under a time to live of their own.
+    /// Somebody else moves all users elsewhere, or less than half of them, under a time to live of their own.
     pub fn changed_by_others(&self, at: &RecordName, half: bool) {
         let specs = self.specs.borrow();
         let Some(spec) = specs.get(&at.record) else { return };
@@ -198,8 +205,9 @@ impl SimDns {
         let mut shares = Shares::from([(region.clone(), record_content::WHOLE)]);
         let rest = serves.iter().find(|(stays, share)| *stays != region && **share > 0);
         if let (true, Some((stays, _))) = (half, rest) {
-            let half = record_content::WHOLE / 2;
-            shares = Shares::from([(region.clone(), half), (stays.clone(), half)]);
+            // No stage of a runbook: which of two equal values is whose nobody can see.
+            let part = 41 * record_content::WHOLE / 100;
+            shares = Shares::from([(region.clone(), part), (stays.clone(), record_content::WHOLE - part)]);
         }
         // A CNAME has no halves.
         let whole = || Shares::from([(region.clone(), record_content::WHOLE)]);

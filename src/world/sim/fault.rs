@@ -166,6 +166,11 @@ impl<D: Deed> Faults<D> {
         !self.silent.borrow().is_empty()
     }
 
+    /// Whether a change is still on its way.
+    pub fn any_late(&self) -> bool {
+        !self.late.borrow().is_empty()
+    }
+
     /// Whether this place is silent. Its name is made only where anything is.
     pub fn is_silent(&self, place: &(impl Display + ?Sized)) -> bool {
         let silent = self.silent.borrow();

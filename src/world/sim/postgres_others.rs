@@ -66,6 +66,16 @@ impl SimPostgres {
         }
     }
 
+    /// Whether every lock is held by whoever thinks so, and every standby follows.
+    pub fn well(&self) -> bool {
+        let truth = self.truth.borrow();
+        let follows = |server: &super::postgres::Server| {
+            !server.recovery
+                || server.follows.is_some() && !server.stuck && !server.paused && server.behind == 0
+        };
+        truth.stolen.is_empty() && truth.servers.values().all(follows)
+    }
+
     /// The session that holds a lock ends, and nobody takes it (case P10).
     pub fn lose_lock(&self, cluster: &str, region: &str) {
         self.truth.borrow_mut().unlock(&Member::new(cluster, region));
