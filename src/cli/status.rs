@@ -137,9 +137,14 @@ impl Seen {
             // While it is driven, its own looks will tell.
             let idle = history::driven(&store, run).is_none();
             let waits = |set: &&String| idle && run.state.may_wait(plan, set).next().is_some();
+            // Where there is no way back as a whole, the run says itself what takes the setting back by hand.
+            let way = match run.state.armed(plan) || run.state.passed(plan) {
+                true => format!("`mrctl audit show {short}` has the statements that take it back"),
+                false => format!("`mrctl rollback {short}` takes it back"),
+            };
             self.alarms.extend(plan.clusters.keys().filter(waits).map(|set| {
                 format!(
-                    "run {short} asked for a freeze of {set} and has not seen it: it may be written in {} and not loaded, and the next reload or restart would stop writes; `mrctl rollback {short}` takes it back",
+                    "run {short} asked for a freeze of {set} and has not seen it: it may be written in {} and not loaded, and the next reload or restart would stop writes; {way}",
                     plan.from
                 )
             }));

@@ -1,4 +1,5 @@
-//! What stands against going on with an open run, for which a person has to say why: the same at a pause at a terminal and in `mrctl resume`.
+//! What stands against going on with an open run, for which a person has to say why. `mrctl resume` takes the same,
+//! and a reason also where another cluster answers: whoever types it has gone to find out what it is.
 
 use super::state::RunState;
 use super::surprise::Surprise;
@@ -72,7 +73,7 @@ impl RunState {
         let mut lines: Vec<String> = against.iter().map(Against::line).collect();
         if against.iter().any(Against::not_here) {
             lines.push(
-                "Another cluster answers there, so it cannot be gone on with from here. Find out what it is."
+                "Another cluster answers there, so it cannot be gone on with from here. Find out what it is; then `mrctl resume RUN --reason …`."
                     .into(),
             );
             (GoingOn::NotHere, lines)

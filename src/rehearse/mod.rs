@@ -2,6 +2,7 @@
 
 pub mod alphabet;
 mod as_before;
+mod branches;
 mod cause;
 pub mod certified;
 mod changes;

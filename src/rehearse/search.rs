@@ -1,10 +1,9 @@
 //! Tries every schedule within a bound: forks between tasks, tapes within them, equal states once.
 
-use super::alphabet::{CallFault, Mishap};
 use super::digest::digest;
 pub use super::found::{Bound, Counts, Covered, Finding};
 use super::invariants::broken;
-use super::moves::{late, mishaps, split};
+use super::moves::{mishaps, split};
 use super::node::{Ground, Node};
 use super::open::{Open, Waiting};
 use super::report::{adopted, alone, belief, truth};
@@ -12,7 +11,6 @@ use super::seen::{Claim, Met, Seen};
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
 use crate::engine::state::Undone;
-use crate::world::sim::Fault;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,8 +22,8 @@ const DECISIONS: u32 = 1;
 
 /// A search in progress.
 pub struct Search<'a> {
-    ground: &'a Ground,
-    bound: Bound,
+    pub(super) ground: &'a Ground,
+    pub(super) bound: Bound,
     seen: &'a Seen,
     /// States that each worker follows, with how many faults were left: those with the fewest faults.
     trunk: HashMap<u32, u32>,
@@ -137,7 +135,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whose it is what follows from a state with so many faults.
-    fn claim(&self, at: &Open, mishaps: u32) -> Option<Claim> {
+    pub(super) fn claim(&self, at: &Open, mishaps: u32) -> Option<Claim> {
         let shared = self.common(at.node.mishaps) && !self.common(mishaps);
         shared.then(|| at.claim(self.bound.mishaps - at.node.mishaps)).flatten()
     }
@@ -148,7 +146,14 @@ impl<'a> Search<'a> {
         node.mishaps < self.bound.mishaps || !node.on_its_way()
     }
 
-    fn found(&mut self, node: &Node, depth: u32, invariant: &'static str, title: &'static str, what: String) {
+    pub(super) fn found(
+        &mut self,
+        node: &Node,
+        depth: u32,
+        invariant: &'static str,
+        title: &'static str,
+        what: String,
+    ) {
         let cause = format!("{invariant} {}", super::story::cause(node.trail.as_ref()));
         let finding = || Finding {
             invariant,
@@ -261,68 +266,6 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Makes a task, in every way in which it can come out.
-    fn perform(&mut self, at: &Open, task: &Task, open: &mut Vec<Waiting>) {
-        let left = self.bound.mishaps - at.node.mishaps;
-        if matches!(task, Task::Ask(_)) {
-            self.answer(at, task, left, open);
-            return;
-        }
-        let changes = matches!(task, Task::Apply(..));
-        let mut tapes: Vec<Vec<Option<CallFault>>> = vec![Vec::new()];
-        while let Some(tape) = tapes.pop() {
-            let late = late(self.ground, task);
-            let faults: Vec<Fault> =
-                tape.iter().map(|fault| fault.map_or(Fault::None, |fault| fault.fault(late))).collect();
-            let used = u32::try_from(tape.iter().flatten().count()).unwrap_or(u32::MAX);
-            let mut node = at.node.fork();
-            let Some((record, calls)) = node.perform(self.ground, task, &faults, (true, false)) else {
-                self.found(&node, at.depth, "I11", "it does not end", format!("{task:?} waits for ever"));
-                continue;
-            };
-            self.suffered(&mut node, &tape);
-            if used < left && changes {
-                for place in tape.len()..calls {
-                    for fault in CallFault::ALL {
-                        // Half done would be the same as done, or as not done.
-                        if fault == CallFault::LostHalf && !node.sim.tape.halves(place) {
-                            continue;
-                        }
-                        let mut next = tape.clone();
-                        next.resize(place, None);
-                        next.push(Some(fault));
-                        tapes.push(next);
-                    }
-                }
-                let mut killed = node.fork();
-                killed.suffer(self.ground, &Mishap::KilledBeforeReply);
-                self.resumed(at, &killed, false, open);
-                // Those that fault none of its first calls are killed between them, too.
-                for done in tape.len().max(1)..calls {
-                    let mut cut = faults.clone();
-                    cut.resize(done, Fault::None);
-                    cut.push(Fault::LostAbsent);
-                    let mut killed = at.node.fork();
-                    if killed.perform(self.ground, task, &cut, (true, false)).is_some() {
-                        self.suffered(&mut killed, &tape);
-                        killed.suffer(self.ground, &Mishap::KilledMidway(done));
-                        self.resumed(at, &killed, false, open);
-                    }
-                }
-            }
-            self.cover(task, &record);
-            node.append(self.ground, record);
-            let claim = self.claim(at, node.mishaps);
-            open.push(Waiting::State(at.then(node), claim));
-        }
-    }
-
-    fn suffered(&self, node: &mut Node, tape: &[Option<CallFault>]) {
-        for (place, fault) in tape.iter().enumerate().filter_map(|(place, fault)| Some((place, (*fault)?))) {
-            node.suffer(self.ground, &Mishap::Call(place + 1, fault));
-        }
-    }
-
     /// Which effects were taken back in a run that ended as it should.
     fn taken_back(&mut self, node: &Node) {
         for (s, step) in node.state.steps.iter().enumerate() {
@@ -335,33 +278,12 @@ impl<'a> Search<'a> {
     }
 
     /// Which effects were made in some schedule.
-    fn cover(&mut self, task: &Task, record: &crate::engine::record::Record) {
+    pub(super) fn cover(&mut self, task: &Task, record: &crate::engine::record::Record) {
         if let (Task::Apply(s, e, undo, _), crate::engine::record::Record::Replied { reply, .. }) =
             (task, record)
             && matches!(reply, crate::world::Reply::Acknowledged { .. })
         {
             self.covered.entry((*s, *e)).or_default().0 |= !undo;
-        }
-    }
-
-    fn answer(&mut self, at: &Open, task: &Task, left: u32, open: &mut Vec<Waiting>) {
-        let mut ways = vec![(None, (true, false))];
-        if left > 0 {
-            ways.push((Some(Mishap::No), (false, false)));
-            ways.push((Some(Mishap::Absent), (false, true)));
-        }
-        for (mishap, answer) in ways {
-            let mut node = at.node.fork();
-            let Some((record, _)) = node.perform(self.ground, task, &[], answer) else { continue };
-            let denied = mishap.is_some();
-            if let Some(mishap) = mishap {
-                node.suffer(self.ground, &mishap);
-            }
-            node.append(self.ground, record);
-            // Whatever the engine made of the answer.
-            node.denied = denied;
-            let claim = self.claim(at, node.mishaps);
-            open.push(Waiting::State(at.then(node), claim));
         }
     }
 
@@ -398,22 +320,6 @@ impl<'a> Search<'a> {
             node.hoping = Some(node.mishaps);
             node.open(self.ground, choice);
             open.push(Waiting::State(at.decided(node), None));
-        }
-    }
-
-    /// The process was killed: a person resumes, or rolls back.
-    fn resumed(&self, at: &Open, killed: &Node, claimed: bool, open: &mut Vec<Waiting>) {
-        // A rollback goes on as one, whichever way it is asked to.
-        let choices: &[Choice] = match killed.rolls_back() {
-            true => &[Choice::Continue],
-            false => &[Choice::Continue, Choice::RollBack],
-        };
-        for choice in choices.iter().copied() {
-            let mut node = killed.fork();
-            node.only_killed &= choice == Choice::Continue;
-            node.open(self.ground, choice);
-            let claim = if claimed { None } else { self.claim(at, killed.mishaps) };
-            open.push(Waiting::State(at.then(node), claim));
         }
     }
 }

@@ -151,7 +151,7 @@ fn folder(root: &Path) -> PathBuf {
 }
 
 /// Keeps a certificate in a state folder, which is made if it is not there. It takes the place of the one before it that is of the same
-/// ([`Certificate::of_what`]). Only a whole file ever has its name.
+/// (`of_what`). Only a whole file ever has its name.
 ///
 /// # Errors
 /// When the file system refuses.

@@ -316,12 +316,11 @@ impl Director {
     }
 
     async fn cause(&self, inner: &mut Inner, at: usize, mishap: &Mishap, lines: usize) -> Result<()> {
+        let killed = |call| Some(Armed { call, met: Met::Killed, calls: 0 });
         match mishap {
             Mishap::Killed => self.kill_after(inner, lines).await?,
-            Mishap::KilledMidway(call) => {
-                inner.armed = Some(Armed { call: *call, met: Met::Killed, calls: 0 })
-            }
-            Mishap::KilledBeforeReply => inner.armed = Some(Armed { call: 1, met: Met::Killed, calls: 0 }),
+            Mishap::KilledMidway(call) => inner.armed = killed(*call),
+            Mishap::KilledBeforeReply => inner.armed = killed(1),
             Mishap::Silent(place) => drop(inner.silent.insert(place.clone())),
             Mishap::Call(call, fault) => self.arm(inner, at, *call, *fault),
             Mishap::AskedToStop => {

@@ -4,11 +4,38 @@
 mod table;
 
 use super::{inventory, plan};
+use crate::engine::record::Record;
+use crate::engine::state::RunState;
+use crate::plan::Plan;
 use crate::rehearse::node::Bend;
 use crate::rehearse::report::{How, Report, rehearse_in};
 use crate::rehearse::scene::scene;
 use crate::world::sim::Sim;
-use table::{Break, MUTANTS, Mutant};
+use table::MUTANTS;
+
+/// What is broken.
+pub enum Break {
+    /// The engine writes something else than what happened.
+    Record(fn(&Plan, &mut Record)),
+    /// The engine folds something else than what is written.
+    State(fn(&Record, &RunState, &mut RunState)),
+    /// The runbook, or what a kind says of itself.
+    Plan(fn(&mut Plan)),
+    /// The world is not what its kinds take it for.
+    World(fn(&Sim)),
+}
+
+pub struct Mutant {
+    pub what: &'static str,
+    pub class: &'static str,
+    pub breaks: Break,
+    /// The runbook that it is made from.
+    pub shutdown: bool,
+}
+
+const fn mutant(what: &'static str, class: &'static str, breaks: Break) -> Mutant {
+    Mutant { what, class, breaks, shutdown: false }
+}
 
 /// The rehearsal of a mutant.
 fn rehearsed(mutant: &Mutant, faults: u32) -> Report {

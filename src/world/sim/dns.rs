@@ -18,9 +18,6 @@ use std::time::Duration;
 const PLAIN_SAMPLE: u32 = 12;
 const MIXED_SAMPLE: u32 = 400;
 
-/// Seconds that others let resolvers keep what they write: no value of ours.
-const THEIR_TTL: u32 = 300;
-
 /// What stands at one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Zone {
@@ -38,7 +35,7 @@ pub type Zones = BTreeMap<RecordName, Zone>;
 pub struct SimDns {
     /// Faults; places are the names of servers.
     pub faults: Faults<Write>,
-    specs: Shared<BTreeMap<String, RecordSpec>>,
+    pub(super) specs: Shared<BTreeMap<String, RecordSpec>>,
     pub(super) zones: Shared<Zones>,
     broken: Shared<BTreeMap<String, String>>,
     /// Servers that answer from what they keep, with what that is and until when.
@@ -193,28 +190,6 @@ impl SimDns {
     /// Writes are made without comparing what stands there with what was expected: a port that is broken.
     pub fn compare_nothing(&self) {
         self.blind.set(true);
-    }
-
-    /// Somebody else moves all users elsewhere, or less than half of them, under a time to live of their own.
-    pub fn changed_by_others(&self, at: &RecordName, half: bool) {
-        let specs = self.specs.borrow();
-        let Some(spec) = specs.get(&at.record) else { return };
-        let serves = self.shares().get(at).and_then(|shares| shares.get().cloned()).unwrap_or_default();
-        let other = spec.targets.keys().find(|region| serves.get(*region).is_none_or(|share| *share == 0));
-        let Some(region) = other.or_else(|| spec.targets.keys().next()) else { return };
-        let mut shares = Shares::from([(region.clone(), record_content::WHOLE)]);
-        let rest = serves.iter().find(|(stays, share)| *stays != region && **share > 0);
-        if let (true, Some((stays, _))) = (half, rest) {
-            // No stage of a runbook: which of two equal values is whose nobody can see.
-            let part = 41 * record_content::WHOLE / 100;
-            shares = Shares::from([(region.clone(), part), (stays.clone(), record_content::WHOLE - part)]);
-        }
-        // A CNAME has no halves.
-        let whole = || Shares::from([(region.clone(), record_content::WHOLE)]);
-        let sets = record_content::render(spec, &shares, THEIR_TTL)
-            .or_else(|_| record_content::render(spec, &whole(), THEIR_TTL))
-            .unwrap_or_default();
-        self.overwrite(&at.record, &at.server, sets);
     }
 
     fn facts(&self, at: &RecordName) -> Known<RecordFacts> {

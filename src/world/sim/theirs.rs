@@ -8,8 +8,12 @@ use super::postgres::SimPostgres;
 use super::postgres_deed::What;
 use crate::journal::{IntentKey, Permit};
 use crate::world::Member;
-use crate::world::dns::{RecordName, RecordSet};
+use crate::world::dns::{RecordName, RecordSet, Shares};
 use crate::world::postgres::Altered;
+use crate::world::record_content;
+
+/// Seconds that others let resolvers keep what they write: no value of ours.
+const THEIR_TTL: u32 = 300;
 
 /// Which parts of a record others have set last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -82,6 +86,28 @@ impl Sim {
 }
 
 impl SimDns {
+    /// Somebody else moves all users elsewhere, or less than half of them, under a time to live of their own.
+    pub fn changed_by_others(&self, at: &RecordName, half: bool) {
+        let specs = self.specs.borrow();
+        let Some(spec) = specs.get(&at.record) else { return };
+        let serves = self.shares().get(at).and_then(|shares| shares.get().cloned()).unwrap_or_default();
+        let other = spec.targets.keys().find(|region| serves.get(*region).is_none_or(|share| *share == 0));
+        let Some(region) = other.or_else(|| spec.targets.keys().next()) else { return };
+        let mut shares = Shares::from([(region.clone(), record_content::WHOLE)]);
+        let rest = serves.iter().find(|(stays, share)| *stays != region && **share > 0);
+        if let (true, Some((stays, _))) = (half, rest) {
+            // No stage of a runbook: which of two equal values is whose nobody can see.
+            let part = 41 * record_content::WHOLE / 100;
+            shares = Shares::from([(region.clone(), part), (stays.clone(), record_content::WHOLE - part)]);
+        }
+        // A CNAME has no halves.
+        let whole = || Shares::from([(region.clone(), record_content::WHOLE)]);
+        let sets = record_content::render(spec, &shares, THEIR_TTL)
+            .or_else(|_| record_content::render(spec, &whole(), THEIR_TTL))
+            .unwrap_or_default();
+        self.overwrite(&at.record, &at.server, sets);
+    }
+
     /// A write is sent that leads from what stands there to `goal`. An undo may take back what looks like a value of ours, whoever wrote
     /// it: contents and time to live are each its own. For any other write it is for the run to show that it has seen what stands.
     pub(super) fn sent(

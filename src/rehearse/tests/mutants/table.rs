@@ -1,5 +1,6 @@
 //! The table of mutants.
 
+use super::{Break, Mutant, mutant};
 use crate::engine::record::{Choice, Purpose, Record, Verdict};
 use crate::engine::state::{Flight, RunState, Seen, Undone};
 use crate::plan::{Plan, Step};
@@ -8,30 +9,6 @@ use crate::world::postgres::Lsn;
 use crate::world::sim::Sim;
 use crate::world::sim::exec::Script;
 use crate::world::{Known, Reply};
-
-/// What is broken.
-pub enum Break {
-    /// The engine writes something else than what happened.
-    Record(fn(&Plan, &mut Record)),
-    /// The engine folds something else than what is written.
-    State(fn(&Record, &RunState, &mut RunState)),
-    /// The runbook, or what a kind says of itself.
-    Plan(fn(&mut Plan)),
-    /// The world is not what its kinds take it for.
-    World(fn(&Sim)),
-}
-
-pub struct Mutant {
-    pub what: &'static str,
-    pub class: &'static str,
-    pub breaks: Break,
-    /// The runbook that it is made from.
-    pub shutdown: bool,
-}
-
-const fn mutant(what: &'static str, class: &'static str, breaks: Break) -> Mutant {
-    Mutant { what, class, breaks, shutdown: false }
-}
 
 fn seen(record: &mut Record, change: impl FnOnce(Purpose, &mut Standing)) {
     if let Record::Looked { purpose, standing, .. } = record {
