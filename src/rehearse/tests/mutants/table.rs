@@ -2,11 +2,10 @@
 
 use super::{Break, Mutant, mutant};
 use crate::engine::record::{Choice, Purpose, Record, Verdict};
-use crate::engine::state::{Flight, RunState, Seen, Undone};
+use crate::engine::state::{Flight, Seen, Undone};
 use crate::plan::{Plan, Step};
 use crate::step::{Class, Facts, Proof, Standing};
 use crate::world::postgres::Lsn;
-use crate::world::sim::Sim;
 use crate::world::sim::exec::Script;
 use crate::world::{Known, Reply};
 

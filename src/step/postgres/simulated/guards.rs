@@ -144,3 +144,32 @@ fn neither_a_freeze_nor_its_undo_overwrites_what_others_have_set_since_the_look(
         assert_eq!(stands, Some(Altered::To("off".into())));
     }
 }
+
+#[test]
+fn a_freeze_of_others_is_not_taken_for_ours_before_the_first_attempt() {
+    let mut stage = Stage::new();
+    let prior = stage.observe(&freeze(), "read_only");
+    stage.sim.postgres.set_by_others("orders", "eu-west", Altered::To("on".into()));
+    for (attempt, refused) in [(1, true), (2, false)] {
+        let permit = stage.permit("read_only", false);
+        assert_eq!(permit.key().attempt, attempt);
+        let reply = once(freeze().apply("read_only", &permit, &prior, None, "", &stage.world));
+        // Beside an attempt of our own nobody can say whose it is.
+        assert_eq!(matches!(reply, Reply::Refused { .. }), refused, "attempt {attempt}: {reply:?}");
+    }
+}
+
+#[test]
+fn half_a_freeze_is_put_right_whatever_other_members_say_and_a_whole_one_is_not() {
+    for (loaded, refused) in [(Altered::Unset, false), (Altered::To("on".into()), true)] {
+        let mut stage = Stage::new();
+        let prior = stage.apply(&freeze(), "read_only").0;
+        let _ = stage.sim.postgres.with("orders", "eu-west", |server| server.loaded = loaded.clone());
+        stage.sim.postgres.faults.silence("orders in us-east");
+        let permit = stage.permit("read_only", true);
+        let reply = once(freeze().undo("read_only", &permit, &prior, &stage.world));
+        assert_eq!(matches!(reply, Reply::Refused { .. }), refused, "{loaded:?}: {reply:?}");
+        let stands = stage.sim.postgres.read("orders", "eu-west", |server| server.altered.clone()).unwrap();
+        assert_eq!(stands == Altered::Unset, !refused, "{loaded:?}");
+    }
+}
