@@ -1,7 +1,7 @@
 //! A journal in memory, for rehearsal and tests of the engine.
 
 use super::chain::{self, GENESIS, Line};
-use super::{AppendError, Durable, IntentKey, Permit, Storage};
+use super::{AppendError, Durable, Storage};
 use serde_json::{Map, Value};
 
 /// Lines in memory, chained like those of a file.
@@ -28,14 +28,6 @@ impl Storage for Unkept {
     fn settle(&mut self) -> Result<(), AppendError> {
         Ok(())
     }
-
-    fn append_intent(
-        &mut self,
-        key: IntentKey,
-        body: Map<String, Value>,
-    ) -> Result<(Line, Permit), AppendError> {
-        Ok((self.append(body, Durable::Now)?, Permit::new(key)))
-    }
 }
 
 impl Storage for MemoryJournal {
@@ -51,13 +43,5 @@ impl Storage for MemoryJournal {
 
     fn settle(&mut self) -> Result<(), AppendError> {
         Ok(())
-    }
-
-    fn append_intent(
-        &mut self,
-        key: IntentKey,
-        body: Map<String, Value>,
-    ) -> Result<(Line, Permit), AppendError> {
-        Ok((self.append(body, Durable::Now)?, Permit::new(key)))
     }
 }

@@ -1,6 +1,7 @@
 //! Stand-ins for the commands of a runbook: each asks the director, who keeps marks as the model does.
 
-use super::director::{Deed, Director, Met, Pass};
+use super::armed::{Deed, Met, Pass};
+use super::director::Director;
 use crate::lab::account::write_file;
 use crate::lab::error::{FileContext, LabError, Result};
 use crate::world::sim::exec::Script;

@@ -1,6 +1,7 @@
 //! Whoever makes the faults of a counterexample come at their places: they read the run's journal, as a person with a stop-watch would,
 //! whenever something is about to reach a server.
 
+use super::armed::{Armed, Deed, Met, Pass};
 use super::cause;
 use super::commands::Troupe;
 use crate::engine::driver::read_record;
@@ -24,48 +25,6 @@ use tokio::time::Instant;
 const GLANCE: Duration = Duration::from_millis(5);
 /// How long mrctl may take to write that it was asked to stop.
 const HEARD: Duration = Duration::from_secs(10);
-
-/// What becomes of something that is said to a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pass {
-    /// It gets there.
-    Go,
-    /// Nobody ever hears of it.
-    Swallow,
-    /// The one who said it is no more.
-    Close,
-}
-
-/// What a changing call meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Met {
-    /// It is refused.
-    Refused,
-    /// It is done, and the answer gets lost.
-    LostDone,
-    /// It is not done, and the answer gets lost.
-    LostNotDone,
-    /// The answer gets lost, and it is done after this time.
-    Late(Duration),
-    /// It is done, and mrctl is killed before it hears of it.
-    Killed,
-}
-
-/// Something that is done later.
-pub(super) enum Deed {
-    /// A request, as it was written, to this server.
-    Request(std::net::SocketAddr, Vec<u8>),
-    /// A command.
-    Command(String),
-}
-
-/// A fault that the next calls meet.
-struct Armed {
-    /// Counts from 1 among the calls since.
-    call: usize,
-    met: Met,
-    calls: usize,
-}
 
 struct Inner {
     schedule: Vec<Happened>,
@@ -249,13 +208,7 @@ impl Director {
     /// What the changing call that is about to be made meets; `calls` is after how many of them one that is killed is.
     pub(super) async fn called(&self, calls: Option<usize>) -> Option<Met> {
         let mut inner = self.inner.lock().await;
-        let armed = inner.armed.as_mut()?;
-        armed.calls += 1;
-        let turn = match armed.met {
-            Met::Killed => calls.unwrap_or(1),
-            Met::Refused | Met::LostDone | Met::LostNotDone | Met::Late(_) => armed.call,
-        };
-        if armed.calls < turn {
+        if !inner.armed.as_mut()?.turn(calls) {
             return None;
         }
         inner.armed.take().map(|armed| armed.met)
@@ -316,11 +269,11 @@ impl Director {
     }
 
     async fn cause(&self, inner: &mut Inner, at: usize, mishap: &Mishap, lines: usize) -> Result<()> {
-        let killed = |call| Some(Armed { call, met: Met::Killed, calls: 0 });
+        let killed = |call| Some(Armed::new(call, Met::Killed));
         match mishap {
             Mishap::Killed => self.kill_after(inner, lines).await?,
-            Mishap::KilledMidway(call) => inner.armed = killed(*call),
-            Mishap::KilledBeforeReply => inner.armed = killed(1),
+            Mishap::KilledMidway(call) => inner.armed = killed(Some(*call)),
+            Mishap::KilledBeforeReply => inner.armed = killed(None),
             Mishap::Silent(place) => drop(inner.silent.insert(place.clone())),
             Mishap::Call(call, fault) => self.arm(inner, at, *call, *fault),
             Mishap::AskedToStop => {
@@ -368,7 +321,7 @@ impl Director {
             CallFault::LostNotDone | CallFault::LostHalf => Met::LostNotDone,
             CallFault::Late => Met::Late(late),
         };
-        inner.armed = Some(Armed { call, met, calls: 0 });
+        inner.armed = Some(Armed::new(Some(call), met));
     }
 }
 

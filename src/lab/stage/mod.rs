@@ -2,6 +2,7 @@
 //! through a proxy, and every command of the runbook is a stand-in: what reaches them waits until the director, who reads the run's
 //! journal, has made the fault that belongs before it. So a fault comes at its place, however slow the machine is.
 
+mod armed;
 mod cause;
 mod commands;
 mod director;

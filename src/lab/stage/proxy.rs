@@ -1,6 +1,7 @@
 //! Between mrctl and a server: what is said waits for the director, and may get lost.
 
-use super::director::{Deed, Director, Met, Pass};
+use super::armed::{Deed, Met, Pass};
+use super::director::Director;
 use crate::lab::error::{FileContext, LabError, Result};
 use std::net::SocketAddr;
 use std::path::Path;

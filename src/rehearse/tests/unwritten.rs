@@ -10,7 +10,7 @@ use crate::engine::record::{Choice, Record, Verdict};
 use crate::engine::state::RunState;
 use crate::journal::chain::Line;
 use crate::journal::memory::MemoryJournal;
-use crate::journal::{AppendError, Durable, IntentKey, Permit, Storage};
+use crate::journal::{AppendError, Durable, Storage};
 use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::rehearse::scene::scene;
@@ -53,16 +53,6 @@ impl Storage for Disk {
 
     fn settle(&mut self) -> Result<(), AppendError> {
         Ok(())
-    }
-
-    fn append_intent(
-        &mut self,
-        key: IntentKey,
-        body: Map<String, Value>,
-    ) -> Result<(Line, Permit), AppendError> {
-        self.full()?;
-        self.lines.borrow_mut().now = self.sim.clock.now().0;
-        self.lines.borrow_mut().append_intent(key, body)
     }
 }
 

@@ -276,6 +276,12 @@ impl Kind for Freeze {
             } else {
                 // What undo puts back has to be what is overwritten here. Users still write: this look costs them nothing.
                 let now = world.postgres.look(&self.pair.source, &scope).await;
+                if let Known::Unknown(why) = &now {
+                    return Reply::refused(format!(
+                        "{} right before; nothing was sent",
+                        super::unread("the source", &self.pair.source, why)
+                    ));
+                }
                 // Before the first attempt nothing there is ours, not even a freeze.
                 let first = permit.key().attempt == 1;
                 let other = |now: &Altered, before: &Altered| first && now != before;

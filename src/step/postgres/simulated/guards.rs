@@ -173,3 +173,13 @@ fn half_a_freeze_is_put_right_whatever_other_members_say_and_a_whole_one_is_not(
         assert_eq!(stands == Altered::Unset, !refused, "{loaded:?}");
     }
 }
+
+#[test]
+fn a_freeze_is_not_sent_over_what_could_not_be_seen() {
+    let mut stage = Stage::new();
+    let prior = stage.observe(&freeze(), "read_only");
+    stage.sim.postgres.faults.silence("orders in eu-west");
+    let permit = stage.permit("read_only", false);
+    let reply = once(freeze().apply("read_only", &permit, &prior, None, "", &stage.world));
+    assert!(matches!(&reply, Reply::Refused { why } if why.contains("nothing was sent")), "{reply:?}");
+}
