@@ -1,6 +1,6 @@
 //! The engine: a pure core (`record`, `state`, `decide`), `perform` that turns one task into one record, and the driver.
 
-mod advance;
+pub(crate) mod advance;
 pub mod ask;
 pub mod decide;
 mod doubt;

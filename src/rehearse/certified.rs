@@ -5,6 +5,7 @@ use super::invariants::{INVARIANTS, When};
 use crate::world::sim::Sim;
 use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher13};
+use std::collections::BTreeMap;
 
 /// SHA-256 over the names and meanings of every fault and every invariant. Hexadecimal. Another digest: something else was tried, or something
 /// else was checked.
@@ -29,7 +30,7 @@ pub fn tables() -> String {
 /// 128 bits over the world in which a rehearsal begins. Hexadecimal.
 pub fn start(sim: &Sim) -> String {
     let mut hasher = SipHasher13::new();
-    sim.digest(&mut hasher);
+    sim.digest(&BTreeMap::new(), &mut hasher);
     hex::encode(hasher.finish128().as_u128().to_be_bytes())
 }
 

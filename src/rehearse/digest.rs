@@ -3,7 +3,8 @@
 
 use super::node::{Ground, Node};
 use crate::engine::state::{AnswerState, EffectState, Flight, Intent, RunState, Stage, Undone};
-use crate::step::Class;
+use crate::plan::PlannedEffect;
+use crate::step::{Class, Standing};
 use crate::world::clock::Clock as _;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::{Hash, Hasher};
@@ -11,7 +12,11 @@ use std::hash::{Hash, Hasher};
 /// 128 bits over a state.
 pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
     let mut hasher = SipHasher13::new();
-    node.sim.digest(&mut hasher);
+    node.sim.digest(&node.told, &mut hasher);
+    // What was seen of the servers is compared with what comes.
+    if node.state.fresh.is_some() || handovers_count(ground, &node.state) {
+        node.sim.postgres.digest_places(&mut hasher);
+    }
     run(ground, node, &mut hasher);
     times(ground, node, &mut hasher);
     // Whoever rolls back goes forward no more, whatever was answered and asked before.
@@ -26,9 +31,11 @@ pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
         node.only_killed,
         node.hoping == Some(node.mishaps),
         decisions,
-        &node.told,
     )
         .hash(&mut hasher);
+    if ground.bend.apart {
+        (&node.state, &node.told, node.sim.postgres.servers()).hash(&mut hasher);
+    }
     hasher.finish128().as_u128()
 }
 
@@ -81,7 +88,7 @@ fn run(ground: &Ground, node: &Node, hasher: &mut impl Hasher) {
                 set.hash(hasher);
             }
         }
-        if state.armed(&ground.plan) || state.passed(&ground.plan) {
+        if handovers_count(ground, state) {
             state.handovers.hash(hasher);
         }
     } else {
@@ -118,6 +125,13 @@ fn rolling(state: &RunState) -> bool {
     matches!(state.stage, Stage::RollingBack { .. })
 }
 
+/// Whether a handover may be used yet, or be compared with what came after it.
+fn handovers_count(ground: &Ground, state: &RunState) -> bool {
+    let plan = &ground.plan;
+    !state.handovers.is_empty()
+        && (!rolling(state) || plan.ways_back() || state.armed(plan) || state.passed(plan))
+}
+
 /// Whether what became of an effect matters to a rollback: what does not stand, and what is taken back already, is as if it had never
 /// been. Where a search shows what is taken back, it has to be told apart.
 fn matters(ground: &Ground, node: &Node, s: usize, e: usize) -> bool {
@@ -131,39 +145,57 @@ fn matters(ground: &Ground, node: &Node, s: usize, e: usize) -> bool {
 /// One step: hashed once, until a record changes it.
 fn step(ground: &Ground, node: &Node, s: usize, hasher: &mut impl Hasher) {
     let state = &node.state;
-    let step = &state.steps[s];
-    if rolling(state) && ground.plan.steps[s].takes_back.is_none() {
-        let standing = step.effects.iter().enumerate().filter(|(e, _)| matters(ground, node, s, *e));
-        for (e, one) in standing {
-            e.hash(hasher);
-            effect(one, true, hasher);
+    let (planned, step) = (&ground.plan.steps[s], &state.steps[s]);
+    let back = rolling(state) && planned.takes_back.is_none();
+    if !back {
+        (step.required, step.tries, step.warned).hash(hasher);
+        // What a consent covers.
+        if !planned.questions.is_empty() {
+            crate::engine::advance::substance(&ground.plan, state, s).hash(hasher);
         }
-        return;
     }
-    (step.required, step.tries, step.warned).hash(hasher);
-    let there = |one: &EffectState| one.landed() || one.found;
-    let done = step.effects.iter().all(there);
-    for (e, one) in step.effects.iter().enumerate() {
-        effect(one, !(done && there(one)) || state.fresh == Some((s, e)), hasher);
+    for (e, (one, planned)) in step.effects.iter().zip(&planned.effects).enumerate() {
+        if back && !matters(ground, node, s, e) {
+            continue;
+        }
+        e.hash(hasher);
+        effect(one, planned, hasher);
+        if let Some(seen) = &one.seen {
+            // The next effect may be judged by it.
+            if state.fresh == Some((s, e)) {
+                seen.facts.hash(hasher);
+            } else if becomes_prior(one, planned.effect.class) {
+                planned.action.hash_prior(&planned.effect.id, &seen.facts, hasher);
+                planned.action.identity(&planned.effect.id, &seen.facts).hash(hasher);
+            }
+        }
     }
 }
 
-fn effect(state: &EffectState, facts: bool, hasher: &mut impl Hasher) {
-    if let Some(seen) = &state.seen {
-        (seen.purpose, seen.standing).hash(hasher);
-        // What was seen of a step that is done is asked for no more, except by the effect that comes next.
-        if facts {
-            seen.facts.hash(hasher);
-        }
-    }
-    state.seen.is_some().hash(hasher);
+/// Whether what was seen last may become the prior of an intent, and is compared with the plan before. The prior of a second attempt is
+/// that of the first.
+fn becomes_prior(state: &EffectState, class: Class) -> bool {
+    let absent = state.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached);
+    let first = state.intent.as_ref().is_none_or(|intent| matches!(intent.flight, Flight::Refused { .. }));
+    class != Class::Looks && absent && first
+}
+
+/// Of what was seen only its meaning counts.
+fn effect(state: &EffectState, planned: &PlannedEffect, hasher: &mut impl Hasher) {
+    state.seen.as_ref().map(|seen| (seen.purpose, seen.standing)).hash(hasher);
     for intent in [&state.intent, &state.undo] {
-        intent.as_ref().map(flight).hash(hasher);
+        let flight = intent.as_ref().map(|intent| {
+            planned.action.hash_prior(&planned.effect.id, &intent.prior, hasher);
+            flight(intent)
+        });
+        flight.hash(hasher);
     }
-    // All that is done with the numbers of attempts: how many are left.
+    // All that is done with the numbers of attempts: how many are left, and whether there was any. What makes a handover may be made
+    // three times.
     let first = state.intent.as_ref().map_or(0, |intent| intent.attempt).max(state.tried_before);
+    let told_apart = if planned.effect.makes.is_some() { 3 } else { 1 };
     state.attempts.saturating_sub(first).hash(hasher);
-    (state.attempts.min(3), state.unproven, state.found).hash(hasher);
+    (state.attempts.min(told_apart), state.unproven, state.found).hash(hasher);
     match state.undone {
         None => 0_u8,
         Some(Undone::Restored) => 1,
@@ -174,14 +206,15 @@ fn effect(state: &EffectState, facts: bool, hasher: &mut impl Hasher) {
     .hash(hasher);
 }
 
-fn flight(intent: &Intent) -> (u8, &str, &crate::step::Facts, bool) {
+fn flight(intent: &Intent) -> (u8, &str, bool) {
     let (number, cursor) = match &intent.flight {
-        Flight::InFlight { cursor } => (0, cursor.as_str()),
+        // A kind may ask whether an attempt is the first.
+        Flight::InFlight { cursor } => (if intent.attempt == 1 { 6 } else { 0 }, cursor.as_str()),
         Flight::InDoubt { orphaned: false } => (1, ""),
         Flight::InDoubt { orphaned: true } => (2, ""),
         Flight::Acknowledged => (3, ""),
         Flight::Refused { .. } => (4, ""),
         Flight::Landed => (5, ""),
     };
-    (number, cursor, &intent.prior, intent.over)
+    (number, cursor, intent.over)
 }

@@ -35,6 +35,8 @@ pub struct Bend {
     /// Tells states apart that differ only in what was last seen of servers and records: nothing but the rules of what can be seen asks
     /// for it, so a rehearsal does not, and the test of these rules does.
     pub remembers: bool,
+    /// Tells states apart by everything in them, whether or not anything depends on it: what is found must be the same.
+    pub apart: bool,
 }
 
 /// Something that happened, in order: what a story is told from.

@@ -257,6 +257,7 @@ impl Node {
     pub fn open(&mut self, ground: &Ground, choice: Choice) {
         self.permits.clear();
         self.alive = true;
+        self.sim.postgres.lock_all(&self.state.run);
         self.processes += 1;
         self.back = choice == Choice::RollBack || self.rolls_back();
         self.append(

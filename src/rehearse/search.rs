@@ -218,7 +218,7 @@ impl<'a> Search<'a> {
             at.depth += 1;
             if let Some(verdict) = at.node.state.verdict.filter(|_| at.node.alive) {
                 self.counts.schedules += 1;
-                self.ended(&at, verdict, new, open);
+                self.ended(at, verdict, new, open);
                 return;
             }
             let wanted = at.node.wanted(self.ground);
@@ -288,7 +288,7 @@ impl<'a> Search<'a> {
     }
 
     /// A run has ended. What was on its way still arrives; and a person may decide to go on, or back, once things are well again.
-    fn ended(&mut self, at: &Open, verdict: Verdict, new: bool, open: &mut Vec<Waiting>) {
+    fn ended(&mut self, at: Open, verdict: Verdict, new: bool, open: &mut Vec<Waiting>) {
         if verdict == Verdict::RolledBack {
             self.taken_back(&at.node);
         }
@@ -297,15 +297,15 @@ impl<'a> Search<'a> {
             self.alone = alone(&at.node, verdict);
             self.adopted = adopted(&at.node);
         }
-        let mut later = at.node.fork();
+        let last = verdict.closes() || at.decisions >= DECISIONS;
+        let (depth, back) = (at.depth, (!last).then(|| at.then(at.node.fork())));
+        let mut later = at.node;
         later.sim.clock.advance(Duration::from_secs(24 * 3600));
         later.tell("", false);
-        if !self.sound(&later, at.depth, true) {
+        if !self.sound(&later, depth, true) {
             return;
         }
-        if verdict.closes() || at.decisions >= DECISIONS {
-            return;
-        }
+        let Some(at) = back else { return };
         for choice in [Choice::Continue, Choice::RollBack] {
             let mut node = at.node.fork();
             node.kill();

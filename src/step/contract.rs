@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::hash::Hasher;
 
 /// What a kind may use to look.
 #[derive(Clone, Copy)]
@@ -215,6 +216,12 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
     ) -> Answer<'a, Reply> {
         let _ = (effect, permit, prior, world);
         ready(Reply::refused("this kind has nothing to put back"))
+    }
+
+    /// What `judge`, `apply`, `undo` and `identity` ask of the facts before an intent: a rehearsal tells two priors apart by nothing else.
+    fn hash_prior<H: Hasher>(&self, effect: &str, prior: &Self::Facts, hasher: &mut H) {
+        let _ = effect;
+        prior.hash(hasher);
     }
 
     /// What a dry run prints for a change: what would change from what to what, and the exact SQL, call or record.

@@ -10,6 +10,7 @@ use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
 use crate::world::{Answer, Reply, World};
 use serde::{Deserialize, Serialize};
+use std::hash::{Hash, Hasher};
 
 /// Makes the enums of actions and facts and everything that is told apart by kind.
 macro_rules! step_kinds {
@@ -186,6 +187,14 @@ macro_rules! step_kinds {
                 match (self, prior) {
                     $((Self::$variant(kind), Facts::$variant(prior)) => kind.undo(effect, permit, prior, world),)*
                     _ => crate::world::ready(Reply::refused("the facts are of another kind")),
+                }
+            }
+
+            /// See [`Kind::hash_prior`].
+            pub fn hash_prior<H: Hasher>(&self, effect: &str, prior: &Facts, hasher: &mut H) {
+                match (self, prior) {
+                    $((Self::$variant(kind), Facts::$variant(prior)) => kind.hash_prior(effect, prior, hasher),)*
+                    _ => prior.hash(hasher),
                 }
             }
 

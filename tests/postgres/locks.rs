@@ -1,9 +1,10 @@
 //! The advisory lock on real servers: who holds it, that its loss is noticed, and that it is had again.
 
 use crate::support::pg::{Pair, until};
-use crate::support::world::{RUN, postgres, source};
+use crate::support::world::{RUN, Reach, postgres, reach, source};
 use mrctl::world::Known;
 use mrctl::world::postgres::Postgres as _;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_lock_whose_session_ended_is_noticed_and_retaken_unless_another_run_has_it() {
@@ -48,10 +49,29 @@ async fn steps_that_run_together_do_not_take_the_lock_from_each_other() {
 }
 
 #[tokio::test]
-async fn a_server_whose_lock_could_not_be_asked_for_is_not_asked_before_every_effect() {
+async fn a_silent_server_is_not_asked_for_its_lock_before_every_effect() {
     let pair = Pair::start().await;
-    let port = postgres(&pair);
-    pair.primary.end(rustix::process::Signal::INT);
+    let port = reach(&pair, Reach { timeout: Duration::from_secs(2), ..Reach::default() });
+    pair.primary.signal(rustix::process::Signal::STOP);
     assert!(port.lock(&source(), RUN).await.get().is_none());
     assert_eq!(port.lock_held(&source()).await, Known::unknown("the lock could not be taken"));
+    pair.primary.signal(rustix::process::Signal::CONT);
+}
+
+#[tokio::test]
+async fn a_server_that_was_down_and_runs_again_is_asked_for_its_lock_which_another_may_have() {
+    let pair = Pair::start().await;
+    let (ours, others) = (postgres(&pair), postgres(&pair));
+    assert_eq!(ours.lock(&source(), RUN).await, Known::Known(true));
+    pair.primary.stop_cleanly();
+    until("the loss", || async { (ours.lock_held(&source()).await == Known::Known(false)).then_some(()) })
+        .await;
+    assert!(ours.lock(&source(), RUN).await.get().is_none(), "it is down");
+    pair.primary.start_again("").await;
+    until("another", || async {
+        (others.lock(&source(), "another").await == Known::Known(true)).then_some(())
+    })
+    .await;
+    assert_eq!(ours.lock_held(&source()).await, Known::Known(false), "it answers again");
+    assert_eq!(ours.lock(&source(), RUN).await, Known::Known(false), "another run has it");
 }

@@ -2,6 +2,7 @@
 
 mod halves;
 mod live;
+mod merged;
 mod mutants;
 mod own;
 mod precedents;

@@ -11,7 +11,7 @@ use crate::rehearse::node::Bend;
 use crate::rehearse::report::{How, Report, rehearse_in};
 use crate::rehearse::scene::scene;
 use crate::world::sim::Sim;
-use table::MUTANTS;
+pub(super) use table::MUTANTS;
 
 /// What is broken.
 pub enum Break {
@@ -39,16 +39,17 @@ const fn mutant(what: &'static str, class: &'static str, breaks: Break) -> Mutan
 
 /// The rehearsal of a mutant.
 fn rehearsed(mutant: &Mutant, faults: u32) -> Report {
-    rehearsed_until(mutant, faults, true)
+    rehearsed_until(mutant, faults, true, false)
 }
 
 /// As [`rehearsed`], and not only until the first finding.
 pub(super) fn rehearsed_all(what: &str, faults: u32) -> Report {
     let mutant = MUTANTS.iter().find(|mutant| mutant.what == what).unwrap();
-    rehearsed_until(mutant, faults, false)
+    rehearsed_until(mutant, faults, false, false)
 }
 
-fn rehearsed_until(mutant: &Mutant, faults: u32, first: bool) -> Report {
+/// `apart`: no states are merged but those that are equal to the letter.
+pub(super) fn rehearsed_until(mutant: &Mutant, faults: u32, first: bool, apart: bool) -> Report {
     let runbook = if mutant.shutdown {
         "runbooks/postgres-shutdown-failover.yaml"
     } else {
@@ -61,7 +62,7 @@ fn rehearsed_until(mutant: &Mutant, faults: u32, first: bool) -> Report {
         plan.steps.retain(|step| ["freeze", "stop", "promote"].contains(&step.id.as_str()));
     }
     let sound = plan.clone();
-    let mut bend = Bend::default();
+    let mut bend = Bend { apart, ..Bend::default() };
     let mut world: fn(&Sim) = |_| {};
     match mutant.breaks {
         Break::Record(record) => bend.record = Some(record),

@@ -10,6 +10,7 @@ use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Reply, World, ready};
 use serde::{Deserialize, Serialize};
+use std::hash::{Hash, Hasher};
 
 /// A resolved catch-up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -226,6 +227,10 @@ impl Kind for CatchUp {
             }
             Known::Unknown(why) => ready(Reply::refused(format!("the source was not known: {why}"))),
         }
+    }
+
+    fn hash_prior<H: Hasher>(&self, _effect: &str, prior: &PairFacts, hasher: &mut H) {
+        prior.source.get().map(|source| &source.system).hash(hasher);
     }
 
     fn would(&self, _effect: &str, facts: &PairFacts, world: &World) -> Vec<String> {

@@ -10,6 +10,7 @@ use crate::world::postgres::{Altered, Change, Handover, ServerFacts, Sessions};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::hash::{Hash, Hasher};
 
 /// Stops writes on the source by setting, ends the sessions from before, and observes that none is left.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -337,6 +338,14 @@ impl Kind for Freeze {
                 None => world.postgres.unfreeze(permit, &self.pair.source, &system, &altered).await,
             }
         })
+    }
+
+    fn hash_prior<H: Hasher>(&self, effect: &str, prior: &Facts, hasher: &mut H) {
+        let seen = prior.source.get().map(|source| {
+            let set = (effect == READ_ONLY).then_some((&source.read_only.altered, source.read_only.on));
+            (&source.system, source.in_recovery(), set)
+        });
+        seen.hash(hasher);
     }
 
     fn would(&self, effect: &str, facts: &Facts, world: &World) -> Vec<String> {

@@ -14,6 +14,7 @@ use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Commits, Glance, GlanceRole, Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use serde::{Deserialize, Serialize};
+use std::hash::{Hash, Hasher};
 
 /// A resolved promotion.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -320,6 +321,10 @@ impl Kind for Promote {
         let mut lines = vec![format!("role of {}: {role} → primary", self.pair.target)];
         lines.extend(world.postgres.statements(Change::Promote));
         lines
+    }
+
+    fn hash_prior<H: Hasher>(&self, _effect: &str, prior: &PairFacts, hasher: &mut H) {
+        prior.target.get().is_some().hash(hasher);
     }
 
     fn substance(&self, _effect: &str, facts: &PairFacts) -> String {

@@ -12,6 +12,7 @@ use crate::world::plausible::Sighting;
 use crate::world::postgres::{Handover, HandoverBy, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use serde::{Deserialize, Serialize};
+use std::hash::{Hash, Hasher};
 
 /// A resolved stop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -274,6 +275,10 @@ impl Kind for Stop {
                 None => world.exec.run(permit, start).await,
             }
         })
+    }
+
+    fn hash_prior<H: Hasher>(&self, _effect: &str, prior: &Facts, hasher: &mut H) {
+        prior.source.get().map(|source| (&source.system, source.in_recovery())).hash(hasher);
     }
 
     fn would(&self, _effect: &str, _facts: &Facts, _world: &World) -> Vec<String> {

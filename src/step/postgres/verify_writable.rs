@@ -9,6 +9,7 @@ use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Handover, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World};
 use serde::{Deserialize, Serialize};
+use std::hash::Hasher;
 
 /// A resolved verification.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -135,6 +136,8 @@ impl Kind for VerifyWritable {
     ) -> Answer<'a, Reply> {
         world.postgres.write_probe(permit, &self.at, &self.table)
     }
+
+    fn hash_prior<H: Hasher>(&self, _effect: &str, _prior: &Facts, _hasher: &mut H) {}
 
     fn would(&self, _effect: &str, _facts: &Facts, world: &World) -> Vec<String> {
         world.postgres.statements(Change::WriteProbe(self.table.clone()))

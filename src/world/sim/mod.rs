@@ -15,6 +15,7 @@ pub mod http;
 pub mod notify;
 pub mod postgres;
 mod postgres_deed;
+mod postgres_digest;
 mod postgres_others;
 pub mod postgres_seen;
 mod postgres_server;
@@ -27,6 +28,7 @@ pub use fault::{Common, Fault, Faults, Tape};
 
 use super::World;
 use super::postgres::Postgres;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What the servers and records of a world were at a time.
@@ -110,9 +112,9 @@ impl Sim {
         }
     }
 
-    /// What tells two worlds apart, in which the same may happen from now on.
-    pub fn digest(&self, hasher: &mut impl std::hash::Hasher) {
-        self.postgres.digest(hasher);
+    /// What tells two worlds apart, in which the same may happen from now on. Applications were told of these commits, by cluster.
+    pub fn digest(&self, told: &BTreeMap<String, Vec<String>>, hasher: &mut impl std::hash::Hasher) {
+        self.postgres.digest(told, hasher);
         self.dns.digest(hasher);
         self.cache.digest(hasher);
         self.exec.digest(hasher);

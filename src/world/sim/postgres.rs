@@ -16,7 +16,6 @@ use crate::world::postgres::{
 use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{Hash, Hasher};
 use std::rc::Weak;
 
 pub use super::postgres_server::{Server, Session};
@@ -125,15 +124,6 @@ impl SimPostgres {
             commands: RefCell::default(),
             seized: self.seized.clone(),
         }
-    }
-
-    /// What tells two worlds apart. Names of sessions that are gone do not.
-    pub fn digest(&self, hasher: &mut impl Hasher) {
-        self.faults.digest(hasher);
-        let truth = |truth: &Truth, mut hasher: &mut super::shared::PartHasher| {
-            (&truth.servers, &truth.locks, &truth.stolen).hash(&mut hasher);
-        };
-        self.truth.digest(truth).hash(hasher);
     }
 
     /// What is late and due comes about, also what commands do to servers.

@@ -5,6 +5,7 @@ use super::postgres_deed::What;
 use super::postgres_server::{RECORD, SEGMENT, Server, Session, alter};
 use crate::world::Member;
 use crate::world::postgres::{Altered, Lsn};
+use std::collections::BTreeMap;
 
 impl SimPostgres {
     /// A client begins a transaction and writes in it. It takes the next number without moving it (case P4).
@@ -53,6 +54,26 @@ impl SimPostgres {
         let member = Member::new(cluster, region);
         truth.locks.insert(member.clone(), run.to_owned());
         truth.stolen.insert(member);
+    }
+
+    /// A process of this run begins: what the one before it held is free, and it holds what it can reach and nobody else holds (cases
+    /// P8 and P10).
+    pub fn lock_all(&self, run: &str) {
+        self.settle();
+        let wanted: BTreeMap<Member, String> = {
+            let truth = self.truth.borrow();
+            let reached = |at: &Member| {
+                truth.servers[at].up
+                    && !self.faults.is_silent(at)
+                    && !truth.locks.get(at).is_some_and(|holder| holder != run)
+            };
+            let ours = truth.servers.keys().filter(|at| reached(at)).map(|at| (at.clone(), run.to_owned()));
+            let others = truth.locks.iter().filter(|(_, holder)| *holder != run);
+            ours.chain(others.map(|(at, holder)| (at.clone(), holder.clone()))).collect()
+        };
+        if self.truth.borrow().locks != wanted {
+            self.truth.borrow_mut().locks = wanted;
+        }
     }
 
     /// Other runs have ended: the locks that they took are free.

@@ -5,9 +5,9 @@ use super::sql;
 use crate::journal::permit::short_run;
 use crate::world::{Known, Member};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Deadline of the question whether the session that holds the lock is alive.
+/// Deadline of the question whether the session that holds the lock is alive; who takes longer to be found absent is not asked again.
 const PING: Duration = Duration::from_secs(1);
 
 pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
@@ -16,13 +16,16 @@ pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> K
     if lock_held(connections, at).await == Known::Known(true) {
         return Known::Known(true);
     }
+    let begun = Instant::now();
     let taken = take_lock(connections, at, run).await;
-    // Asking again before every effect would cost the connection's deadline each time.
+    // Asking a silent one again before every effect would cost the connection's deadline each time. One that says at once that it is not
+    // there, such as a server that we have stopped, costs nothing: it is asked again, because once it runs another may have its lock.
+    let silent = taken.get().is_none() && begun.elapsed() >= PING;
     let mut out = connections.out_of_reach.borrow_mut();
-    if taken.get().is_some() {
-        out.remove(at)
-    } else {
+    if silent {
         out.insert(at.clone())
+    } else {
+        out.remove(at)
     };
     taken
 }
