@@ -17,6 +17,9 @@ use super::{Answer, Known, Member, Reply};
 use crate::journal::Permit;
 use serde::{Deserialize, Serialize};
 
+/// The check of a preflight that a server fails if it is too old to be asked anything else.
+pub const VERSION: &str = "version";
+
 /// One finding of a preflight.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finding {

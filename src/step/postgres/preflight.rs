@@ -6,7 +6,7 @@ use crate::error::Problem;
 use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
 use crate::step::scope::Scope;
 use crate::world::plausible::Sighting;
-use crate::world::postgres::{Finding, Handover};
+use crate::world::postgres::{Finding, Handover, VERSION};
 use crate::world::{Answer, Known};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,9 @@ impl Kind for Preflight {
         _aim: Aim<'_, Facts>,
         _handover: Option<&Handover>,
     ) -> Judgement {
+        if let Some(old) = self.too_old(facts) {
+            return Judgement::blocked(old);
+        }
         let (source, target) = match (&facts.sides.source, &facts.sides.target) {
             (Known::Known(source), Known::Known(target)) => (source, target),
             (Known::Unknown(why), _) => {
@@ -173,8 +176,7 @@ impl Kind for Preflight {
                 if finding.fine.is(|fine| *fine) {
                     continue;
                 }
-                let line =
-                    format!("{} in {}: {} ({})", finding.check, side.region, finding.seen, finding.remedy);
+                let line = in_words(finding, &side.region);
                 if finding.fatal {
                     bad.push(line);
                 } else {
@@ -208,6 +210,21 @@ impl Kind for Preflight {
             })
             .flatten()
             .collect()
+    }
+}
+
+fn in_words(finding: &Finding, region: &str) -> String {
+    format!("{} in {region}: {} ({})", finding.check, finding.seen, finding.remedy)
+}
+
+impl Preflight {
+    /// A server that is too old to be asked. A look at it fails on the first thing that it does not have, and tells only that.
+    fn too_old(&self, facts: &Facts) -> Option<String> {
+        let sides = [(&self.pair.source, &facts.source), (&self.pair.target, &facts.target)];
+        sides.into_iter().find_map(|(side, findings)| {
+            let old = |found: &&Finding| found.check == VERSION && found.fine.is(|fine| !*fine);
+            findings.get()?.iter().find(old).map(|old| in_words(old, &side.region))
+        })
     }
 }
 
@@ -248,6 +265,15 @@ mod tests {
         let judged = judge(vec![finding(Known::Known(false), true)], |_| {});
         assert_eq!(judged.standing, Standing::Blocked);
         assert_eq!(judged.evidence, "promote in us-east: pg_promote: false (grant it)");
+    }
+
+    /// Its look fails, too, on what the old server does not have: that would be a riddle.
+    #[test]
+    fn a_server_that_is_too_old_is_told_as_that() {
+        let old = Finding { check: VERSION.into(), ..finding(Known::Known(false), true) };
+        let judged = judge(vec![old], |sides| sides.target = Known::unknown("no such function"));
+        assert_eq!(judged.standing, Standing::Blocked);
+        assert!(judged.evidence.starts_with("version in us-east: "), "{}", judged.evidence);
     }
 
     #[test]

@@ -2,26 +2,42 @@
 
 use super::preflight::Raw;
 use crate::world::Known;
-use crate::world::postgres::Finding;
+use crate::world::postgres::{Finding, VERSION};
 
 /// How long a client's transaction may have been open. Seconds.
 const LONG: i64 = 60;
 /// How many finished segments may wait to be archived: a fast shutdown waits for all of them.
 const BACKLOG: u64 = 10;
+/// The oldest version that has every function that mrctl asks for: `pg_get_wal_replay_pause_state` came with 14.
+pub(super) const OLDEST: u32 = 140_000;
+/// From this version on `ALTER SYSTEM` can be granted by setting (release notes of 15:
+/// <https://www.postgresql.org/docs/release/15.0/>); before, only a superuser may.
+const GRANTED: u32 = 150_000;
+/// From this version on a server may forbid `ALTER SYSTEM` to everybody, by `allow_alter_system`.
+const FORBIDDEN: u32 = 170_000;
+
+/// Whether the server is new enough.
+pub(super) fn version_of(version: u32) -> Finding {
+    known(VERSION, version >= OLDEST, true, format!("version {version}"), "PostgreSQL 14 or later is needed")
+}
+
+/// What lets the role write the setting of the freeze.
+fn lets_alter(version: u32) -> &'static str {
+    match version {
+        ..GRANTED => "before PostgreSQL 15 only a superuser may ALTER SYSTEM: let mrctl come in as one",
+        GRANTED..FORBIDDEN => "GRANT ALTER SYSTEM ON PARAMETER default_transaction_read_only TO the role",
+        FORBIDDEN.. => {
+            "GRANT ALTER SYSTEM ON PARAMETER default_transaction_read_only TO the role, and allow_alter_system has to be on"
+        }
+    }
+}
 
 pub(super) fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = vec![version_of(raw.version)];
     let mut check = |name: &str, fine: bool, fatal: bool, seen: String, remedy: &str| {
         findings.push(known(name, fine, fatal, seen, remedy));
     };
     let none = |items: &[String]| if items.is_empty() { "none".to_string() } else { items.join(", ") };
-    check(
-        "version",
-        raw.version >= 140_000,
-        true,
-        format!("version {}", raw.version),
-        "PostgreSQL 14 or later is needed",
-    );
     check(
         "monitor",
         raw.monitor,
@@ -48,7 +64,7 @@ pub(super) fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
         raw.alter,
         true,
         format!("ALTER SYSTEM on default_transaction_read_only: {}", raw.alter),
-        "GRANT ALTER SYSTEM ON PARAMETER default_transaction_read_only TO the role",
+        lets_alter(raw.version),
     );
     check(
         "message",
@@ -297,6 +313,21 @@ mod tests {
         assert_eq!(wrong(&Raw { archive_fails: true, archive_ready: None, ..raw() }), ["archive"]);
         assert_eq!(wrong(&Raw { archive_ready: None, ..raw() }), ["archive?"]);
         assert_eq!(wrong(&Raw { archive: "off".into(), archive_ready: None, ..raw() }), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_lets_the_role_freeze_depends_on_the_version() {
+        let remedy = |version: u32| {
+            let found = findings(&Raw { version, alter: false, ..raw() }, false);
+            let alter = found.into_iter().find(|finding| finding.check == "alter_system").unwrap();
+            assert_eq!((alter.fine, alter.fatal), (Known::Known(false), true));
+            alter.remedy
+        };
+        assert!(remedy(140_011).contains("only a superuser") && !remedy(140_011).contains("GRANT"));
+        assert!(remedy(150_000).starts_with("GRANT ALTER SYSTEM") && !remedy(150_000).contains("allow_"));
+        assert!(remedy(170_000).contains("allow_alter_system"));
+        assert_eq!(wrong(&Raw { version: 140_011, ..raw() }), Vec::<String>::new());
+        assert_eq!(version_of(130_009).fine, Known::Known(false));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Everything that a planned switch needs of a server, checked without using it. One statement; missing rights are found here
-//! and not after the freeze.
+//! Everything that a planned switch needs of a server, checked without using it. One statement that suits the server's version;
+//! missing rights are found here and not after the freeze.
 
-use super::findings::findings;
+use super::findings::{OLDEST, findings, version_of};
 use super::session::{Sessions as Connections, Trouble};
 use super::sql;
 use crate::world::postgres::Finding;
@@ -11,10 +11,14 @@ use serde::Deserialize;
 /// The checks of one server. The probe table is found through the catalogs, because `to_regclass` fails without rights on a schema.
 /// `waiting` counts the segments that wait to be archived, which fails as a whole without the right: no `CASE` spares a function
 /// in `FROM` its check.
-fn statement(table: &str, waiting: &str) -> String {
+///
+/// A server reads the whole statement before it runs any of it, so a `CASE` on the version would not spare an old one a function that
+/// it does not know: `has_parameter_privilege` came with 15 (its release notes, <https://www.postgresql.org/docs/release/15.0/>, under
+/// privileges: "New function `has_parameter_privilege()` reports on this privilege").
+fn statement(version: u32, table: &str, waiting: &str) -> String {
     let (schema, name) = table.split_once('.').unwrap_or(("public", table));
     format!(
-        "{STATEMENT}'archive_ready', {waiting}, 'probe', coalesce((SELECT CASE \
+        "{STATEMENT}'alter', {}, 'archive_ready', {waiting}, 'probe', coalesce((SELECT CASE \
          WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'no USAGE on its schema' \
          WHEN NOT has_table_privilege(c.oid, 'SELECT') OR NOT has_table_privilege(c.oid, 'INSERT') \
            OR NOT has_table_privilege(c.oid, 'UPDATE') THEN 'no SELECT, INSERT and UPDATE on it' \
@@ -22,6 +26,7 @@ fn statement(table: &str, waiting: &str) -> String {
            THEN 'no columns run_id and ts' \
          ELSE 'usable' END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = {} AND c.relname = {}), 'not there'))::text",
+        sql::may_freeze(version),
         sql::literal(schema),
         sql::literal(name)
     )
@@ -36,9 +41,6 @@ const STATEMENT: &str = "SELECT json_build_object(\
  'signal', pg_has_role(current_user, 'pg_signal_backend', 'USAGE'),\
  'promote', has_function_privilege('pg_promote(boolean,integer)', 'EXECUTE'),\
  'reload', has_function_privilege('pg_reload_conf()', 'EXECUTE'),\
- 'alter', CASE WHEN current_setting('server_version_num')::int >= 150000 \
-   THEN has_parameter_privilege('default_transaction_read_only', 'ALTER SYSTEM') \
-   ELSE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) END,\
  'message', has_function_privilege('pg_logical_emit_message(boolean,text,text)', 'EXECUTE'),\
  'targets', (SELECT coalesce(json_agg(name || ' = ' || setting), '[]'::json) FROM pg_settings \
    WHERE name ~ '^recovery_target(_lsn|_name|_time|_xid)?$' AND setting <> ''),\
@@ -123,9 +125,22 @@ pub(super) async fn preflight(
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     };
     let limit = connections.timeout(at);
-    let mut answer = session.value(&statement(table, WAITING), limit).await;
+    let version = match session.value(sql::VERSION, limit).await {
+        Ok(Some(text)) => match text.parse::<u32>() {
+            Ok(version) => version,
+            Err(_) => return Known::Unknown(format!("the server calls its version {text}")),
+        },
+        Ok(None) => return Known::unknown("the server does not tell its version"),
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    };
+    if version < OLDEST {
+        // The rest asks for what such a server does not have: it would only complain about that.
+        connections.give_back(at, session);
+        return Known::Known(vec![version_of(version)]);
+    }
+    let mut answer = session.value(&statement(version, table, WAITING), limit).await;
     if matches!(&answer, Err(Trouble::Server(state, _)) if state == "42501") {
-        answer = session.value(&statement(table, "NULL::bigint"), limit).await;
+        answer = session.value(&statement(version, table, "NULL::bigint"), limit).await;
     }
     let text = match answer {
         Ok(Some(text)) => text,
@@ -136,5 +151,26 @@ pub(super) async fn preflight(
     match serde_json::from_str::<Raw>(&text) {
         Ok(raw) => Known::Known(findings(&raw, candidate)),
         Err(error) => Known::Unknown(format!("the server's answer cannot be read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_asked_only_for_functions_that_its_version_has() {
+        let old = statement(140_011, "mrctl.probe", WAITING);
+        assert!(!old.contains("has_parameter_privilege"), "{old}");
+        assert!(old.contains("'alter', current_setting('is_superuser')::boolean,"), "{old}");
+        let new = statement(150_000, "mrctl.probe", WAITING);
+        assert!(
+            new.contains("has_parameter_privilege('default_transaction_read_only', 'ALTER SYSTEM')"),
+            "{new}"
+        );
+        // The freeze and the reload after it ask the same.
+        for version in [140_011, 150_000, 170_002] {
+            assert!(sql::reload(version).contains(sql::may_freeze(version)), "{version}");
+        }
     }
 }

@@ -60,8 +60,12 @@ pub fn unfreeze(prior: &Altered) -> String {
     }
 }
 
-/// Whether a server of this version lets this role write the setting.
-fn may_freeze(version: u32) -> &'static str {
+/// The version as a number, such as `150014`.
+pub const VERSION: &str = "SELECT current_setting('server_version_num')";
+
+/// Whether a server of this version lets this role write the setting. Before 15 only a superuser may `ALTER SYSTEM`; it cannot be granted,
+/// and the function that would tell is not there.
+pub fn may_freeze(version: u32) -> &'static str {
     match version {
         150_000.. => {
             "has_parameter_privilege('default_transaction_read_only', 'ALTER SYSTEM') \
