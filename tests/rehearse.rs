@@ -130,7 +130,7 @@ fn what_does_not_even_end_well_alone_is_told_first() {
 fn nonsense_is_refused_with_what_to_do() {
     let path = shipped("dns-drain.yaml").display().to_string();
     for (arguments, with) in [
-        (vec!["rehearse", &path, "--from", "mars"], "there is no region `mars`"),
+        (vec!["rehearse", &path, "--from", "mars"], "error[MR0501]: there is no region `mars`"),
         (vec!["rehearse", &path, "--set", "x"], "`--set x` has no `=`"),
         (vec!["rehearse", &path, "--faults", "1", "--replay", "abc"], "no counterexample `abc` was found"),
         (vec!["rehearse", &path, "--faults", "9"], "9 is not in 0..=4"),

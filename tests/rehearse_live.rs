@@ -202,5 +202,5 @@ fn a_secret_that_cannot_be_had_is_told_before_anything_is_looked_at() {
     let (runbook, inventory) = nobody(folder.path());
     let output = mrctl(&runbook, &inventory).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("the secret cannot be read"), "{}", said(&output));
+    assert!(said(&output).contains("error[MR0520]: the secret cannot be read"), "{}", said(&output));
 }

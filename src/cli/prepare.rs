@@ -136,14 +136,11 @@ async fn prepare_with(
 
 /// Refuses a direction that names no region of the inventory.
 fn known_regions(setup: &Setup, args: &PlanArgs, files: &Files) -> Result<(), ExitCode> {
-    let regions = &files.inventory.inventory.regions;
-    match [&args.from, &args.to].into_iter().flatten().find(|given| !regions.contains_key(*given)) {
+    let inventory = &files.inventory.inventory;
+    let mut given = [&args.from, &args.to].into_iter().flatten();
+    match given.find(|given| !inventory.regions.contains_key(*given)) {
         None => Ok(()),
-        Some(given) => {
-            let names: Vec<&str> = regions.keys().map(String::as_str).collect();
-            let help = format!("the inventory has {}", names.join(", "));
-            Err(setup.usage(format!("there is no region `{given}`"), help))
-        }
+        Some(given) => Err(setup.no_region(given, inventory)),
     }
 }
 

@@ -165,11 +165,7 @@ fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result<Vec<Plan>,
     let inventory = &files.inventory.inventory;
     for given in [&args.from, &args.to].into_iter().flatten() {
         if !inventory.regions.contains_key(given) {
-            let known: Vec<&str> = inventory.regions.keys().map(String::as_str).collect();
-            return Err(setup.usage(
-                format!("there is no region `{given}`"),
-                format!("the inventory has {}", known.join(", ")),
-            ));
+            return Err(setup.no_region(given, inventory));
         }
     }
     let serving = directions::serving(&files.runbook, &files.inventory);

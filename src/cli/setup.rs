@@ -8,7 +8,7 @@ use crate::journal::mirror::Mirror;
 use crate::output::Output;
 use crate::redact::Redactor;
 use crate::runbook::discovery::{Loaded, Search, find};
-use crate::runbook::{Runbook, open_inventory, open_runbook};
+use crate::runbook::{Inventory, Runbook, open_inventory, open_runbook};
 use crate::store::{Store, StoreError};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
@@ -169,8 +169,19 @@ impl Setup {
 
     /// A problem of the command line, as a diagnostic.
     pub fn usage(&self, why: impl Into<String>, help: impl Into<String>) -> ExitCode {
+        self.misused(Code::BadValue, why, help)
+    }
+
+    /// A region of the command line that the inventory does not have.
+    pub fn no_region(&self, given: &str, inventory: &Inventory) -> ExitCode {
+        let known: Vec<&str> = inventory.regions.keys().map(String::as_str).collect();
+        let help = format!("the inventory has {}", known.join(", "));
+        self.misused(Code::UnknownRegion, format!("there is no region `{given}`"), help)
+    }
+
+    fn misused(&self, code: Code, why: impl Into<String>, help: impl Into<String>) -> ExitCode {
         let mut problems = Problems::new();
-        problems.push(Problem::error(Code::BadValue, why).help(help));
+        problems.push(Problem::error(code, why).help(help));
         self.problems(&problems, &Sources::new());
         ExitCode::Invalid
     }

@@ -110,7 +110,7 @@ impl Wiring<'_> {
                 secret
             }
             Err(error) => {
-                let problem = Problem::error(Code::BadValue, format!("the secret cannot be read: {error}"))
+                let problem = Problem::error(Code::SecretUnreadable, format!("the secret cannot be read: {error}"))
                     .help("set the variable or make the file where mrctl runs; only whoever runs it needs to read it");
                 self.problems.push(problem.at(self.loaded.text.span(path)));
                 SecretString::from(String::new())

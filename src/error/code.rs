@@ -147,6 +147,7 @@ codes! {
     MR0517 DependencyInRegion "a run may need something in the region that it leaves", "run it outside, or have one in every region";
     MR0518 SeveralDefaults "several channels are the default", "keep `default: true` on one of them";
     MR0519 BadCommand "the command cannot be run", "write program and arguments as a list";
+    MR0520 SecretUnreadable "the secret cannot be read", "set the variable or make the file where mrctl runs";
 
     MR0601 NotRehearsed "what would run was not rehearsed as the inventory demands", "rehearse it with `mrctl rehearse`";
 

@@ -10,8 +10,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Codes whose examples are commands, or files that no page can show; each has its own line below.
-const WITHOUT_EXAMPLE: &[&str] =
-    &["MR0001", "MR0002", "MR0003", "MR0004", "MR0005", "MR0020", "MR0513", "MR0601", "MR0701", "MR0702"];
+const WITHOUT_EXAMPLE: &[&str] = &[
+    "MR0001", "MR0002", "MR0003", "MR0004", "MR0005", "MR0020", "MR0513", "MR0520", "MR0601", "MR0701",
+    "MR0702",
+];
 
 /// The inventory around the examples, by key at the top.
 const INVENTORY: &[(&str, &str)] = &[
