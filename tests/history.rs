@@ -2,6 +2,7 @@
 //! Needs no servers: the runs are the golden journals, or their beginnings.
 
 mod moved;
+mod waiting;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

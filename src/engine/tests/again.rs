@@ -328,3 +328,38 @@ fn what_others_took_away_behind_the_last_step_is_seen_before_a_run_is_called_com
     assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
     assert!(why(&trial).contains("shift cannot be told to be so still"), "{}", why(&trial));
 }
+
+/// Contents and time to live are each their own. What others did to the one does not keep the other from being put back.
+#[test]
+fn a_time_to_live_that_others_changed_is_left_alone_by_the_rollback_and_told() {
+    let there_and_back = || of("there-and-back.yaml");
+    let shifted = place(there_and_back, |record| looked(record, "shift", "50", Purpose::After));
+    for theirs in [None, Some(300)] {
+        let mut trial = there_and_back();
+        let before = trial.sim.dns.sets("www", "pdns-eu");
+        assert_eq!(trial.process(Choice::Continue, Kill::Record(shifted)), None);
+        let mut sets = trial.sim.dns.sets("www", "pdns-eu");
+        assert_ne!(sets, before, "{}", trial.story());
+        if let Some(ttl) = theirs {
+            sets.iter_mut().for_each(|set| set.ttl = ttl);
+            trial.sim.dns.overwrite("www", "pdns-eu", sets);
+        }
+        let verdict = trial.process(Choice::RollBack, Kill::Never);
+        assert_eq!(verdict, Some(Verdict::RolledBack), "{}", trial.story());
+        let mut after = trial.sim.dns.sets("www", "pdns-eu");
+        assert_eq!(after[0].ttl, theirs.unwrap_or(before[0].ttl), "{}", trial.story());
+        after.iter_mut().for_each(|set| set.ttl = before[0].ttl);
+        assert_eq!(after, before, "{}", trial.story());
+        let told = trial.records.iter().rev().find_map(|record| match record {
+            Record::Looked { step, effect, purpose: Purpose::Undone, evidence, remark, .. }
+                if step == "shift" && effect == "50" =>
+            {
+                Some((evidence.clone(), *remark))
+            }
+            _ => None,
+        });
+        let (evidence, remark) = told.unwrap_or_else(|| panic!("{}", trial.story()));
+        let note = "the time to live was 60 s before the shift; 300 s were found, and left alone";
+        assert_eq!((evidence.contains(note), remark), (theirs.is_some(), None), "{evidence}");
+    }
+}
