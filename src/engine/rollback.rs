@@ -64,8 +64,16 @@ fn not_as_before(plan: &Plan, state: &RunState) -> Option<String> {
     if let Some(set) = survey.promoted.first() {
         return Some(format!("{set} in {} is a primary by now, and not by this run", plan.to));
     }
-    (survey.unknown && state.intents.iter().any(froze))
-        .then(|| "whether writes are possible again could not be seen".to_string())
+    if survey.unknown && state.intents.iter().any(froze) {
+        return Some("whether writes are possible again could not be seen".to_string());
+    }
+    // One that is kept on purpose, and of which nobody knows whether it is there. A closed run would be silent about it.
+    (!survey.waiting.is_empty()).then(|| {
+        format!(
+            "the freeze of {} is kept, and may be written and not loaded: take it back by hand, then close the run with `mrctl abandon`",
+            survey.waiting.join(" and ")
+        )
+    })
 }
 
 /// Data sets that this run froze, or meant to, and to which nobody can write by the last look at everything. Those that others

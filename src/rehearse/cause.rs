@@ -26,7 +26,7 @@ pub(super) fn turns(ground: &Ground, happenings: &[Happening], invariant: &str, 
         .collect();
     let of_the_runbook = match invariant {
         "I2" | "I10" | "I13" => warned(ground, &records).or_else(|| put_back(ground, &records)),
-        "I4" | "I5" => kept(ground, &records),
+        "I4" | "I5" => by_own_steps(ground, &records),
         _ => None,
     };
     of_the_runbook
@@ -55,31 +55,22 @@ fn warned(ground: &Ground, records: &[&Record]) -> Option<Turns> {
     })
 }
 
-/// A rollback left a change to the runbook: to be kept, or to be taken back by steps of its own.
-fn kept(ground: &Ground, records: &[&Record]) -> Option<Turns> {
+/// A rollback left a change to the runbook, to be taken back by steps of its own.
+fn by_own_steps(ground: &Ground, records: &[&Record]) -> Option<Turns> {
     let rolled = |record: &&Record| matches!(record, Record::Turned { to: Turn::RollBack, .. });
     let back = records.iter().any(|record| rolled(record) || story::goes_back(record));
     let made = records.iter().rev().find_map(|record| match record {
         Record::Intent { step: id, undo: false, .. } if back => step(ground, id).filter(|step| {
             let own = ground.plan.steps.iter().any(|way| way.takes_back.as_deref() == Some(id));
-            step.takes_back.is_none() && (own || step.keep_because.is_some())
+            step.takes_back.is_none() && own
         }),
         _ => None,
     })?;
     let id = &made.id;
-    let why = match &made.keep_because {
-        Some(because) => {
-            format!("step {id} says that it is not taken back (`rollback: none`, because: {because})")
-        }
-        None => {
-            let ways = ground.plan.steps.iter().filter(|way| way.takes_back.as_ref() == Some(id));
-            let ways: Vec<&str> = ways.map(|way| way.id.as_str()).collect();
-            format!(
-                "step {id} is taken back by steps of its own ({}), not as its kind does it",
-                ways.join(", ")
-            )
-        }
-    };
+    let ways = ground.plan.steps.iter().filter(|way| way.takes_back.as_ref() == Some(id));
+    let ways: Vec<&str> = ways.map(|way| way.id.as_str()).collect();
+    let why =
+        format!("step {id} is taken back by steps of its own ({}), not as its kind does it", ways.join(", "));
     Some(Turns { step: id.clone(), why: Some(why) })
 }
 

@@ -105,18 +105,18 @@ fn without_temporary(runbook: &Runbook, _: &Plan, id: &str) -> Option<Change> {
     without(runbook, id, "temporary", key, |step| step.policy.temporary = None)
 }
 
-/// The kind's own way back, where it has one.
+/// The kind's own way back, where it has one, instead of steps that do it otherwise. What is kept on purpose (`rollback: none`) breaks
+/// nothing: a run that keeps a freeze, or may keep one, is not called rolled back.
 fn with_its_own_undo(runbook: &Runbook, plan: &Plan, id: &str) -> Option<Change> {
     let step = runbook.step(id)?;
-    let what = match &step.policy.rollback {
-        Rollback::Auto => return None,
-        Rollback::None { .. } => "`rollback: none`",
-        Rollback::Steps(_) => "the steps under `rollback`",
-    };
+    match &step.policy.rollback {
+        Rollback::Auto | Rollback::None { .. } => return None,
+        Rollback::Steps(_) => {}
+    }
     let planned = plan.steps.iter().find(|one| one.id == id)?;
     let undoable = |effect: &PlannedEffect| effect.effect.class == Class::Undoable;
     planned.effects.iter().any(undoable).then(|| Change {
-        what: format!("take {what} from step {id}"),
+        what: format!("take the steps under `rollback` from step {id}"),
         rest: ": its kind takes it back by itself".to_owned(),
         step: id.to_owned(),
         at: step.id.span,

@@ -20,13 +20,8 @@ pub(super) fn unsaid(ground: &Ground, node: &Node) -> Option<String> {
             .as_ref()
             .is_some_and(|survey| survey.unknown || survey.waiting.contains(&at.resource));
         let what = format!("a freeze of {at} is written and not loaded");
-        // What a step keeps on purpose is told, and that it is not as before is another invariant's.
-        let kept = ground.plan.effects().any(|(s, _, planned)| {
-            let freezes = planned.effect.freezes.as_ref() == Some(&at.resource);
-            freezes && ground.plan.steps[s].keep_because.is_some()
-        });
         let over = matches!(verdict, Verdict::Completed | Verdict::RolledBack | Verdict::Refused);
-        match (over && !kept, said) {
+        match (over, said) {
             (true, _) => Some(format!("{what}, and the run ended as {}", verdict.word())),
             (false, false) => Some(format!("{what}, and the last look does not say so")),
             (false, true) => None,

@@ -167,7 +167,6 @@ pub const CASES: &[Case] = &[
 
 /// What exists in the model only, and why.
 pub const ONLY: &[(&str, &str, &str)] = &[
-    ("nobody-thaws", "10df1a", "no proxy can tell which message of an encrypted connection is the call"),
     ("undo-before-the-move", "f9f760", "without a terminal nobody is asked"),
     ("undo-before-the-move", "6c5f66", "a lab is too fast for its write gap"),
 ];

@@ -37,12 +37,20 @@ fn half_of_a_freeze_is_taken_back_by_an_undo_that_was_acknowledged() {
 }
 
 #[test]
-fn half_of_a_freeze_that_is_kept_on_purpose_is_told() {
+fn half_of_a_freeze_that_is_kept_on_purpose_is_told_and_the_run_stays_open() {
     let mut trial = half_frozen(&[]);
     let freeze = trial.plan.steps.iter_mut().find(|step| step.id == "freeze").unwrap();
     freeze.keep_because = Some("by hand".into());
-    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
-    assert_eq!(last_look(&trial).0, ["orders"]);
+    // Closed, nobody would be told any more that the next reload stops writes.
+    for choice in [Choice::Continue, Choice::RollBack] {
+        assert_eq!(trial.process(choice, Kill::Never), Some(Verdict::Unknown), "{}", trial.story());
+        let (waiting, notes) = last_look(&trial);
+        assert_eq!(waiting, ["orders"]);
+        assert!(notes.iter().any(|note| note.contains("By hand: Unfreeze(Unset)")), "{notes:?}");
+        let Some(Record::Ended { why, .. }) = trial.records.last() else { unreachable!() };
+        assert!(why.contains("the freeze of orders is kept, and may be written and not loaded"), "{why}");
+    }
+    assert_eq!(source(&trial), (Altered::To("on".into()), Altered::Unset), "it is kept");
 }
 
 #[test]

@@ -36,6 +36,12 @@ const FOUND: &[(&str, &str, u32)] = &[
          - { id: promote, postgres.promote: orders }\n",
         2,
     ),
+    (
+        "a freeze that was kept on purpose and may have been written and not loaded ended as rolled back, and nobody was told any more",
+        "  - { id: freeze, postgres.freeze: orders, rollback: { none: { because: the database people thaw it } } }\n  \
+         - { id: catch_up, postgres.catch_up: orders }\n  - { id: promote, postgres.promote: orders }\n",
+        1,
+    ),
 ];
 
 #[test]

@@ -30,7 +30,6 @@ fn suggested(report: &Report) -> Vec<(String, Option<String>)> {
 fn each_row_mends_a_runbook_and_says_what_to_write() {
     let shift = |policy: &str| format!("{MOVES}  - {{ id: shift, dns.shift: www, {policy} }}\n");
     let page = "exec: { command: [page, show], look: [page, look], undo: [page, hide], effect: it is shown }";
-    let catch_up_on = MOVES.split_once('\n').unwrap().1;
     for (steps, faults, invariant, change) in [
         (shift("best_effort: true"), 1, "I10", "take `best_effort` from step shift (line 8)"),
         (shift("on_unknown: warn"), 1, "I10", "take `on_unknown: warn` from step shift (line 8)"),
@@ -41,14 +40,6 @@ fn each_row_mends_a_runbook_and_says_what_to_write() {
             "take `on_failure: warn` from step early (line 5)",
         ),
         (shift("temporary: true"), 1, "I10", "take `temporary` from step shift (line 8)"),
-        (
-            format!(
-                "  - {{ id: freeze, postgres.freeze: orders, rollback: {{ none: {{ because: by hand }} }} }}\n{catch_up_on}"
-            ),
-            1,
-            "I5",
-            "take `rollback: none` from step freeze (line 5): its kind takes it back by itself",
-        ),
         (
             format!(
                 "  - id: early\n    {page}\n    rollback:\n      - {{ id: other, dns.ttl: {{ record: www, ttl: 5s }} }}\n{MOVES}"
