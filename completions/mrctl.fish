@@ -59,8 +59,11 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l to -d 'Region t
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l set -d 'A parameter of the runbook' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mode -d 'Whether the source is expected to answer' -r -f -a "planned\t'The source answers; nothing is lost'
 unplanned\t'The source is gone'"
-complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest; what an unplanned one loses needs loss:ID, too' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l reason -d 'Why it is unplanned, for the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l destroyed -d 'A member that you vouch for as destroyed' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
@@ -120,7 +123,9 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l reason -d 'Why, for the journal' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l approve -d 'An approval given beforehand: role:NAME or step:ID' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l destroyed -d 'A member that you vouch for as destroyed' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l approve -d 'An approval given beforehand: role:NAME, step:ID, or loss:ID for what an unplanned promotion loses' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l plan-digest -d 'Digest of the plan that was approved' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F

@@ -7,7 +7,7 @@ use crate::engine::preview::obstacles;
 use crate::exit_code::ExitCode;
 use crate::output::certified::{document, in_words};
 use crate::output::plan::{Seen, Sightings, render};
-use crate::plan::Drill;
+use crate::plan::{Drill, Mode};
 use clap::Args;
 
 /// Practises a runbook.
@@ -25,7 +25,7 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
     let plan = &prepared.plan;
     let mut obstacles = obstacles(plan, &prepared.seen);
     let rehearsal = &prepared.rehearsal;
-    if rehearsal.unmet() {
+    if rehearsal.unmet() && plan.mode == Mode::Planned {
         obstacles.now.push(certificate::obstacle(&prepared.rehearse));
     }
     let ready = obstacles.now.is_empty();

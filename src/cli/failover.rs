@@ -6,22 +6,25 @@ use super::dry_run::show;
 use super::lock::lock;
 use super::prepare::{Gate, ModeArg, PlanArgs, Prepared, prepare};
 use super::setup::{Setup, now};
+use super::vouch::{self, VouchArgs, Vouched};
 use super::wire;
-use crate::engine::preview;
 use crate::engine::record::{Choice, Record};
+use crate::engine::{preview, survey};
 use crate::exit_code::ExitCode;
 use crate::output::given::{Approvals, missing};
-use crate::plan::Drill;
+use crate::plan::{Drill, Mode, Plan};
 use crate::store::Store;
+use crate::world::World;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Executes a runbook: moves an application from one region to another.
 #[derive(Debug, Args)]
 pub struct FailoverArgs {
     #[command(flatten)]
     plan: PlanArgs,
-    /// An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest.
+    /// An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest; what an
+    /// unplanned one loses needs loss:ID, too.
     #[arg(long, value_name = "WHAT")]
     approve: Vec<String>,
     /// Answer checklists and confirmations with yes; never the consent to a promotion.
@@ -33,6 +36,11 @@ pub struct FailoverArgs {
     /// Look at everything, change nothing: the same as `mrctl drill --dry-run`.
     #[arg(long)]
     dry_run: bool,
+    /// Why it is unplanned, for the journal.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    vouch: VouchArgs,
     /// Go on without the rehearsal that the inventory demands; why is recorded.
     #[arg(long, value_name = "REASON")]
     rehearsal_waived: Option<String>,
@@ -43,18 +51,34 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
     let mut approvals = Approvals { yes: args.yes, digest: args.plan_digest.clone(), ..Approvals::default() };
     for text in &args.approve {
         if let Err(error) = approvals.add(text) {
-            return setup
-                .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
+            return setup.usage(
+                error.to_string(),
+                "write --approve role:commander, --approve step:promote or --approve loss:promote",
+            );
         }
     }
     if args.rehearsal_waived.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         return setup.usage("--rehearsal-waived has no reason", "say why in a few words: it is recorded");
     }
+    let reason = args.reason.as_deref().unwrap_or_default().trim().to_string();
+    if args.plan.mode == ModeArg::Unplanned && !args.dry_run && reason.is_empty() {
+        return setup.usage(
+            "an unplanned failover has no reason",
+            "say why in a few words with --reason: it is recorded",
+        );
+    }
+    let vouched = match args.vouch.members(setup, &reason) {
+        Ok(vouched) => vouched,
+        Err(code) => return code,
+    };
     let gate = if args.dry_run || args.rehearsal_waived.is_some() { Gate::Tell } else { Gate::Refuse };
     let prepared = match prepare(setup, &args.plan, Drill::Real, gate).await {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
+    if let Err(code) = vouch::only_sources(setup, &prepared.plan, &vouched) {
+        return code;
+    }
     if args.dry_run {
         return show(setup, &prepared);
     }
@@ -98,7 +122,52 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         }
     }
     let waived = args.rehearsal_waived.unwrap_or_default();
-    begin(setup, &store, prepared, approvals, &waived).await
+    let (world, refused) = (prepared.world.clone(), prepared.plan.clone());
+    let code = begin(
+        setup,
+        &store,
+        prepared,
+        approvals,
+        Said { waived: &waived, reason: &reason, vouched: &vouched },
+    )
+    .await;
+    if code == ExitCode::Refused {
+        silent_source(setup, &world, &refused, &args.plan.runbook).await;
+    }
+    code
+}
+
+/// A planned run whose source is silent was refused, and rightly; whoever knows that it is gone is told what there is for that.
+async fn silent_source(setup: &Setup, world: &World, plan: &Plan, runbook: &Path) {
+    if plan.mode != Mode::Planned {
+        return;
+    }
+    let from = std::slice::from_ref(&plan.from);
+    for (cluster, _) in plan.clusters.iter().filter(|(_, regions)| regions.contains(&plan.from)) {
+        if survey::cluster(world, cluster, from, "").await.unseen().is_empty() {
+            return;
+        }
+    }
+    if plan.clusters.is_empty() {
+        return;
+    }
+    setup.say(&format!(
+        "  if {} is gone, and not only out of reach from here, that is an unplanned failover:",
+        plan.from
+    ));
+    setup.say(&format!(
+        "  mrctl failover --mode unplanned --from {} --to {} --runbook {} --reason …",
+        plan.from,
+        plan.to,
+        runbook.display()
+    ));
+}
+
+/// What its operator says with it.
+struct Said<'a> {
+    waived: &'a str,
+    reason: &'a str,
+    vouched: &'a [Vouched],
 }
 
 /// Makes the run and drives it.
@@ -107,7 +176,7 @@ async fn begin(
     store: &Store,
     prepared: Prepared,
     approvals: Approvals,
-    waived: &str,
+    said: Said<'_>,
 ) -> ExitCode {
     let id = uuid::Uuid::now_v7().to_string();
     let Prepared { plan, world, starts, rehearsal, .. } = prepared;
@@ -121,6 +190,10 @@ async fn begin(
         format: plan.format,
         starts: preview::starts_in_words(&starts),
     };
+    let mut opening = vec![created, certificate::record(&rehearsal, said.waived)];
+    // Vouched for before the process begins: what it decides depends on it.
+    opening.extend(vouch::records(said.vouched, said.reason));
+    opening.push(opened(setup, Choice::Continue, said.reason, 0));
     let drive = Drive {
         setup,
         world,
@@ -129,11 +202,7 @@ async fn begin(
         starts,
         approvals,
         short: store.short(&id),
-        opening: vec![
-            created,
-            certificate::record(&rehearsal, waived),
-            opened(setup, Choice::Continue, "", 0),
-        ],
+        opening,
         plan,
     };
     drive.run().await
@@ -159,6 +228,8 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         yes: true,
         plan_digest: Some(digest),
         dry_run: false,
+        reason: None,
+        vouch: VouchArgs::default(),
         rehearsal_waived: None,
     };
     failover(setup, args).await

@@ -153,7 +153,7 @@ fn value(schema: &Value, definitions: &serde_json::Map<String, Value>) -> String
 fn json(kind: &KindInfo) -> serde_json::Value {
     serde_json::json!({
         "name": kind.name, "summary": kind.summary, "changes": kind.changes, "touches": kind.touches, "undo": kind.undo,
-        "grants": kind.grants, "version": kind.version, "keys": keys(kind).iter().map(Key::json).collect::<Vec<_>>(),
+        "unplanned": kind.unplanned.to_string(), "grants": kind.grants, "version": kind.version, "keys": keys(kind).iter().map(Key::json).collect::<Vec<_>>(),
     })
 }
 
@@ -181,11 +181,12 @@ pub fn kind_text(kind: &KindInfo) -> String {
     };
     let keys: String = keys(kind).iter().map(Key::line).collect();
     format!(
-        "## {}\n\n{}\n\n- Changes: {}\n- Touches: {}\n- Undo: {}\n- Acts in: {place}\n- Short form: {short}\n- Rights: {grants}\n\nKeys:\n\n{keys}",
+        "## {}\n\n{}\n\n- Changes: {}\n- Touches: {}\n- Undo: {}\n- In an unplanned run: {}\n- Acts in: {place}\n- Short form: {short}\n- Rights: {grants}\n\nKeys:\n\n{keys}",
         kind.name,
         kind.summary,
         if kind.changes { "yes" } else { "no, it only looks" },
         kind.touches,
         kind.undo,
+        kind.unplanned,
     )
 }

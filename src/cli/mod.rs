@@ -27,6 +27,7 @@ mod staged;
 mod staged_outcome;
 pub mod status;
 mod verify;
+mod vouch;
 pub mod wire;
 
 pub use root::{Cli, completions, main, man};

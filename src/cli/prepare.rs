@@ -70,9 +70,9 @@ pub struct Prepared {
 /// Makes the plan and looks at everything once.
 pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill, gate: Gate) -> Result<Prepared, ExitCode> {
     let files = setup.load(&args.runbook).ok_or(ExitCode::Invalid)?;
-    if args.mode == ModeArg::Unplanned {
-        setup.say("mrctl: refused: unplanned failover is not there yet. It will need evidence that the source is dead.");
-        return Err(ExitCode::Refused);
+    if args.mode == ModeArg::Unplanned && (args.from.is_none() || args.to.is_none()) {
+        let help = "give both --from and --to: what is gone is never guessed";
+        return Err(setup.usage("the direction of an unplanned failover is not decided by itself", help));
     }
     // What is plainly wrong is said before secrets are read, which may be missing where somebody only tries.
     known_regions(setup, args, &files)?;
@@ -109,7 +109,10 @@ async fn prepare_with(
         inventory_sha256: files.inventory_sha256.clone(),
         from: &from,
         to: &to,
-        mode: Mode::Planned,
+        mode: match args.mode {
+            ModeArg::Planned => Mode::Planned,
+            ModeArg::Unplanned => Mode::Unplanned,
+        },
         drill,
         parameters: &parameters,
     };
@@ -121,7 +124,9 @@ async fn prepare_with(
         let direction = [plan.from.as_str(), plan.to.as_str()];
         certificate::command(setup, &args.runbook, direction, rehearsal.demand, &parameters)
     };
-    if gate == Gate::Refuse && rehearsal.unmet() {
+    // No rehearsal can cover an unplanned run yet; on the worst night nobody is sent away for that.
+    let planned = plan.mode == Mode::Planned;
+    if gate == Gate::Refuse && planned && rehearsal.unmet() {
         certificate::refuse(setup, &files.inventory, &files.sources, &rehearsal, &rehearse);
         return Err(ExitCode::Refused);
     }
@@ -209,7 +214,7 @@ async fn discover(setup: &Setup, files: &Files, world: &World) -> Result<String,
         (0, _) => {
             setup.say("mrctl: refused: no primary was seen.");
             doubts.iter().for_each(|doubt| setup.say(&format!("  {doubt}")));
-            setup.say("  if the source region is gone, that is an unplanned failover: mrctl failover --mode unplanned …");
+            setup.say("  if the source region is gone, that is an unplanned failover: mrctl failover --mode unplanned --from REGION --to REGION --reason …");
             Err(ExitCode::Refused)
         }
         _ => {

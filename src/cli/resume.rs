@@ -2,7 +2,8 @@
 
 use super::drive::{Drive, opened};
 use super::lock::lock;
-use super::setup::{Setup, now, operator};
+use super::setup::{Setup, now};
+use super::vouch::{self, VouchArgs};
 use super::{secrets, wire};
 use crate::engine::going_on::Against;
 use crate::engine::preview;
@@ -23,7 +24,9 @@ pub struct ResumeArgs {
     /// Why, for the journal.
     #[arg(long, default_value = "")]
     reason: String,
-    /// An approval given beforehand: role:NAME or step:ID.
+    #[command(flatten)]
+    vouch: VouchArgs,
+    /// An approval given beforehand: role:NAME, step:ID, or loss:ID for what an unplanned promotion loses.
     #[arg(long, value_name = "WHAT")]
     approve: Vec<String>,
     /// Answer checklists and confirmations with yes; never the consent to a promotion.
@@ -41,12 +44,8 @@ pub struct ResumeArgs {
 pub struct RollbackArgs {
     /// The run; the only open one if not given.
     run: Option<String>,
-    /// A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal.
-    #[arg(long, value_name = "CLUSTER/REGION")]
-    fenced: Vec<String>,
-    /// A member that you vouch for as destroyed.
-    #[arg(long, value_name = "CLUSTER/REGION")]
-    destroyed: Vec<String>,
+    #[command(flatten)]
+    vouch: VouchArgs,
     /// Why, for the journal.
     #[arg(long, default_value = "")]
     reason: String,
@@ -122,8 +121,13 @@ fn possible(setup: &Setup, run: &Run, short: &str, decision: &Decision<'_>) -> R
             return Err(setup.usage(text, format!("it has {}", known.join(", "))));
         }
     }
+    if decision.choice == Choice::Continue {
+        vouch::only_sources(setup, &run.plan, &decision.attested)?;
+    }
     let mut state = run.state.clone();
-    attestations(decision).iter().for_each(|record| state.fold(&run.plan, record));
+    vouch::records(&decision.attested, decision.reason)
+        .iter()
+        .for_each(|record| state.fold(&run.plan, record));
     if decision.choice == Choice::RollBack && (state.armed(&run.plan) || state.passed(&run.plan)) {
         setup.say(&format!("mrctl: refused: run {short} has promoted, or may have: there is no way back."));
         setup.say(&format!(
@@ -156,16 +160,6 @@ fn possible(setup: &Setup, run: &Run, short: &str, decision: &Decision<'_>) -> R
         }
     }
     Ok(())
-}
-
-fn attestations(decision: &Decision<'_>) -> Vec<Record> {
-    let record = |(member, how): &(Member, &'static str)| Record::Attested {
-        member: member.clone(),
-        how: (*how).to_string(),
-        by: operator(),
-        reason: decision.reason.to_string(),
-    };
-    decision.attested.iter().map(record).collect()
 }
 
 async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approvals: Approvals) -> ExitCode {
@@ -234,7 +228,7 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         _ => None,
     });
     // Vouched for before the process begins: what it decides depends on it.
-    let mut opening = attestations(&decision);
+    let mut opening = vouch::records(&decision.attested, decision.reason);
     opening.push(opened(setup, decision.choice, decision.reason, torn));
     if starts.is_none() {
         // Killed before the first record: the run is begun here.
@@ -262,31 +256,26 @@ pub async fn resume(setup: &Setup, args: ResumeArgs) -> ExitCode {
     let mut approvals = Approvals { yes: args.yes, digest: args.plan_digest.clone(), ..Approvals::default() };
     for text in &args.approve {
         if let Err(error) = approvals.add(text) {
-            return setup
-                .usage(error.to_string(), "write --approve role:commander or --approve step:promote");
+            return setup.usage(
+                error.to_string(),
+                "write --approve role:commander, --approve step:promote or --approve loss:promote",
+            );
         }
     }
-    let decision = Decision { choice: Choice::Continue, reason: args.reason.trim(), attested: Vec::new() };
+    let attested = match args.vouch.members(setup, &args.reason) {
+        Ok(attested) => attested,
+        Err(code) => return code,
+    };
+    let decision = Decision { choice: Choice::Continue, reason: args.reason.trim(), attested };
     go_on(setup, args.run.as_deref(), decision, approvals).await
 }
 
 /// `mrctl rollback`.
 pub async fn rollback(setup: &Setup, args: RollbackArgs) -> ExitCode {
-    let mut attested = Vec::new();
-    for (texts, how) in [(&args.fenced, "fenced"), (&args.destroyed, "destroyed")] {
-        for text in texts {
-            let Some((cluster, region)) = text.split_once('/') else {
-                return setup.usage(
-                    format!("--{how} {text} names no member"),
-                    "write CLUSTER/REGION, such as orders/us-east",
-                );
-            };
-            attested.push((Member::new(cluster, region), how));
-        }
-    }
-    if !attested.is_empty() && args.reason.trim().is_empty() {
-        return setup.usage("vouching for a member needs a reason", "say with --reason how you know");
-    }
+    let attested = match args.vouch.members(setup, &args.reason) {
+        Ok(attested) => attested,
+        Err(code) => return code,
+    };
     let decision = Decision { choice: Choice::RollBack, reason: args.reason.trim(), attested };
     go_on(setup, args.run.as_deref(), decision, Approvals::default()).await
 }

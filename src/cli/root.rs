@@ -29,6 +29,7 @@ const INIT: &[(&str, &str)] = &[
         "runbooks/postgres-shutdown-failover.yaml",
         include_str!("../../runbooks/postgres-shutdown-failover.yaml"),
     ),
+    ("runbooks/postgres-failover.yaml", include_str!("../../runbooks/postgres-failover.yaml")),
     ("runbooks/dns-drain.yaml", include_str!("../../runbooks/dns-drain.yaml")),
     ("runbooks/template.yaml", include_str!("../../runbooks/template.yaml")),
 ];

@@ -7,7 +7,7 @@ use super::perform::Cx;
 use super::record::{Choice, Record};
 use super::state::{RunState, Stage};
 use super::survey;
-use crate::plan::{Ask, AskKind, Plan};
+use crate::plan::{Ask, AskKind, Mode, Plan};
 use crate::world::Answer;
 use std::time::Duration;
 
@@ -70,6 +70,12 @@ pub(super) async fn ask(cx: &Cx<'_>, question: &Question, state: &RunState) -> R
     if let AskedKind::Planned(AskKind::Typed(_)) = &asked.kind {
         // Where there is no way back, what is shown is every member as it is now, and not only what the step looked at.
         asked.facts = survey::before_the_pivot(cx.plan, cx.world, &state.run).await;
+        if cx.plan.mode == Mode::Unplanned {
+            // What will be lost, and who may have more, was found by whoever made the handover.
+            let made = cx.plan.effects().filter(|(_, _, planned)| planned.effect.makes.is_some());
+            let seen = made.filter_map(|(s, e, _)| state.steps[s].effects[e].seen.as_ref());
+            asked.facts.extend(seen.map(|seen| seen.evidence.clone()));
+        }
     }
     let answer = cx.person.ask(&asked);
     let answered = if within.is_zero() {

@@ -6,7 +6,7 @@ use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
 use super::state::{Flight, Process, RunState, Stage};
 use super::surprise::Surprise;
-use crate::plan::{OnFailure, Plan, PlannedEffect, Step};
+use crate::plan::{Mode, OnFailure, Plan, PlannedEffect, Step};
 use crate::step::{Proof, Standing};
 use std::collections::BTreeSet;
 
@@ -232,7 +232,8 @@ fn interruption(plan: &Plan, state: &RunState, terminal: bool) -> Option<Turning
     let armed = state.armed(plan);
     let passed = state.passed(plan);
     let back = |why: String, unknown: bool| {
-        if armed || passed {
+        if armed || passed || state.changed() && plan.mode == Mode::Unplanned {
+            // What was fenced is not given back by itself.
             turning(Turn::Pause, unknown, why)
         } else if state.changed() {
             turning(Turn::RollBack, unknown, why)

@@ -3,7 +3,7 @@
 use super::decide::{Task, Turning};
 use super::record::Turn;
 use super::state::RunState;
-use crate::plan::{OnFailure, Plan};
+use crate::plan::{Mode, OnFailure, Plan};
 
 /// A step's trouble.
 #[derive(Clone, Debug)]
@@ -66,6 +66,9 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
     let said = if trouble.unknown { step.on_unknown } else { step.on_failure };
     let back = || {
         if armed || passed {
+            turn(Turn::Pause)
+        } else if state.changed() && plan.mode == Mode::Unplanned {
+            // What was fenced is not given back by itself.
             turn(Turn::Pause)
         } else if state.changed() {
             turn(Turn::RollBack)

@@ -2,6 +2,7 @@
 
 use crate::plan::Plan;
 use crate::step::condition::Starts;
+use crate::step::contract::Part;
 use crate::step::{Aim, Class, Found, Sight, Standing};
 use crate::world::signal::SignalCall;
 use crate::world::{Known, World};
@@ -23,7 +24,11 @@ pub struct Preview {
 /// The first freeze or change of traffic, as indices of its effect: what comes behind it may depend on it.
 pub fn turning(plan: &Plan) -> Option<(usize, usize)> {
     plan.effects()
-        .find(|(_, _, planned)| planned.effect.freezes.is_some() || !planned.action.sends().is_empty())
+        .filter(|(s, _, _)| plan.steps[*s].skipped.is_none())
+        .find(|(_, _, planned)| {
+            let fences = planned.action.info().part == Part::Fence && planned.effect.class != Class::Looks;
+            fences || planned.effect.freezes.is_some() || !planned.action.sends().is_empty()
+        })
         .map(|(s, e, _)| (s, e))
 }
 

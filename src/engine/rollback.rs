@@ -5,6 +5,7 @@ use super::decide::{Task, accomplished, surveyed};
 use super::record::{Purpose, Verdict};
 use super::state::{EffectState, Flight, RunState, Undone};
 use crate::plan::Plan;
+use crate::step::contract::Part;
 use crate::step::{Class, Proof, Standing};
 use std::collections::BTreeSet;
 
@@ -58,6 +59,12 @@ pub(super) fn roll_back(plan: &Plan, state: &RunState, why: &str, _step: &str) -
 fn not_as_before(plan: &Plan, state: &RunState) -> Option<String> {
     if let Some(what) = state.diverges() {
         return Some(format!("{what}: both sides took commits"));
+    }
+    let fenced = |(s, e): &(usize, usize)| {
+        plan.steps[*s].effects[*e].action.info().part == Part::Fence && state.steps[*s].effects[*e].stands()
+    };
+    if state.intents.iter().any(fenced) {
+        return Some(format!("the old primary in {} is fenced, and stays so", plan.from));
     }
     let survey = state.survey.as_ref()?;
     let froze = |(s, e): &(usize, usize)| plan.steps[*s].effects[*e].effect.freezes.is_some();

@@ -3,8 +3,8 @@
 use super::record::Record;
 use super::state::{Intent, RunState};
 use crate::plan::Plan;
-use crate::step::Class;
 use crate::step::contract::Part;
+use crate::step::{Aim, Class, Sight, Standing};
 use crate::world::dns::{RecordName, Shares};
 use crate::world::postgres::{Commits, Glance, GlanceRole, HandoverBy, Scope, ServerFacts};
 use crate::world::{Known, Member, World};
@@ -152,9 +152,35 @@ fn stopped(plan: &Plan, state: &RunState, set: &str) -> bool {
     })
 }
 
+/// Whether users are kept from this data set's source now: asked again, because what was fenced once may be back. Nothing where this run
+/// fences nothing.
+async fn fenced(plan: &Plan, world: &World, state: &RunState, set: &str) -> Option<Known<()>> {
+    if state.fenced.contains(&Member::new(set, &plan.from)) {
+        return Some(Known::Known(()));
+    }
+    let (_, _, planned) = plan.effects().find(|(s, _, planned)| {
+        plan.steps[*s].skipped.is_none()
+            && planned.action.info().part == Part::Fence
+            && planned.effect.class != Class::Looks
+            && planned.action.resources().contains(&format!("postgres/{set}"))
+    })?;
+    let starts = Default::default();
+    let sight = Sight { world, run: &state.run, starts: &starts };
+    let facts = planned.action.observe(&planned.effect.id, sight).await;
+    let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Applied, None);
+    Some(match judged.standing {
+        Standing::Reached => Known::Known(()),
+        Standing::NotReached | Standing::Moving | Standing::Blocked | Standing::Unknown => {
+            Known::Unknown(judged.evidence)
+        }
+    })
+}
+
 /// What a server is now, in a word or two.
-fn server_in_words(facts: &Known<ServerFacts>, stopped: bool) -> String {
+fn server_in_words(facts: &Known<ServerFacts>, stopped: bool, fenced: bool) -> String {
     match facts {
+        // Not where it answers: then what is seen of it counts.
+        Known::Unknown(_) if fenced => "fenced".into(),
         Known::Unknown(why) if why.contains("refused") && stopped => "stopped".into(),
         // A refused connection says nothing about the path of the application: it is told as what it is.
         Known::Unknown(why) if why.contains("refused") => "refuses connections from here".into(),
@@ -206,10 +232,23 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         let old = if passed { &plan.from } else { &plan.to };
         if let Some(facts) = now.members.get(old) {
             let what = if passed { "old primary" } else { "standby" };
+            let ours = old == &plan.from;
+            let behind_a_fence = match (ours && passed, facts) {
+                (true, Known::Unknown(_)) => fenced(plan, world, state, name).await,
+                _ => None,
+            };
+            if let Some(Known::Unknown(why)) = &behind_a_fence {
+                unknown = true;
+                notes.push(format!("the old primary of {name} in {old} may be reached by users: {why}"));
+            }
             parts.push(format!(
                 "{}: {}",
                 label(what),
-                server_in_words(facts, old == &plan.from && stopped(plan, state, name))
+                server_in_words(
+                    facts,
+                    ours && stopped(plan, state, name),
+                    matches!(behind_a_fence, Some(Known::Known(())))
+                )
             ));
             if passed
                 && let (Some(handover), Known::Unknown(why)) = (state.handovers.get(name), facts)
@@ -228,7 +267,15 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                     "{open} transactions that write are still open on the old primary of {name} in {old}: what they commit is lost"
                 ));
             }
-            if passed && let Some(handover) = state.handovers.get(name) {
+            let accepted =
+                state.handovers.get(name).is_some_and(|handover| handover.by == HandoverBy::LossAccepted);
+            if passed && accepted && facts.is(|facts| !facts.in_recovery()) {
+                notes.push(format!(
+                    "the old primary of {name} in {old} answers again: what it has that the new one lacks is unknown; stop it before anybody writes there"
+                ));
+                unknown = true;
+            }
+            if passed && let Some(handover) = state.handovers.get(name).filter(|_| !accepted) {
                 if let Some(primary) = facts.get().and_then(ServerFacts::primary) {
                     match handover.commits_since(primary) {
                         Commits::Writes(_) => diverged.push(name.clone()),

@@ -125,6 +125,18 @@ fn member(lab: &Lab, region: Region, port: u16) -> Result<String> {
     // pg_ctl says 0 for running and 3 for not running; a member's `look` is asked the other way round.
     let script = "\"$0\" status -D \"$1\" >/dev/null; case $? in 0) exit 3;; 3) exit 0;; *) exit 4;; esac";
     let look = command(lab, &["/bin/sh", "-c", script, &pg_ctl, &data])?;
+    // Outside of the server: asked to end at once, and if it does not, killed. A number in the file may be another process's by now.
+    let quit = command(lab, &[&pg_ctl, "stop", "-D", &data, "-m", "immediate", "-w", "-t", "5"])?;
+    // Its processes too: a session that was stopped would else commit what it had begun, once it goes on.
+    let script = "\"$0\" status -D \"$1\" >/dev/null || exit 0; pid=$(head -n 1 \"$1/postmaster.pid\"); \
+                  exec kill -9 \"$pid\" $(cat \"/proc/$pid/task/$pid/children\")";
+    let kill = command(lab, &["/bin/sh", "-c", script, &pg_ctl, &data])?;
+    // A server that is there and does not answer may be anything.
+    let ready = lab.programs.postgres("pg_isready").display().to_string();
+    let script = "\"$0\" status -D \"$1\" >/dev/null; case $? in 0) ;; 3) exit 0;; *) exit 4;; esac; \
+                  \"$2\" -q -t 2 -h \"$3\" -p \"$4\"; case $? in 0|1) exit 3;; *) exit 4;; esac";
+    let (host, number) = (region.address().to_string(), port.to_string());
+    let fenced = command(lab, &["/bin/sh", "-c", script, &pg_ctl, &data, &ready, &host, &number])?;
     Ok(format!(
         "      {region}:
         host: {host}
@@ -133,6 +145,10 @@ fn member(lab: &Lab, region: Region, port: u16) -> Result<String> {
         start: {{ command: {start}, timeout: 70s }}
         control_data: {{ command: {control}, timeout: 10s }}
         look: {{ command: {look}, timeout: 10s }}
+        fence:
+          - {{ command: {quit}, timeout: 10s }}
+          - {{ command: {kill}, timeout: 10s }}
+        fenced: {{ command: {fenced}, timeout: 10s }}
 ",
         host = region.address(),
     ))

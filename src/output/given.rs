@@ -14,6 +14,8 @@ pub struct Approvals {
     pub roles: BTreeSet<String>,
     /// `--approve step:ID`: whatever this step asks; for a pivot's step, consent to it.
     pub steps: BTreeSet<String>,
+    /// `--approve loss:ID`: what is lost by an unplanned promotion, by its step.
+    pub losses: BTreeSet<String>,
     /// `--yes`: lines of checklists and confirmations.
     pub yes: bool,
     /// `--plan-digest`: the plan that was approved.
@@ -24,7 +26,7 @@ pub struct Approvals {
 
 /// Why an `--approve` cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither role:NAME nor step:ID")]
+#[error("`{0}` is none of role:NAME, step:ID and loss:ID")]
 pub struct BadApproval(String);
 
 impl Approvals {
@@ -33,6 +35,7 @@ impl Approvals {
         match text.split_once(':') {
             Some(("role", name)) if !name.is_empty() => self.roles.insert(name.to_string()),
             Some(("step", id)) if !id.is_empty() => self.steps.insert(id.to_string()),
+            Some(("loss", id)) if !id.is_empty() => self.losses.insert(id.to_string()),
             _ => return Err(BadApproval(text.to_string())),
         };
         Ok(())
@@ -45,7 +48,15 @@ impl Approvals {
             !plan.roles.contains_key(*role) && !asks.into_iter().any(|ask| ask.role == **role)
         });
         let steps = self.steps.iter().filter(|id| plan.step_index(id).is_none());
-        roles.map(|role| format!("role:{role}")).chain(steps.map(|id| format!("step:{id}"))).collect()
+        let losses = self
+            .losses
+            .iter()
+            .filter(|id| !plan.steps.iter().flat_map(|step| &step.questions).any(|ask| ask.id == loss(id)));
+        roles
+            .map(|role| format!("role:{role}"))
+            .chain(steps.map(|id| format!("step:{id}")))
+            .chain(losses.map(|id| format!("loss:{id}")))
+            .collect()
     }
 
     /// These approvals for a plan: learns which steps pass a pivot.
@@ -87,6 +98,11 @@ impl Approvals {
     }
 }
 
+/// The question whether what an unplanned promotion loses is accepted.
+fn loss(step: &str) -> String {
+    format!("{step}/loss")
+}
+
 /// Steps that pass a pivot.
 pub(super) fn pivots(plan: &Plan) -> impl Iterator<Item = &crate::plan::Step> {
     plan.steps.iter().filter(|step| {
@@ -117,6 +133,11 @@ pub fn missing(plan: &Plan, approvals: &Approvals) -> Vec<String> {
                         format!("--approve role:{}, or step:{}", ask.role, step.id)
                     };
                     tell(format!("{by}: {}", ask.text));
+                }
+                AskKind::Typed(_) if ask.id == loss(&step.id) => {
+                    if !approvals.losses.contains(&step.id) {
+                        tell(format!("--approve loss:{}: {}", step.id, ask.text));
+                    }
                 }
                 AskKind::Typed(_) if approvals.pivot_steps.is_empty() => {
                     if !approvals.consents(&step.id) {
@@ -166,6 +187,9 @@ impl Given {
 
     fn answer(&self, asked: &Asked) -> Answered {
         let how = match &asked.kind {
+            AskedKind::Planned(AskKind::Typed(_)) if asked.id == loss(&asked.step) => {
+                (self.approved && self.approvals.losses.contains(&asked.step)).then_some("approve")
+            }
             AskedKind::Planned(AskKind::Typed(_)) => {
                 (self.approved && self.approvals.consents(&asked.step)).then_some("approve")
             }

@@ -4,7 +4,7 @@ use super::checklist::{self, Frame, columns};
 use super::paint::{Text, Tone, wrap};
 use super::streams::Style;
 use super::words::{allowance, count};
-use crate::plan::{AskKind, OnFailure, Plan, PlannedEffect, Step};
+use crate::plan::{AskKind, Mode, OnFailure, Plan, PlannedEffect, Step};
 use crate::step::{Class, Standing};
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ fn one(
             }
         }
     }
-    say(&policy(step, zone), Tone::Dim, lines);
+    say(&policy(step, zone, plan.mode), Tone::Dim, lines);
     if let Some(because) = &step.keep_because {
         say(&format!("not taken back in a rollback, because {because}"), Tone::Dim, lines);
     }
@@ -197,7 +197,7 @@ fn standing(seen: &Seen, class: Class) -> (&'static str, Tone) {
 }
 
 /// What a failure and an unknown do here, defaults spelled out: the table of the design, in words.
-fn policy(step: &Step, zone: Zone) -> String {
+fn policy(step: &Step, zone: Zone, mode: Mode) -> String {
     let mut text = String::new();
     if step.retries > 0 {
         let every = allowance(step.retry_every_ms);
@@ -207,8 +207,15 @@ fn policy(step: &Step, zone: Zone) -> String {
         text.push_str("failure or unknown: warn, go on");
         return text;
     }
-    text.push_str(&format!("failure: {}", outcome(step.on_failure, zone, false)));
-    text.push_str(&format!("; unknown: {}", outcome(step.on_unknown, zone, true)));
+    // What was fenced is not given back by itself.
+    let stays = |said: OnFailure, unknown: bool| match (mode, zone, said) {
+        (_, _, OnFailure::Warn | OnFailure::Pause) | (Mode::Planned, ..) => said,
+        (Mode::Unplanned, Zone::FirstChange | Zone::AfterAChange, _) => OnFailure::Pause,
+        (Mode::Unplanned, Zone::Pivot, _) if !unknown => OnFailure::Pause,
+        (Mode::Unplanned, ..) => said,
+    };
+    text.push_str(&format!("failure: {}", outcome(stays(step.on_failure, false), zone, false)));
+    text.push_str(&format!("; unknown: {}", outcome(stays(step.on_unknown, true), zone, true)));
     text
 }
 

@@ -156,7 +156,7 @@ impl Builder<'_> {
                 }
             }
         }
-        consent(&mut steps, request.to);
+        consent(&mut steps, request.to, request.mode);
         writers::reachable(&steps, request.to, &self.directory, runbook, problems);
         let watches = runbook.watch.iter().filter_map(|watch| self.watch(watch, &steps, problems)).collect();
         let mut resources = BTreeSet::new();

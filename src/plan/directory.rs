@@ -34,6 +34,8 @@ impl Directory for InventoryDirectory<'_> {
                 stop: member.stop.as_ref().map(command),
                 start: member.start.as_ref().map(command),
                 control_data: member.control_data.as_ref().map(command),
+                fence: member.fence.iter().map(command).collect(),
+                fenced: member.fenced.as_ref().map(command),
             };
             (region.clone(), hooks)
         });

@@ -26,7 +26,7 @@ impl KindFacts for TableOfKinds {
                 KindPart::Pivot => Part::Pivot,
                 KindPart::Traffic => Part::Traffic,
                 KindPart::Stop => Part::Stop,
-                KindPart::Other => Part::Other,
+                KindPart::Fence | KindPart::Other => Part::Other,
             },
             changes: info.changes,
             undoable: info.changes && info.part != KindPart::Pivot && !info.undo.starts_with("nothing"),

@@ -4,8 +4,9 @@ use super::build::Builder;
 use super::model::Mode;
 use crate::error::{Code, Problem, Problems};
 use crate::runbook::model;
-use crate::step::contract::{KindInfo, Place};
+use crate::step::contract::{KindInfo, Place, Unplanned};
 use crate::step::scope::Directory;
+use crate::step::table;
 
 impl Builder<'_> {
     /// Why a step is not part of this run, if it is not.
@@ -19,6 +20,13 @@ impl Builder<'_> {
         };
         if (has(Only::Planned) || has(Only::Unplanned)) && !has(mode) {
             return Some(format!("not part of {} runs", self.request.mode));
+        }
+        match (self.request.mode, table::info(&step.kind.value).map(|info| info.unplanned)) {
+            (Mode::Unplanned, Some(Unplanned::LeftOut(why)))
+            | (Mode::Planned, Some(Unplanned::Only(why))) => {
+                return Some(why.to_string());
+            }
+            _ => {}
         }
         // A dry run shows the real run.
         if has(Only::Drill) && !has(Only::Real) {

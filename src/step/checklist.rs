@@ -1,6 +1,8 @@
 //! `checklist`: lines that people confirm, one at a time.
 
-use super::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Part, Place, Question, Sight};
+use super::contract::{
+    Aim, Effect, Judgement, Kind, KindInfo, Main, Part, Place, Question, Sight, Unplanned,
+};
 use super::scope::Scope;
 use crate::error::Problem;
 use crate::world::postgres::Handover;
@@ -46,6 +48,7 @@ impl Kind for Checklist {
         place: Place::Nowhere,
         version: 1,
         part: Part::Pause,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, _scope: &Scope<'_>) -> Result<Self, Problem> {

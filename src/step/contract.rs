@@ -89,6 +89,29 @@ pub struct KindInfo {
     pub version: u32,
     /// Its role in moving a writer, for the rules of `check`.
     pub part: Part,
+    /// What becomes of it in an unplanned run, whose source does not answer.
+    pub unplanned: Unplanned,
+}
+
+/// What becomes of a step in an unplanned run, whose source does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unplanned {
+    /// It is done as in a planned run, with what can be reached.
+    Done,
+    /// It is left out: why.
+    LeftOut(&'static str),
+    /// Only an unplanned run has it: why a planned one leaves it out.
+    Only(&'static str),
+}
+
+impl std::fmt::Display for Unplanned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done => f.write_str("done, with what can be reached"),
+            Self::LeftOut(why) => write!(f, "left out: {why}"),
+            Self::Only(_) => f.write_str("done; a planned run leaves it out"),
+        }
+    }
 }
 
 /// The part of a kind in moving a writer.
@@ -102,6 +125,8 @@ pub enum Part {
     CatchUp,
     /// Stops the source: proves it before the promotion, and is a fence behind it.
     Stop,
+    /// Keeps users from a source that may still run.
+    Fence,
     /// Promotes.
     Pivot,
     /// Sends users to a region.

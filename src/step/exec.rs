@@ -3,7 +3,9 @@
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
 use crate::language::units::Period;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::exec::{Command, ENDED_WELL, Output};
 use crate::world::postgres::Handover;
@@ -104,6 +106,7 @@ impl Kind for Exec {
         place: Place::To,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

@@ -2,7 +2,9 @@
 
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::dns::missing;
 use crate::step::scope::Scope;
 use crate::world::postgres::Handover;
@@ -48,6 +50,7 @@ impl Kind for Notify {
         place: Place::Nowhere,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

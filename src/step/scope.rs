@@ -87,6 +87,10 @@ pub struct Hooks {
     pub start: Option<Command>,
     /// Prints `pg_controldata`.
     pub control_data: Option<Command>,
+    /// Keep users from it, the strongest first.
+    pub fence: Vec<Command>,
+    /// Tells whether a user can reach it.
+    pub fenced: Option<Command>,
 }
 
 /// A DNS record.

@@ -240,6 +240,7 @@ step_kinds! {
     PostgresCheckLag = super::postgres::check_lag::CheckLag;
     PostgresFreeze = super::postgres::freeze::Freeze;
     PostgresCatchUp = super::postgres::catch_up::CatchUp;
+    PostgresFence = super::postgres::fence::Fence;
     PostgresPromote = super::postgres::promote::Promote;
     PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
     PostgresStop = super::postgres::stop::Stop;

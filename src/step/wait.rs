@@ -1,7 +1,7 @@
 //! `wait`: until a condition holds for a while, or for a fixed time.
 
 use super::condition::{Condition, Observed};
-use super::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use super::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned};
 use super::scope::Scope;
 use crate::error::Problem;
 use crate::language::{Period, Spanned};
@@ -59,6 +59,7 @@ impl Kind for Wait {
         place: Place::Nowhere,
         version: 1,
         part: Part::Pause,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

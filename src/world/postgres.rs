@@ -7,8 +7,8 @@ mod handover;
 mod lsn;
 
 pub use facts::{
-    Activity, Altered, Glance, GlanceRole, PrimaryFacts, ReadOnly, Receiver, Role, Sender, ServerFacts,
-    Sessions, StandbyFacts,
+    Activity, Altered, Glance, GlanceRole, NO_RECEIVER, PrimaryFacts, REFUSES, ReadOnly, Receiver, Role,
+    Sender, ServerFacts, Sessions, StandbyFacts,
 };
 pub use handover::{Commits, Handover, HandoverBy};
 pub use lsn::Lsn;

@@ -57,7 +57,7 @@ pub(super) fn killed_after(site: &Site, arguments: &[&str], records: usize) -> b
 }
 
 /// Starts a run and kills it as soon as its journal is so. False if it ended before.
-fn killed_when(site: &Site, arguments: &[&str], ready: impl Fn(&str) -> bool) -> bool {
+pub(super) fn killed_when(site: &Site, arguments: &[&str], ready: impl Fn(&str) -> bool) -> bool {
     let before = site.journals();
     let mut child = site.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut journal = None;

@@ -53,7 +53,13 @@ fn told(report: &Report) -> String {
 
 #[test]
 fn a_shipped_runbook_survives_every_single_fault() {
-    for runbook in ["postgres-planned-failover", "postgres-shutdown-failover", "dns-drain", "template"] {
+    for runbook in [
+        "postgres-planned-failover",
+        "postgres-shutdown-failover",
+        "postgres-failover",
+        "dns-drain",
+        "template",
+    ] {
         let report = rehearse(&plan(&format!("runbooks/{runbook}.yaml")), &inventory(), 1, 1);
         assert!(report.clean(), "{runbook}: {}", told(&report));
         assert_eq!(report.complete_for, Some(1), "{runbook}");
@@ -76,7 +82,13 @@ fn a_shipped_runbook_survives_every_two_faults() {
 #[test]
 fn the_model_never_shows_what_would_stop_a_real_run() {
     // Every look of every schedule is held against the rules, and what was seen before tells states apart here, so that none is left out.
-    for runbook in ["postgres-planned-failover", "postgres-shutdown-failover", "dns-drain", "template"] {
+    for runbook in [
+        "postgres-planned-failover",
+        "postgres-shutdown-failover",
+        "postgres-failover",
+        "dns-drain",
+        "template",
+    ] {
         let (plan, inventory) = (plan(&format!("runbooks/{runbook}.yaml")), inventory());
         let bend = Bend { remembers: true, ..Bend::default() };
         let report = rehearse_in(&plan, &How { bend, ..How::of(&plan, &inventory, 1, 1) });

@@ -61,6 +61,14 @@ pub struct PostgresMember {
     /// Prints `pg_controldata` of the stopped server, which proves a clean shutdown and its last position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_data: Option<Command>,
+    /// Keeps users from the server whatever it does, from outside of it: one command or several, the strongest first, such as powering
+    /// the host off and closing its network. Each is run until `fenced` proves it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fence: Vec<Command>,
+    /// Looks from where users come from, or asks the provider. Exit code 0 when no user can reach the server, 3 when one can; anything
+    /// else is unknown. That mrctl itself cannot reach it proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fenced: Option<Command>,
     /// Exit code 0 when the server is certainly stopped, 3 when it runs; anything else is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Command>,

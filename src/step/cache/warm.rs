@@ -3,7 +3,9 @@
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
 use crate::language::units::Period;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Part, Place, Sight, Unplanned,
+};
 use crate::step::dns::missing;
 use crate::step::scope::Scope;
 use crate::world::cache::{CacheFacts, Pace};
@@ -74,6 +76,7 @@ impl Kind for Warm {
         place: Place::To,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::LeftOut("it copies from the source region, which is gone"),
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

@@ -3,7 +3,9 @@
 use super::{Facts, Silent, Target, by_hand, shares, target};
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::dns::Shares;
 use crate::world::plausible::Sighting;
@@ -44,6 +46,7 @@ impl Kind for Restore {
         place: Place::Nowhere,
         version: 1,
         part: Part::Traffic,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

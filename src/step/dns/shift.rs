@@ -4,7 +4,9 @@ use super::{Facts, Silent, Target, by_hand, shares, target};
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
 use crate::language::units::{Period, Share};
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::dns::Shares;
 use crate::world::plausible::Sighting;
@@ -117,6 +119,7 @@ impl Kind for Shift {
         place: Place::To,
         version: 1,
         part: Part::Traffic,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

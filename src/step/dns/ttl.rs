@@ -5,7 +5,7 @@ use crate::error::{Code, Problem};
 use crate::journal::Permit;
 use crate::language::units::Period;
 use crate::step::contract::{
-    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight, Unplanned,
 };
 use crate::step::scope::Scope;
 use crate::world::dns::RecordAim;
@@ -52,6 +52,7 @@ impl Kind for Ttl {
         place: Place::Nowhere,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

@@ -2,7 +2,9 @@
 
 use crate::error::{Code, Problem};
 use crate::language::units::Period;
-use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::dns::missing;
 use crate::step::scope::Scope;
 use crate::world::http::Probe;
@@ -119,6 +121,7 @@ impl Kind for Check {
         place: Place::To,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

@@ -3,7 +3,9 @@
 use super::{OnlyCluster, Pair, PairFacts, pair, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::step::{Action, Facts};
 use crate::world::plausible::Sighting;
@@ -17,6 +19,9 @@ use std::hash::{Hash, Hasher};
 pub struct CatchUp {
     pair: Pair,
     keep: Vec<String>,
+    /// The source does not answer: the handover is what the target has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unplanned: bool,
 }
 
 /// Judges both sides. Pure, and shared with the promotion, which asks the same again right before it acts.
@@ -156,18 +161,30 @@ impl Kind for CatchUp {
         place: Place::Nowhere,
         version: 1,
         part: Part::CatchUp,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
         let (pair, cluster) = pair(scope, &params.cluster)?;
-        Ok(Self { pair, keep: cluster.keep })
+        Ok(Self { pair, keep: cluster.keep, unplanned: !scope.planned })
     }
 
     fn title(&self) -> String {
+        if self.unplanned {
+            return format!(
+                "See what {} in {} has, and what is lost",
+                self.pair.cluster, self.pair.target.region
+            );
+        }
         format!("Wait until {} in {} has everything", self.pair.cluster, self.pair.target.region)
     }
 
     fn effects(&self) -> Vec<Effect> {
+        if self.unplanned {
+            let mut look = Effect::look(Pace::new(90_000, 200));
+            look.makes = Some(self.pair.cluster.clone());
+            return vec![look];
+        }
         // Caught up without our mark is as good, if what was replayed was just written: see `not_alive`.
         let mut mark = Effect::of("mark", Class::ForwardOnly, Pace::new(30_000, 2)).accept_found();
         mark.makes = Some(self.pair.cluster.clone());
@@ -183,7 +200,17 @@ impl Kind for CatchUp {
     }
 
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, PairFacts> {
-        Box::pin(self.pair.look(sight.world, &self.keep, sight.run))
+        Box::pin(async move {
+            let mut facts = self.pair.look(sight.world, &self.keep, sight.run).await;
+            if self.unplanned {
+                let scope =
+                    crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
+                let looks = self.pair.others.iter().map(|at| sight.world.postgres.look(at, &scope));
+                let seen = futures_util::future::join_all(looks).await;
+                facts.others = self.pair.others.iter().map(|at| at.region.clone()).zip(seen).collect();
+            }
+            facts
+        })
     }
 
     fn seen_with(&self, last: &Action, seen: &Facts) -> Option<PairFacts> {
@@ -203,12 +230,16 @@ impl Kind for CatchUp {
         _h: Option<&Handover>,
     ) -> Judgement {
         match aim {
+            Aim::Applied if self.unplanned => super::lost::judge(&self.pair, facts),
             Aim::Applied => judge_pair(&self.pair, facts),
             Aim::Restored(_) => Judgement::reached("a mark in the log needs no undo"),
         }
     }
 
     fn stale(&self, _effect: &str, facts: &PairFacts) -> Option<String> {
+        if self.unplanned {
+            return None;
+        }
         not_alive(facts)
     }
 
@@ -260,7 +291,7 @@ mod tests {
     fn judge(change: impl FnOnce(&mut ServerFacts, &mut ServerFacts)) -> Judgement {
         let (mut source, mut target) = (examples::frozen(), examples::standby());
         change(&mut source, &mut target);
-        let facts = PairFacts { source: Known::Known(source), target: Known::Known(target) };
+        let facts = PairFacts { source: Known::Known(source), target: Known::Known(target), others: vec![] };
         judge_pair(&examples::pair(), &facts)
     }
 
@@ -323,10 +354,13 @@ mod tests {
     #[test]
     fn silence_of_either_side_is_unknown() {
         let known = Known::Known(examples::frozen());
-        let facts = PairFacts { source: known.clone(), target: Known::unknown("no answer") };
+        let facts = PairFacts { source: known.clone(), target: Known::unknown("no answer"), others: vec![] };
         assert_eq!(judge_pair(&examples::pair(), &facts).standing, Standing::Unknown);
-        let facts =
-            PairFacts { source: Known::unknown("no answer"), target: Known::Known(examples::standby()) };
+        let facts = PairFacts {
+            source: Known::unknown("no answer"),
+            target: Known::Known(examples::standby()),
+            others: vec![],
+        };
         assert_eq!(judge_pair(&examples::pair(), &facts).standing, Standing::Unknown);
     }
 }

@@ -3,7 +3,9 @@
 use super::{Pair, PairFacts, pair, unread};
 use crate::error::Problem;
 use crate::language::units::{Period, Size};
-use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::plausible::Sighting;
 use crate::world::postgres::Handover;
@@ -55,6 +57,7 @@ impl Kind for CheckLag {
         place: Place::Nowhere,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::LeftOut("nobody can tell the lag behind a source that does not answer"),
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {
@@ -165,7 +168,11 @@ mod tests {
     fn judge_within(max_ms: Option<u64>, change: impl FnOnce(&mut ServerFacts)) -> Judgement {
         let mut target = examples::standby();
         change(&mut target);
-        let facts = PairFacts { source: Known::Known(examples::primary()), target: Known::Known(target) };
+        let facts = PairFacts {
+            source: Known::Known(examples::primary()),
+            target: Known::Known(target),
+            others: vec![],
+        };
         CheckLag { pair: examples::pair(), max_bytes: 100, max_ms }.judge("look", &facts, Aim::Applied, None)
     }
 

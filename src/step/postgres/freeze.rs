@@ -3,7 +3,9 @@
 use super::{Pair, PairFacts, cluster, forbids_writing, harmless, in_recovery, member, thaw, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::plausible::Sighting;
 use crate::world::postgres::{Altered, Change, Handover, ServerFacts, Sessions};
@@ -61,7 +63,11 @@ impl Freeze {
     /// What a look saw of both sides, for a kind that looks at the same two in the same way.
     pub(super) fn both_sides(&self, facts: &Facts, pair: &Pair, keep: &[String]) -> Option<PairFacts> {
         let same = self.pair.source == pair.source && self.pair.target == pair.target && self.keep == keep;
-        same.then(|| PairFacts { source: facts.source.clone(), target: facts.target.clone() })
+        same.then(|| PairFacts {
+            source: facts.source.clone(),
+            target: facts.target.clone(),
+            others: Vec::new(),
+        })
     }
 
     fn system(prior: &Facts) -> Result<String, Reply> {
@@ -166,6 +172,9 @@ impl Kind for Freeze {
         place: Place::From,
         version: 1,
         part: Part::Freeze,
+        unplanned: Unplanned::LeftOut(
+            "the source does not answer, so it cannot be frozen; the fence keeps users from it",
+        ),
     };
 
     fn resolve(params: Params, scope: &Scope<'_>) -> Result<Self, Problem> {

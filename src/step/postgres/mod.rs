@@ -3,7 +3,10 @@
 pub mod catch_up;
 pub mod check_lag;
 pub mod control_data;
+pub mod evidence;
+pub mod fence;
 pub mod freeze;
+mod lost;
 pub mod preflight;
 pub mod promote;
 #[cfg(test)]
@@ -50,6 +53,9 @@ pub struct PairFacts {
     pub source: Known<ServerFacts>,
     /// The target, read after the source: a position that the target has is then never newer than what the source was asked for.
     pub target: Known<ServerFacts>,
+    /// In an unplanned run every other member, by region: one of them may have more than the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<(String, Known<ServerFacts>)>,
 }
 
 /// Finds a cluster, or says what there is.
@@ -124,7 +130,7 @@ impl Pair {
             world.postgres.look(&self.target, &scope),
         )
         .await;
-        PairFacts { source, target }
+        PairFacts { source, target, others: Vec::new() }
     }
 }
 

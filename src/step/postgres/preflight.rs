@@ -3,7 +3,9 @@
 use super::promote::leaked_freeze;
 use super::{OnlyCluster, Pair, PairFacts, pair, unread};
 use crate::error::Problem;
-use crate::step::contract::{Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::plausible::Sighting;
 use crate::world::postgres::{Finding, Handover, VERSION};
@@ -45,6 +47,7 @@ impl Kind for Preflight {
         place: Place::Nowhere,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::LeftOut("it checks a switch between two servers that answer"),
     };
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
@@ -248,6 +251,7 @@ mod tests {
         let mut sides = PairFacts {
             source: Known::Known(examples::primary()),
             target: Known::Known(examples::standby()),
+            others: vec![],
         };
         change(&mut sides);
         let facts =

@@ -1,20 +1,21 @@
 //! `postgres.promote`: the pivot. Guarded by the handover in one statement; believed only when seen.
 
-use super::control_data::ControlData;
-use super::{OnlyCluster, Pair, PairFacts, in_recovery, pair, unread};
+use super::{OnlyCluster, Pair, PairFacts, pair, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{
-    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight,
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Remark, Sight, Unplanned,
 };
 use crate::step::scope::Scope;
 use crate::step::{Action, Facts};
 use crate::world::exec::Command;
 use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Commits, Glance, GlanceRole, Handover, HandoverBy, ServerFacts};
-use crate::world::{Answer, Known, Member, Reply, World, ready};
+use crate::world::{Answer, Known, Reply, World, ready};
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
+
+mod guards;
 
 /// A resolved promotion.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,43 +25,15 @@ pub struct Promote {
     /// The source's command that prints its control file: what proves that a stopped source is still stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     control_data: Option<Command>,
+    /// In an unplanned run, what tells whether a user can reach the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fenced: Option<Command>,
+    /// The source does not answer, and a loss has to be accepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unplanned: bool,
 }
 
 impl Promote {
-    /// A source that was stopped does not answer; what it left on disk says that it is still as the handover says. One that refuses
-    /// connections because it is full, starting, or behind a wall, would not.
-    async fn still_stopped(&self, handover: &Handover, world: &World) -> Option<String> {
-        let control = match &self.control_data {
-            Some(command) => ControlData::read(world, command).await,
-            None => Known::unknown("the member has no `control_data`"),
-        };
-        match control {
-            // A person says that it cannot come back; only what it says itself could prove them wrong.
-            Known::Unknown(_) if world.fenced.contains(&self.pair.source) => None,
-            Known::Unknown(why) => Some(format!("whether the source is still stopped is unknown: {why}")),
-            Known::Known(control) if control.state != "shut down" => {
-                Some(format!("the source was stopped, and its control file says `{}` now", control.state))
-            }
-            Known::Known(control) if control.system != handover.system => {
-                Some("the source's control file is that of another cluster".into())
-            }
-            Known::Known(control) if control.checkpoint != handover.position => Some(format!(
-                "the source ran again since the handover: it was shut down at {}, not at {}",
-                control.checkpoint, handover.position
-            )),
-            Known::Known(_) => None,
-        }
-    }
-
-    /// A third member that takes writes: promoting would make two.
-    async fn another_primary(&self, run: &str, system: &str, world: &World) -> Option<String> {
-        let others: Vec<Member> =
-            self.pair.others.iter().filter(|other| **other != self.pair.target).cloned().collect();
-        let seen = in_recovery(world, &others, &self.keep, run, Some(system)).await;
-        let (region, _) = seen.into_iter().find(|(_, recovery)| *recovery == Known::Known(false))?;
-        Some(format!("the member in {region} is a primary: there would be two"))
-    }
-
     /// The source right before: still as the handover says, or never promote.
     fn judge_source_before(&self, source: Known<Glance>, handover: &Handover) -> Option<Judgement> {
         let source = match source {
@@ -145,6 +118,17 @@ impl Promote {
                 primary.timeline
             ));
         }
+        if handover.by == HandoverBy::LossAccepted
+            && let Some(source) = facts.source.get().filter(|source| source.primary().is_some())
+        {
+            // Nothing was seen of it at the handover, so what it took since cannot be told from what was lost then.
+            let open = if source.read_only.binds() { "and is frozen" } else { "and takes writes" };
+            let judged = Judgement::reached(format!(
+                "{} promoted; the old primary answers again {open}: what it has that the new one lacks is unknown",
+                self.pair.target
+            ));
+            return if source.read_only.binds() { judged } else { judged.with_remark(Remark::Divergence) };
+        }
         let source = facts.source.get().and_then(ServerFacts::primary);
         let commits = source.map(|source| handover.commits_since(source));
         let upkeep = match commits {
@@ -189,13 +173,16 @@ impl Kind for Promote {
         place: Place::To,
         version: 1,
         part: Part::Pivot,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
         let (pair, cluster) = pair(scope, &params.cluster)?;
         let control_data =
             cluster.hooks.get(&pair.source.region).and_then(|hooks| hooks.control_data.clone());
-        Ok(Self { pair, keep: cluster.keep, control_data })
+        let fenced = cluster.hooks.get(&pair.source.region).and_then(|hooks| hooks.fenced.clone());
+        let unplanned = !scope.planned;
+        Ok(Self { pair, keep: cluster.keep, control_data, fenced: fenced.filter(|_| unplanned), unplanned })
     }
 
     fn title(&self) -> String {
@@ -231,7 +218,7 @@ impl Kind for Promote {
                 // What counts are commits after the promotion: the source is read again once the promotion was seen.
                 source = postgres.look(&self.pair.source, &scope).await;
             }
-            PairFacts { source, target }
+            PairFacts { source, target, others: Vec::new() }
         })
     }
 
@@ -281,7 +268,11 @@ impl Kind for Promote {
         if let Some(trouble) = self.judge_source_before(facts.source.as_ref().map(Glance::from), handover) {
             return trouble;
         }
-        Judgement::not_reached(format!("a standby with everything up to {}", handover.position))
+        let lost = match handover.by {
+            HandoverBy::Soft | HandoverBy::Shutdown => "",
+            HandoverBy::LossAccepted => "; what the old primary committed after that is lost",
+        };
+        Judgement::not_reached(format!("a standby with everything up to {}{lost}", handover.position))
     }
 
     fn apply<'a>(
@@ -307,6 +298,12 @@ impl Kind for Promote {
             let mut trouble = self.judge_source_before(source, handover).map(|trouble| trouble.evidence);
             if trouble.is_none() && stopped {
                 trouble = self.still_stopped(handover, world).await;
+            }
+            if trouble.is_none() && handover.by == HandoverBy::LossAccepted {
+                trouble = match self.outranked(permit.run(), handover, world).await {
+                    None => self.not_fenced(world).await,
+                    trouble => trouble,
+                };
             }
             match trouble {
                 Some(why) => Reply::refused(why),
@@ -336,8 +333,13 @@ impl Kind for Promote {
                 },
             )
         };
+        let reached = match facts.target.get().and_then(ServerFacts::standby).map(|standby| &standby.received)
+        {
+            Some(Known::Known(received)) if self.unplanned => format!(" up to {received}"),
+            _ => String::new(),
+        };
         format!(
-            "{}: {}; {}: {}",
+            "{}: {}; {}: {}{reached}",
             self.pair.source,
             side(&facts.source),
             self.pair.target,

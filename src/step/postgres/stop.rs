@@ -5,7 +5,9 @@ use super::control_data::ControlData;
 use super::{OnlyCluster, Pair, cluster, forbids_writing, in_recovery, member, second_primary, unread};
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::exec::Command;
 use crate::world::plausible::Sighting;
@@ -168,6 +170,9 @@ impl Kind for Stop {
         place: Place::From,
         version: 1,
         part: Part::Stop,
+        unplanned: Unplanned::LeftOut(
+            "the source does not answer, so it cannot be stopped cleanly; the fence keeps users from it",
+        ),
     };
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {

@@ -3,7 +3,9 @@
 use super::{OnlyCluster, cluster, member, sightings, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
-use crate::step::contract::{Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight};
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Unplanned,
+};
 use crate::step::scope::Scope;
 use crate::world::plausible::Sighting;
 use crate::world::postgres::{Change, Handover, ServerFacts};
@@ -45,6 +47,7 @@ impl Kind for VerifyWritable {
         place: Place::To,
         version: 1,
         part: Part::Other,
+        unplanned: Unplanned::Done,
     };
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {

@@ -207,6 +207,12 @@ fn not_recorded() -> Known<u64> {
     Known::unknown("it was not recorded")
 }
 
+/// Why a receiver is unknown where none runs: the standby is connected to no primary. Every other reason says less.
+pub const NO_RECEIVER: &str = "no receiver runs: it is not connected to a primary";
+
+/// How the reason begins for which a server is unknown that answered, and let nobody in: too many clients, a wrong password, it starts.
+pub const REFUSES: &str = "answers, and refuses: ";
+
 /// What only a standby has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StandbyFacts {

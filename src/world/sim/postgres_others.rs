@@ -65,7 +65,7 @@ impl SimPostgres {
             let reached = |at: &Member| {
                 truth.servers[at].up
                     && !self.faults.is_silent(at)
-                    && !truth.locks.get(at).is_some_and(|holder| holder != run)
+                    && truth.locks.get(at).is_none_or(|holder| holder == run)
             };
             let ours = truth.servers.keys().filter(|at| reached(at)).map(|at| (at.clone(), run.to_owned()));
             let others = truth.locks.iter().filter(|(_, holder)| *holder != run);

@@ -4,8 +4,8 @@ use super::postgres_seen::{Still, unless};
 use crate::world::Known;
 use crate::world::Reply;
 use crate::world::postgres::{
-    Activity, Altered, Finding, Handover, HandoverBy, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope,
-    Sender, ServerFacts, Sessions, StandbyFacts,
+    Activity, Altered, Finding, Handover, HandoverBy, Lsn, NO_RECEIVER, PrimaryFacts, ReadOnly, Receiver,
+    Role, Scope, Sender, ServerFacts, Sessions, StandbyFacts,
 };
 use std::collections::BTreeMap;
 
@@ -149,11 +149,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             },
             replay: if server.paused { "paused" } else { "not paused" }.into(),
             // Without one the lag is not known (case F4).
-            receiver: if upstream_runs {
-                Known::Known(receiver)
-            } else {
-                Known::unknown("no receiver runs: it is not connected to a primary")
-            },
+            receiver: if upstream_runs { Known::Known(receiver) } else { Known::unknown(NO_RECEIVER) },
             recovery_targets: server.recovery_targets.clone(),
             apply_delay_ms: server.still.apply_delay_ms,
         })

@@ -19,8 +19,14 @@ fn handover() -> Handover {
 }
 
 fn judge(source: Known<ServerFacts>, target: ServerFacts, handover: Option<&Handover>) -> Judgement {
-    let promote = Promote { pair: examples::pair(), keep: vec![], control_data: None };
-    promote.judge("promote", &PairFacts { source, target: Known::Known(target) }, Aim::Applied, handover)
+    let promote =
+        Promote { pair: examples::pair(), keep: vec![], control_data: None, fenced: None, unplanned: false };
+    promote.judge(
+        "promote",
+        &PairFacts { source, target: Known::Known(target), others: vec![] },
+        Aim::Applied,
+        handover,
+    )
 }
 
 fn promoted() -> ServerFacts {

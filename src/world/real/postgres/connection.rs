@@ -1,5 +1,6 @@
 //! One connection: what it may ask, with deadlines on the client that cancel at the server.
 
+use crate::world::postgres::REFUSES;
 use std::future::Future;
 use std::time::Duration;
 use tokio_postgres::tls::MakeTlsConnect;
@@ -83,7 +84,7 @@ pub(super) async fn connect(
 /// The innermost cause, without anything that could hold a password.
 pub(super) fn connect_error(host: &str, port: u16, error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
-        return format!("{host}:{port}: {} ({})", db.message(), db.code().code());
+        return format!("{host}:{port} {REFUSES}{} ({})", db.message(), db.code().code());
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

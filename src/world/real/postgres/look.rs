@@ -3,8 +3,8 @@
 use super::session::{Sessions as Connections, Trouble, look_name};
 use super::sql;
 use crate::world::postgres::{
-    Activity, Altered, Glance, GlanceRole, Lsn, PrimaryFacts, ReadOnly, Receiver, Role, Scope, Sender,
-    ServerFacts, Sessions, StandbyFacts,
+    Activity, Altered, Glance, GlanceRole, Lsn, NO_RECEIVER, PrimaryFacts, ReadOnly, Receiver, Role, Scope,
+    Sender, ServerFacts, Sessions, StandbyFacts,
 };
 use crate::world::{Known, Member};
 use serde::Deserialize;
@@ -119,7 +119,7 @@ fn read(text: &str) -> Known<ServerFacts> {
     let known = |lsn: Option<Lsn>, why: &str| lsn.map_or_else(|| Known::unknown(why), Known::Known);
     let role = if raw.recovery {
         let receiver = match raw.receiver {
-            None => Known::unknown("no receiver runs: it is not connected to a primary"),
+            None => Known::unknown(NO_RECEIVER),
             Some(RawReceiver { status: Some(status), timeline: Some(timeline), silent: Some(silent) }) => {
                 Known::Known(Receiver { status, timeline, silent_ms: u64::try_from(silent).unwrap_or(0) })
             }

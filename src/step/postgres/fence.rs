@@ -1,0 +1,197 @@
+//! `postgres.fence`: keeps users from a source that does not answer, and may run all the same.
+
+use super::evidence::{answers, evidence, weigh};
+use super::{OnlyCluster, Pair, harmless, pair};
+use crate::error::Problem;
+use crate::journal::Permit;
+use crate::step::contract::{
+    Aim, Class, Effect, Judgement, Kind, KindInfo, Main, Pace, Part, Place, Sight, Standing, Unplanned,
+};
+use crate::step::scope::Scope;
+use crate::world::exec::Command;
+use crate::world::plausible::Sighting;
+use crate::world::postgres::{Handover, ServerFacts};
+use crate::world::{Answer, Known, Member, Reply, World};
+use serde::{Deserialize, Serialize};
+
+/// The effect that looks whether the source is missed.
+const MISSED: &str = "missed";
+/// How long it has to be missed without a break. Milliseconds.
+const HOLD_MS: u64 = 6_000;
+
+/// A resolved fence.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fence {
+    pair: Pair,
+    keep: Vec<String>,
+    /// Commands, the strongest first; the next one is for where the one before proved nothing.
+    rungs: Vec<Command>,
+    /// Tells whether a user can reach the source. Always there in an unplanned run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fenced: Option<Command>,
+}
+
+/// Everyone who could know whether the source lives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Facts {
+    /// Our own look.
+    pub source: Known<ServerFacts>,
+    /// Every other member, by region.
+    pub standbys: Vec<(String, Known<ServerFacts>)>,
+    /// Whether no user can reach the source.
+    pub fenced: Known<bool>,
+    /// Whether a person vouches for it. Only where nobody sees anything does that count.
+    pub vouched: bool,
+}
+
+/// Asks from where users come from whether they can reach a server.
+async fn asked(world: &World, command: Option<&Command>) -> Known<bool> {
+    let Some(command) = command else { return Known::unknown("the member has no `fenced`") };
+    match world.exec.look(command).await {
+        Known::Known(output) if output.code == 0 => Known::Known(true),
+        Known::Known(output) if output.code == 3 => Known::Known(false),
+        Known::Known(output) => Known::Unknown(format!("`fenced` ended with {}", output.code)),
+        Known::Unknown(why) => Known::Unknown(why),
+    }
+}
+
+/// The same; where nobody can tell, a person's word counts.
+pub(super) async fn fenced(world: &World, at: &Member, command: Option<&Command>) -> Known<bool> {
+    harmless(world, at, asked(world, command).await)
+}
+
+impl Kind for Fence {
+    type Params = OnlyCluster;
+    type Facts = Facts;
+
+    const INFO: KindInfo = KindInfo {
+        name: "postgres.fence",
+        summary: "Keeps users from a source that does not answer, from outside of it, and proves it from where users come from.",
+        changes: true,
+        touches: "the source's host or network, through the inventory's `fence` commands",
+        undo: "nothing to put back: a fenced server stays so until it is made a standby",
+        grants: &["GRANT pg_monitor TO mrctl", "the right to run the member's `fence` and `fenced`"],
+        main: Main::Resource("cluster", "postgres"),
+        place: Place::From,
+        version: 1,
+        part: Part::Fence,
+        unplanned: Unplanned::Only("the source answers: it is frozen or stopped, and needs no fence"),
+    };
+
+    fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
+        let (pair, cluster) = pair(scope, &params.cluster)?;
+        let hooks = cluster.hooks.get(&pair.source.region).cloned().unwrap_or_default();
+        Ok(Self { fenced: hooks.fenced, rungs: hooks.fence, keep: cluster.keep, pair })
+    }
+
+    fn title(&self) -> String {
+        format!("Fence {} in {}", self.pair.cluster, self.pair.source.region)
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        // One who misses it may only be connecting again, which a standby tries every `wal_retrieve_retry_interval` (5 s).
+        let missed =
+            Effect { id: MISSED.into(), ..Effect::look(Pace { hold_ms: HOLD_MS, ..Pace::new(60_000, 500) }) };
+        let longest: u64 = self.rungs.iter().map(|rung| rung.timeout_ms).sum();
+        let fence = Effect::of("fence", Class::ForwardOnly, Pace::new(30_000, 500));
+        vec![missed, fence.accept_found().settles_within(longest)]
+    }
+
+    fn resources(&self) -> Vec<String> {
+        vec![self.pair.resource()]
+    }
+
+    fn sightings<'a>(&'a self, facts: &'a Facts) -> Vec<Sighting<'a>> {
+        super::sightings([(&self.pair.source, &facts.source)])
+    }
+
+    fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
+        Box::pin(async move {
+            let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
+            let members: Vec<&Member> = std::iter::once(&self.pair.target).chain(&self.pair.others).collect();
+            let postgres = &sight.world.postgres;
+            let looks = futures_util::future::join_all(members.iter().map(|at| postgres.look(at, &scope)));
+            let (source, seen, fenced) = futures_util::future::join3(
+                postgres.look(&self.pair.source, &scope),
+                looks,
+                asked(sight.world, self.fenced.as_ref()),
+            )
+            .await;
+            let standbys = members.iter().map(|at| at.region.clone()).zip(seen).collect();
+            let vouched = sight.world.fenced.contains(&self.pair.source);
+            Facts { source, standbys, fenced, vouched }
+        })
+    }
+
+    fn judge(&self, effect: &str, facts: &Facts, aim: Aim<'_, Facts>, _: Option<&Handover>) -> Judgement {
+        if let Aim::Restored(_) = aim {
+            return Judgement::blocked("what is fenced stays so until it is made a standby");
+        }
+        // Whoever lives behind a fence harms nobody: that it must not come back is the promotion's to ask.
+        if facts.fenced == Known::Known(true) {
+            return Judgement::reached(format!(
+                "no user can reach {}: seen from where they come from",
+                self.pair.source
+            ));
+        }
+        let lives = answers(&facts.source).is_some() || facts.fenced == Known::Known(false);
+        if facts.vouched && !lives {
+            return Judgement::reached(format!(
+                "a person vouches for {}; nobody can see it",
+                self.pair.source
+            ));
+        }
+        let weighed = weigh(&self.pair, &evidence(&self.pair, &facts.source, &facts.standbys, &facts.fenced));
+        match weighed.standing {
+            Standing::NotReached if effect == MISSED => Judgement::reached(weighed.evidence),
+            Standing::NotReached if self.rungs.is_empty() => Judgement::blocked(format!(
+                "{}, and the member has no `fence`: fence it by hand and vouch for it with --fenced",
+                weighed.evidence
+            )),
+            _ => weighed,
+        }
+    }
+
+    fn apply<'a>(
+        &'a self,
+        _effect: &'a str,
+        permit: &'a Permit,
+        _prior: &'a Facts,
+        _handover: Option<&'a Handover>,
+        cursor: &'a str,
+        world: &'a World,
+    ) -> Answer<'a, Reply> {
+        Box::pin(async move {
+            let rung: usize = cursor.parse().unwrap_or(0);
+            let Some(command) = self.rungs.get(rung) else {
+                return Reply::lost("no `fence` command proved that users cannot reach it");
+            };
+            let reply = world.exec.run(permit, command).await;
+            // What a command says of itself proves nothing, either way.
+            match fenced(world, &self.pair.source, self.fenced.as_ref()).await {
+                Known::Known(true) => Reply::acknowledged(format!("`{}`", command.argv.join(" "))),
+                Known::Known(false) | Known::Unknown(_) if rung + 1 < self.rungs.len() => Reply::More {
+                    cursor: (rung + 1).to_string(),
+                    progress: format!("{} of {} commands", rung + 1, self.rungs.len()),
+                },
+                // One before it may have done something.
+                Known::Known(false) | Known::Unknown(_) if rung > 0 => {
+                    Reply::lost(format!("no `fence` command proved it: {reply:?}"))
+                }
+                Known::Known(false) | Known::Unknown(_) => reply,
+            }
+        })
+    }
+
+    fn would(&self, _effect: &str, _facts: &Facts, _world: &World) -> Vec<String> {
+        let rungs = self.rungs.iter().map(|rung| rung.argv.join(" "));
+        let proof =
+            self.fenced.iter().map(|fenced| format!("until this ends with 0: {}", fenced.argv.join(" ")));
+        rungs.chain(proof).collect()
+    }
+
+    fn substance(&self, _effect: &str, facts: &Facts) -> String {
+        let side = |facts: &Known<ServerFacts>| facts.get().map_or("silent", |_| "answers");
+        format!("{}: {}", self.pair.source, side(&facts.source))
+    }
+}
