@@ -206,32 +206,36 @@ async fn a_primary_that_hangs_is_killed_by_the_second_command_of_the_ladder() {
     site.lab.down().await.unwrap();
 }
 
+/// Killed as soon as it intends a step, and resumed.
+async fn killed_at(site: &Site, runbook: &str, at: &str) {
+    let digest = site.looked(runbook);
+    let step = format!("\"step\":\"{at}\"");
+    let intended = |journal: &str| {
+        journal.lines().any(|line| line.contains("\"type\":\"intent\"") && line.contains(&step))
+    };
+    assert!(killed_when(site, &site.button(runbook, &digest), intended), "the run ended before");
+    let given = ["--yes", "--approve", "step:promote", "--approve", "loss:promote", "--plan-digest", &digest];
+    let resumed = site.mrctl(&[&["resume", "--output", "json"], given.as_slice()].concat());
+    assert_eq!(resumed.code, 0, "{resumed}");
+    assert!(site.writable(Region::UsEast).await && !site.writable(Region::EuWest).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_the_fence_or_at_the_promotion_whoever_resumes_comes_to_the_same_end() {
-    for at in ["fence", "promote"] {
-        let site = Site::up().await;
-        let runbook = site.runbook(RUNBOOK).display().to_string();
-        site.lab.kill_postgres(Region::EuWest).await.unwrap();
-        // So that there is something to be done by the fence.
-        if at == "fence" {
-            site.lab.start_postgres(Region::EuWest).await.unwrap();
-            site.cut_off().await;
-            site.lab.inflict(Fault::FreezePrimary).await.unwrap();
-        }
-        let digest = site.looked(&runbook);
-        let intended = |journal: &str| {
-            let of = |line: &str| {
-                line.contains("\"type\":\"intent\"") && line.contains(&format!("\"step\":\"{at}\""))
-            };
-            journal.lines().any(of)
-        };
-        let killed = killed_when(&site, &site.button(&runbook, &digest), intended);
-        assert!(killed, "{at}: the run ended before");
-        let approvals =
-            ["--yes", "--approve", "step:promote", "--approve", "loss:promote", "--plan-digest", &digest];
-        let resumed = site.mrctl(&[&["resume", "--output", "json"], approvals.as_slice()].concat());
-        assert_eq!(resumed.code, 0, "{at}: {resumed}");
-        assert!(site.writable(Region::UsEast).await && !site.writable(Region::EuWest).await, "{at}");
-        site.lab.down().await.unwrap();
-    }
+async fn killed_at_the_promotion_whoever_resumes_comes_to_the_same_end() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK).display().to_string();
+    site.lab.kill_postgres(Region::EuWest).await.unwrap();
+    killed_at(&site, &runbook, "promote").await;
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_the_fence_whoever_resumes_comes_to_the_same_end() {
+    let site = Site::up().await;
+    let runbook = site.runbook(RUNBOOK).display().to_string();
+    // So that there is something to be done by the fence.
+    site.cut_off().await;
+    site.lab.inflict(Fault::FreezePrimary).await.unwrap();
+    killed_at(&site, &runbook, "fence").await;
+    site.lab.down().await.unwrap();
 }

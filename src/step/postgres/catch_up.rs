@@ -203,11 +203,7 @@ impl Kind for CatchUp {
         Box::pin(async move {
             let mut facts = self.pair.look(sight.world, &self.keep, sight.run).await;
             if self.unplanned {
-                let scope =
-                    crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
-                let looks = self.pair.others.iter().map(|at| sight.world.postgres.look(at, &scope));
-                let seen = futures_util::future::join_all(looks).await;
-                facts.others = self.pair.others.iter().map(|at| at.region.clone()).zip(seen).collect();
+                facts.others = self.pair.look_at_others(sight.world, &self.keep, sight.run).await;
             }
             facts
         })

@@ -108,16 +108,16 @@ impl Kind for Fence {
     fn observe<'a>(&'a self, _effect: &'a str, sight: Sight<'a>) -> Answer<'a, Facts> {
         Box::pin(async move {
             let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: sight.run.to_string() };
-            let members: Vec<&Member> = std::iter::once(&self.pair.target).chain(&self.pair.others).collect();
             let postgres = &sight.world.postgres;
-            let looks = futures_util::future::join_all(members.iter().map(|at| postgres.look(at, &scope)));
-            let (source, seen, fenced) = futures_util::future::join3(
+            let (source, target, others, fenced) = futures_util::future::join4(
                 postgres.look(&self.pair.source, &scope),
-                looks,
+                postgres.look(&self.pair.target, &scope),
+                self.pair.look_at_others(sight.world, &self.keep, sight.run),
                 asked(sight.world, self.fenced.as_ref()),
             )
             .await;
-            let standbys = members.iter().map(|at| at.region.clone()).zip(seen).collect();
+            let target = (self.pair.target.region.clone(), target);
+            let standbys = std::iter::once(target).chain(others).collect();
             let vouched = sight.world.fenced.contains(&self.pair.source);
             Facts { source, standbys, fenced, vouched }
         })

@@ -122,6 +122,19 @@ impl Pair {
         sightings([(&self.source, source), (&self.target, target)])
     }
 
+    /// Reads every member that is neither, all at once, by region.
+    pub(super) async fn look_at_others(
+        &self,
+        world: &World,
+        keep: &[String],
+        run: &str,
+    ) -> Vec<(String, Known<ServerFacts>)> {
+        let scope = crate::world::postgres::Scope { keep: keep.to_vec(), run: run.to_string() };
+        let looks = self.others.iter().map(|at| world.postgres.look(at, &scope));
+        let seen = futures_util::future::join_all(looks).await;
+        self.others.iter().map(|at| at.region.clone()).zip(seen).collect()
+    }
+
     /// Reads both at once.
     pub(super) async fn look(&self, world: &World, keep: &[String], run: &str) -> PairFacts {
         let scope = crate::world::postgres::Scope { keep: keep.to_vec(), run: run.to_string() };

@@ -4,7 +4,7 @@ use super::super::control_data::ControlData;
 use super::super::fence::fenced;
 use super::super::{in_recovery, lost};
 use super::Promote;
-use crate::world::postgres::{Handover, Scope};
+use crate::world::postgres::Handover;
 use crate::world::{Known, Member, World};
 
 impl Promote {
@@ -12,10 +12,7 @@ impl Promote {
     /// come back who has more.
     pub(super) async fn outranked(&self, run: &str, handover: &Handover, world: &World) -> Option<String> {
         let mut facts = self.pair.look(world, &self.keep, run).await;
-        let scope = Scope { keep: self.keep.clone(), run: run.to_string() };
-        let looks = self.pair.others.iter().map(|at| world.postgres.look(at, &scope));
-        let seen = futures_util::future::join_all(looks).await;
-        facts.others = self.pair.others.iter().map(|at| at.region.clone()).zip(seen).collect();
+        facts.others = self.pair.look_at_others(world, &self.keep, run).await;
         let judged = lost::judge(&self.pair, &facts);
         match judged.handover {
             Some(now) if now.position >= handover.position && now.timeline == handover.timeline => None,
