@@ -143,12 +143,14 @@ async fn silent_source(setup: &Setup, world: &World, plan: &Plan, runbook: &Path
         return;
     }
     let from = std::slice::from_ref(&plan.from);
+    let mut silent = false;
     for (cluster, _) in plan.clusters.iter().filter(|(_, regions)| regions.contains(&plan.from)) {
-        if survey::cluster(world, cluster, from, "").await.unseen().is_empty() {
+        silent = !survey::cluster(world, cluster, from, "").await.unseen().is_empty();
+        if !silent {
             return;
         }
     }
-    if plan.clusters.is_empty() {
+    if !silent {
         return;
     }
     setup.say(&format!(

@@ -20,6 +20,10 @@ use crate::runbook::inventory::Inventory;
 use crate::runbook::open_inventory;
 use std::path::Path;
 
+/// The shipped runbooks.
+const SHIPPED: [&str; 5] =
+    ["postgres-planned-failover", "postgres-shutdown-failover", "postgres-failover", "dns-drain", "template"];
+
 /// The plan for a runbook of this project.
 fn plan_in(runbook: &str, inventory: &str) -> Plan {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -53,13 +57,7 @@ fn told(report: &Report) -> String {
 
 #[test]
 fn a_shipped_runbook_survives_every_single_fault() {
-    for runbook in [
-        "postgres-planned-failover",
-        "postgres-shutdown-failover",
-        "postgres-failover",
-        "dns-drain",
-        "template",
-    ] {
+    for runbook in SHIPPED {
         let report = rehearse(&plan(&format!("runbooks/{runbook}.yaml")), &inventory(), 1, 1);
         assert!(report.clean(), "{runbook}: {}", told(&report));
         assert_eq!(report.complete_for, Some(1), "{runbook}");
@@ -82,13 +80,7 @@ fn a_shipped_runbook_survives_every_two_faults() {
 #[test]
 fn the_model_never_shows_what_would_stop_a_real_run() {
     // Every look of every schedule is held against the rules, and what was seen before tells states apart here, so that none is left out.
-    for runbook in [
-        "postgres-planned-failover",
-        "postgres-shutdown-failover",
-        "postgres-failover",
-        "dns-drain",
-        "template",
-    ] {
+    for runbook in SHIPPED {
         let (plan, inventory) = (plan(&format!("runbooks/{runbook}.yaml")), inventory());
         let bend = Bend { remembers: true, ..Bend::default() };
         let report = rehearse_in(&plan, &How { bend, ..How::of(&plan, &inventory, 1, 1) });

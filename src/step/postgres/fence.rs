@@ -162,8 +162,9 @@ impl Kind for Fence {
         world: &'a World,
     ) -> Answer<'a, Reply> {
         Box::pin(async move {
-            let rung: usize = cursor.parse().unwrap_or(0);
-            let Some(command) = self.rungs.get(rung) else {
+            // The first slice has no cursor.
+            let rung = if cursor.is_empty() { Ok(0) } else { cursor.parse::<usize>() };
+            let Some((rung, command)) = rung.ok().and_then(|rung| Some((rung, self.rungs.get(rung)?))) else {
                 return Reply::lost("no `fence` command proved that users cannot reach it");
             };
             let reply = world.exec.run(permit, command).await;
@@ -193,5 +194,75 @@ impl Kind for Fence {
     fn substance(&self, _effect: &str, facts: &Facts) -> String {
         let side = |facts: &Known<ServerFacts>| facts.get().map_or("silent", |_| "answers");
         format!("{}: {}", self.pair.source, side(&facts.source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples;
+    use super::*;
+    use crate::world::postgres::{NO_RECEIVER, REFUSES};
+
+    fn command(word: &str) -> Command {
+        Command { argv: vec![word.into()], env: [].into(), pass: vec![], timeout_ms: 5_000 }
+    }
+
+    fn fence(rungs: &[&str]) -> Fence {
+        Fence {
+            pair: examples::pair(),
+            keep: vec![],
+            rungs: rungs.iter().map(|word| command(word)).collect(),
+            fenced: Some(command("nobody-reaches")),
+        }
+    }
+
+    /// The standby misses the source; what else is seen of it.
+    fn seen(source: Known<ServerFacts>, fenced: Known<bool>, vouched: bool) -> Facts {
+        let mut standby = examples::standby();
+        examples::standby_of(&mut standby).receiver = Known::unknown(NO_RECEIVER);
+        Facts { source, standbys: vec![("us-east".into(), Known::Known(standby))], fenced, vouched }
+    }
+
+    fn standing(of: &Fence, effect: &str, facts: &Facts) -> Standing {
+        of.judge(effect, facts, Aim::Applied, None).standing
+    }
+
+    #[test]
+    fn only_a_proof_or_a_word_that_nothing_contradicts_is_a_fence() {
+        let silent = || Known::unknown("no answer");
+        let nobody_can_tell = || Known::unknown("no answer");
+        let ladder = fence(&["off", "close"]);
+        let (reached, blocked) = (Standing::Reached, Standing::Blocked);
+        for (source, fenced, vouched, wanted) in [
+            (silent(), Known::Known(true), false, reached),
+            (silent(), nobody_can_tell(), false, Standing::NotReached),
+            (silent(), nobody_can_tell(), true, reached),
+            // Somebody sees it: the word does not count.
+            (silent(), Known::Known(false), true, blocked),
+            (Known::Known(examples::primary()), nobody_can_tell(), true, blocked),
+            (Known::Unknown(format!("{REFUSES}too many clients (53300)")), nobody_can_tell(), true, blocked),
+            (silent(), Known::Known(false), false, blocked),
+        ] {
+            let facts = seen(source, fenced, vouched);
+            assert_eq!(standing(&ladder, "fence", &facts), wanted, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn the_look_before_it_is_content_where_the_fence_may_go_on() {
+        let missed = seen(Known::unknown("no answer"), Known::unknown("no answer"), false);
+        assert_eq!(standing(&fence(&["off"]), MISSED, &missed), Standing::Reached);
+        let lives = seen(Known::Known(examples::primary()), Known::unknown("no answer"), false);
+        assert_eq!(standing(&fence(&["off"]), MISSED, &lives), Standing::Blocked);
+    }
+
+    #[test]
+    fn without_a_command_a_person_has_to_fence_it_and_what_is_fenced_is_not_given_back() {
+        let facts = seen(Known::unknown("no answer"), Known::unknown("no answer"), false);
+        let judged = fence(&[]).judge("fence", &facts, Aim::Applied, None);
+        assert_eq!(judged.standing, Standing::Blocked);
+        assert!(judged.evidence.contains("vouch for it with --fenced"), "{}", judged.evidence);
+        let back = fence(&["off"]).judge("fence", &facts, Aim::Restored(&facts), None);
+        assert_eq!(back.standing, Standing::Blocked);
     }
 }
