@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 /// Deadline of the question whether the session that holds the lock is alive; who takes longer to be found absent is not asked again.
 const PING: Duration = Duration::from_secs(1);
 
+/// How long a server may take to let go of what a session of ours held that it has ended, and how often it is asked.
+const RELEASE: Duration = Duration::from_secs(1);
+const RELEASE_PACE: Duration = Duration::from_millis(50);
+
 pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> Known<bool> {
     // Asked twice, our own session would be the somebody else who holds it.
     let _asking = connections.asking.lock().await;
@@ -17,7 +21,13 @@ pub(super) async fn lock(connections: &Connections, at: &Member, run: &str) -> K
         return Known::Known(true);
     }
     let begun = Instant::now();
-    let taken = take_lock(connections, at, run).await;
+    let mut taken = take_lock(connections, at, run).await;
+    // A server tells a session that it is ended before it lets go of what that session held: ours may still be in our own way.
+    let had = connections.had.borrow().contains(at);
+    while had && taken == Known::Known(false) && begun.elapsed() < RELEASE {
+        tokio::time::sleep(RELEASE_PACE).await;
+        taken = take_lock(connections, at, run).await;
+    }
     // Asking a silent one again before every effect would cost the connection's deadline each time. One that says at once that it is not
     // there, such as a server that we have stopped, costs nothing: it is asked again, because once it runs another may have its lock.
     let silent = taken.get().is_none() && begun.elapsed() >= PING;
@@ -43,6 +53,7 @@ async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<b
     match session.value(&sql::lock(&at.resource), session.call).await {
         Ok(Some(held)) if held == "true" => {
             connections.locks.borrow_mut().insert(at.clone(), Rc::new(session));
+            connections.had.borrow_mut().insert(at.clone());
             Known::Known(true)
         }
         Ok(_) => Known::Known(false),
@@ -59,7 +70,8 @@ pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<b
     };
     match session.value("SELECT 1", PING).await {
         Ok(_) => Known::Known(true),
-        Err(_) if session.closed() => {
+        // Told why it ends, the client may not have noticed yet that it has.
+        Err(trouble) if session.closed() || matches!(trouble, Trouble::Broken(_)) => {
             let mut locks = connections.locks.borrow_mut();
             if locks.get(at).is_some_and(|held| Rc::ptr_eq(held, &session)) {
                 locks.remove(at);

@@ -100,6 +100,8 @@ pub struct Sessions {
     done: RefCell<BTreeMap<Member, Vec<Session>>>,
     /// Sessions that hold advisory locks.
     pub(super) locks: RefCell<BTreeMap<Member, Rc<Session>>>,
+    /// Members whose lock this process has had.
+    pub(super) had: RefCell<BTreeSet<Member>>,
     /// One asks for a lock at a time: steps that run together would find each other's session in their way.
     pub(super) asking: tokio::sync::Mutex<()>,
     /// Members whose lock could not be asked for.
@@ -115,6 +117,7 @@ impl Sessions {
             spares: RefCell::default(),
             done: RefCell::default(),
             locks: RefCell::default(),
+            had: RefCell::default(),
             asking: tokio::sync::Mutex::default(),
             out_of_reach: RefCell::default(),
         }
