@@ -6,6 +6,7 @@ mod killed;
 mod looked;
 mod rehearsed;
 mod surprised;
+mod taken_over;
 mod unplanned;
 
 use crate::lab::{Folder, lab, until};

@@ -218,7 +218,7 @@ fn show(setup: &Setup, store: &Store, id: &str, as_checklist: bool) -> ExitCode 
     let lines = if as_checklist {
         checklist(&run.plan, run.records(), &frame, &nothing, style, setup.output.width)
     } else {
-        timeline(&run.plan, run.records(), &nothing, style)
+        timeline(&run.begun_with, run.records(), &nothing, style)
     };
     lines.iter().for_each(|line| setup.data(line));
     ExitCode::Completed

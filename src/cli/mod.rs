@@ -26,6 +26,7 @@ pub mod setup;
 mod staged;
 mod staged_outcome;
 pub mod status;
+mod takeover;
 mod verify;
 mod vouch;
 pub mod wire;

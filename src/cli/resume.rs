@@ -3,6 +3,7 @@
 use super::drive::{Drive, opened};
 use super::lock::lock;
 use super::setup::{Setup, now};
+use super::takeover::{self, TakeoverArgs};
 use super::vouch::{self, VouchArgs};
 use super::{secrets, wire};
 use crate::engine::going_on::Against;
@@ -15,6 +16,7 @@ use crate::output::given::Approvals;
 use crate::store::{Run, Store};
 use crate::world::{Member, World};
 use clap::Args;
+use std::path::Path;
 
 /// Goes on with an open run: looks at everything that was in flight first.
 #[derive(Debug, Args)]
@@ -24,6 +26,8 @@ pub struct ResumeArgs {
     /// Why, for the journal.
     #[arg(long, default_value = "")]
     reason: String,
+    #[command(flatten)]
+    takeover: TakeoverArgs,
     #[command(flatten)]
     vouch: VouchArgs,
     /// An approval given beforehand: role:NAME, step:ID, or loss:ID for what an unplanned promotion loses.
@@ -100,6 +104,8 @@ struct Decision<'a> {
     reason: &'a str,
     /// Members that they vouch for, and as what.
     attested: Vec<(Member, &'static str)>,
+    /// The runbook from which it is taken over as unplanned, if it is.
+    takeover: Option<&'a Path>,
 }
 
 /// Whether the run can still be gone on with in this way.
@@ -183,6 +189,21 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
             return code;
         }
     };
+    if !before.open() {
+        return setup.fail(&format!("run {short} is closed: {}", before.word()));
+    }
+    let takeover = match decision.takeover {
+        None => None,
+        Some(runbook) => match takeover::take_over(setup, &before, &short, runbook, decision.reason).await {
+            Ok(taken) => Some(taken),
+            Err(code) => return code,
+        },
+    };
+    let as_it_will_be = |run: Run| match &takeover {
+        None => run,
+        Some(takeover) => takeover::taken_over(run, takeover),
+    };
+    let (records, before) = (before.lines.len(), as_it_will_be(before));
     if let Err(code) = possible(setup, &before, &short, &decision) {
         return code;
     }
@@ -193,10 +214,18 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         setup.say("  bring it back with `mrctl import`, or say with --reason that it has not gone on there");
         return ExitCode::Refused;
     }
-    let (world, inventory) = match world(setup).await {
-        Ok(found) => found,
-        Err(code) => return code,
+    let (world, inventory) = match &takeover {
+        Some(takeover) => (takeover.world.clone(), takeover.plan.inventory_sha256.clone()),
+        None => match world(setup).await {
+            Ok(found) => found,
+            Err(code) => return code,
+        },
     };
+    if takeover.is_some()
+        && let Err(code) = takeover::approved(setup, &before.plan, &approvals)
+    {
+        return code;
+    }
     // Whoever began it did not have this secret; the run must not hang on that, and its records keep their structure.
     secrets::none_in(setup, &before.plan, Severity::Warning);
     // The plan names resources: another inventory may mean other servers by the same names.
@@ -220,6 +249,12 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
     };
     store.unmark_exported(&id);
     // Somebody may have gone on with it between the first look and the lock.
+    if takeover.is_some() && run.lines.len() != records {
+        setup.say(&format!("mrctl: refused: somebody has gone on with run {short} meanwhile."));
+        setup.say(&format!("  look where it stands, then decide again: mrctl audit show {short}"));
+        return ExitCode::Refused;
+    }
+    let (begun_with, run) = (run.plan.digest(), as_it_will_be(run));
     if let Err(code) = possible(setup, &run, &short, &decision) {
         return code;
     }
@@ -228,14 +263,15 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         _ => None,
     });
     // Vouched for before the process begins: what it decides depends on it.
-    let mut opening = vouch::records(&decision.attested, decision.reason);
+    let mut opening: Vec<Record> = takeover.into_iter().map(|takeover| takeover.record).collect();
+    opening.extend(vouch::records(&decision.attested, decision.reason));
     opening.push(opened(setup, decision.choice, decision.reason, torn));
     if starts.is_none() {
         // Killed before the first record: the run is begun here.
-        let digest = run.plan.digest();
         let format = run.plan.format;
-        opening
-            .insert(0, Record::Created { run: id.clone(), plan: digest, format, starts: Default::default() });
+        let created =
+            Record::Created { run: id.clone(), plan: begun_with, format, starts: Default::default() };
+        opening.insert(0, created);
     }
     let drive = Drive {
         setup,
@@ -266,7 +302,11 @@ pub async fn resume(setup: &Setup, args: ResumeArgs) -> ExitCode {
         Ok(attested) => attested,
         Err(code) => return code,
     };
-    let decision = Decision { choice: Choice::Continue, reason: args.reason.trim(), attested };
+    let takeover = match args.takeover.runbook(setup, args.reason.trim()) {
+        Ok(takeover) => takeover,
+        Err(code) => return code,
+    };
+    let decision = Decision { choice: Choice::Continue, reason: args.reason.trim(), attested, takeover };
     go_on(setup, args.run.as_deref(), decision, approvals).await
 }
 
@@ -276,6 +316,7 @@ pub async fn rollback(setup: &Setup, args: RollbackArgs) -> ExitCode {
         Ok(attested) => attested,
         Err(code) => return code,
     };
-    let decision = Decision { choice: Choice::RollBack, reason: args.reason.trim(), attested };
+    let (choice, reason) = (Choice::RollBack, args.reason.trim());
+    let decision = Decision { choice, reason, attested, takeover: None };
     go_on(setup, args.run.as_deref(), decision, Approvals::default()).await
 }

@@ -303,7 +303,10 @@ fn doubted(plan: &Plan, state: &RunState) -> Option<Result<Task, String>> {
         let (step, progress) = (&plan.steps[s], state.steps.get(s)?);
         let effect = progress.effects.get(e)?;
         let doubt = effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. }));
+        // Of a run that was taken over, what the new plan leaves out is at the source that has died.
+        let left_out = step.skipped.is_some() && step.takes_back.is_none();
         if !doubt
+            || left_out
             || step.temporary
             || progress.warned
             || planned.effect.proof != Proof::Look

@@ -113,6 +113,7 @@ impl RunState {
                 }
             }
             Record::Attested { member, how, by, .. } => self.attested(plan, member, how, by),
+            Record::Switched { .. } => self.switch(plan),
             Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
             Record::Surveyed { world, frozen, unknown, diverged, promoted, waiting, notes: _ } => {
                 for set in diverged {

@@ -21,6 +21,7 @@ pub mod shared;
 pub mod state;
 pub mod surprise;
 pub mod survey;
+pub mod switch;
 pub mod times;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The records of a run: the only inputs that change a decision. Types only grow.
 
 use crate::journal::Durable;
+use crate::plan::Plan;
 use crate::step::{Facts, Remark, Standing};
 use crate::world::plausible::Case;
 use crate::world::postgres::Handover;
@@ -287,6 +288,19 @@ pub enum Record {
         /// How they know.
         reason: String,
     },
+    /// A planned run is taken over as an unplanned one, from where it stands: from here, and for everything before, this plan counts.
+    Switched {
+        /// Digest of the plan that counted until now.
+        from: String,
+        /// Digest of the one that counts.
+        plan: String,
+        /// That plan.
+        to: Box<Plan>,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// The run turns.
     Turned {
         /// Where to.
@@ -354,6 +368,7 @@ impl Record {
             | Self::Signalled { .. }
             | Self::LockLost { .. }
             | Self::Attested { .. }
+            | Self::Switched { .. }
             | Self::Ended { .. }
             | Self::Abandoned { .. } => Durable::Now,
             Self::Replied { .. } => Durable::Soon,

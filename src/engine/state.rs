@@ -4,7 +4,7 @@ pub use super::effect_state::{EffectState, Flight, Intent, Seen, Undone};
 use super::record::{Record, Verdict};
 use super::shared::Shared;
 use super::surprise::{Surprise, Traces};
-use crate::plan::Plan;
+use crate::plan::{Mode, Plan};
 use crate::step::contract::Part;
 use crate::step::{Class, Remark};
 use crate::world::Member;
@@ -231,9 +231,10 @@ impl RunState {
         self.steps.iter().flat_map(|step| &step.effects).any(EffectState::stands)
     }
 
-    /// Whether a freeze of ours stands and its data set's pivot is not yet proved: the gap clock runs.
+    /// Whether a freeze of ours stands and its data set's pivot is not yet proved: the gap clock runs. Not where the run was taken over as
+    /// unplanned: there it is not the freeze that stops writes, and taking it back would not bring them back.
     pub fn gap_runs(&self, plan: &Plan) -> bool {
-        self.freeze_stands(plan, |set| !self.passed_for(plan, set))
+        plan.mode == Mode::Planned && self.freeze_stands(plan, |set| !self.passed_for(plan, set))
     }
 
     /// Whether a freeze of ours stands on this data set.

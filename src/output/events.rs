@@ -274,6 +274,17 @@ pub const EVENTS: &[Event] = &[
         ],
     ),
     event(
+        "switched",
+        "A planned run is taken over as an unplanned one, from where it stands. From here the steps are those of the new plan.",
+        &[
+            f("from_plan", "string", "digest of the plan that counted until now"),
+            f("plan", "string", "digest of the plan that counts"),
+            f("mode", "string", "`unplanned`"),
+            f("by", "string", "who"),
+            f("reason", "string", "why"),
+        ],
+    ),
+    event(
         "turned",
         "The run turns.",
         &[

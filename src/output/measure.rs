@@ -141,6 +141,7 @@ impl Measures {
             | Record::Signalled { .. }
             | Record::LockLost { .. }
             | Record::Attested { .. }
+            | Record::Switched { .. }
             | Record::Turned { .. }
             | Record::Surveyed { .. } => {}
         }

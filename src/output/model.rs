@@ -268,6 +268,9 @@ impl Model {
             Record::Attested { member, how, by, reason } => {
                 changes.push(tell(format!("{by} vouches that {member} is {how}: {reason}"), true));
             }
+            Record::Switched { by, reason, .. } => {
+                changes.push(tell(format!("{by} takes the run over as unplanned: {reason}"), true));
+            }
             Record::LockLost { what, .. } => changes.push(tell(format!("the lock on {what} was lost"), true)),
             Record::Turned { to, step, unknown, why } => {
                 if let Some(s) = plan.step_index(step) {

@@ -241,6 +241,10 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
             "attested",
             json!({ "cluster": member.resource, "region": member.region, "how": how, "by": by, "reason": reason }),
         ),
+        Record::Switched { from, plan, to, by, reason } => (
+            "switched",
+            json!({ "from_plan": from, "plan": plan, "mode": to.mode, "by": by, "reason": reason }),
+        ),
         Record::Turned { to, step, unknown, why } => {
             ("turned", json!({ "to": to, "step": step, "unknown": unknown, "why": why }))
         }

@@ -22,7 +22,13 @@ pub fn checklist<'r>(
     let mut model = Model::new(Arc::new(plan.clone()));
     let scribe = Scribe { frame, by_hand, style, width };
     let mut lines = Vec::new();
-    for (at, record) in records {
+    let records: Vec<(i64, &Record)> = records.into_iter().collect();
+    for (index, (at, record)) in records.iter().enumerate() {
+        let (at, record) = (*at, *record);
+        if let Record::Switched { to, .. } = record {
+            model = Model::new(Arc::new((**to).clone()));
+            records[..index].iter().for_each(|(at, record)| drop(model.record(*at, record)));
+        }
         for change in model.record(at, record) {
             lines.extend(scribe.lines(&model, record, &change).iter().map(|text| text.paint(style)));
         }
@@ -48,7 +54,7 @@ pub fn left<'r>(
     lines.iter().map(|text| text.paint(style)).collect()
 }
 
-/// Every change with its time.
+/// Every change with its time, each as the plan has it that counted then. `plan`: the one that the run was begun with.
 pub fn timeline<'r>(
     plan: &Plan,
     records: impl IntoIterator<Item = (i64, &'r Record)>,

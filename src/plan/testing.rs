@@ -8,6 +8,11 @@ use std::path::Path;
 
 /// The plan of a real, planned run from `eu-west` to `us-east`, and what was found on the way to it.
 pub fn planned(runbook: &Path, inventory: &Path) -> (Option<Plan>, Problems, Sources) {
+    planned_as(Mode::Planned, runbook, inventory)
+}
+
+/// The same in any mode.
+pub fn planned_as(mode: Mode, runbook: &Path, inventory: &Path) -> (Option<Plan>, Problems, Sources) {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let inventory = open_inventory(inventory, None, &mut sources, &mut problems);
     let runbook = open_runbook(runbook, inventory.as_ref(), &TableOfKinds, &mut sources, &mut problems);
@@ -19,7 +24,7 @@ pub fn planned(runbook: &Path, inventory: &Path) -> (Option<Plan>, Problems, Sou
         inventory_sha256: String::new(),
         from: "eu-west",
         to: "us-east",
-        mode: Mode::Planned,
+        mode,
         drill: Drill::Real,
         parameters: &BTreeMap::new(),
     };

@@ -80,8 +80,10 @@ pub struct Run {
     pub id: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// The plan.
+    /// The plan that counts now.
     pub plan: Plan,
+    /// The plan that it was begun with; another one if it was taken over.
+    pub begun_with: Plan,
     /// The journal's lines with their records.
     pub lines: Vec<(Line, Record)>,
     /// What they fold to.
@@ -261,6 +263,11 @@ impl Store {
         let plan = read_plan(&folder.join("plan.json"));
         let lines = read_intact(&folder.join("journal.jsonl")).map(|(lines, _)| lines).unwrap_or_default();
         let records: Vec<Record> = lines.iter().map_while(|line| read_record(line).ok()).collect();
+        let switched = records.iter().rev().find_map(|record| match record {
+            Record::Switched { to, .. } => Some((**to).clone()),
+            _ => None,
+        });
+        let plan = plan.map(|plan| switched.unwrap_or(plan));
         let began = lines.first().map_or(0, |line| line.at);
         let abandoned = abandoned::read(&folder);
         Remains { id: id.to_string(), folder, plan, began, records, abandoned }
@@ -276,7 +283,7 @@ impl Store {
     }
 
     fn fold(&self, id: &str, folder: PathBuf, plan: Plan, lines: Vec<Line>) -> Result<Run, StoreError> {
-        let mut state = RunState::new(&plan);
+        let (begun_with, mut plan) = (plan.clone(), plan);
         let mut read = Vec::with_capacity(lines.len());
         for line in lines {
             let record = read_record(&line).map_err(|error| StoreError::Plan {
@@ -292,10 +299,20 @@ impl Store {
                     recorded: recorded.clone(),
                 });
             }
-            state.fold(&plan, &record);
+            if let Record::Switched { from, plan: recorded, to, .. } = &record {
+                for (found, recorded) in [(plan.digest(), from), (to.digest(), recorded)] {
+                    if found != *recorded {
+                        let recorded = recorded.clone();
+                        return Err(StoreError::Changed { run: id.into(), found, recorded });
+                    }
+                }
+                plan = (**to).clone();
+            }
             read.push((line, record));
         }
-        Ok(Run { id: id.to_string(), folder, plan, lines: read, state })
+        // The plan that counts now says what everything before it means.
+        let state = RunState::of(&plan, read.iter().map(|(_, record)| record));
+        Ok(Run { id: id.to_string(), folder, plan, begun_with, lines: read, state })
     }
 
     /// Locks resources on this host, in order, so that two runs cannot hold each other up.

@@ -7,7 +7,7 @@ use mrctl::lab::{Fault, Load, Region, Role};
 use std::path::Path;
 use std::time::Duration;
 
-const RUNBOOK: &str = include_str!("../../runbooks/postgres-failover.yaml");
+pub(super) const RUNBOOK: &str = include_str!("../../runbooks/postgres-failover.yaml");
 
 impl Site {
     /// Arguments of an unplanned command from eu-west to us-east.
@@ -17,7 +17,7 @@ impl Site {
     }
 
     /// The digest of the unplanned plan.
-    fn looked(&self, runbook: &str) -> String {
+    pub(super) fn looked(&self, runbook: &str) -> String {
         let looked = self.mrctl(&self.unplanned(&["drill", "--dry-run"], runbook));
         looked.last("dry_run")["digest"].as_str().unwrap().to_string()
     }

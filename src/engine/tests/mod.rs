@@ -10,6 +10,7 @@ mod half;
 mod identity;
 mod kill;
 mod surprises;
+mod switched;
 mod ways_back;
 
 use super::ask::{Answered, Asked, AskedKind, Person};

@@ -72,6 +72,7 @@ impl Kind {
             | Record::Signalled { .. }
             | Record::LockLost { .. }
             | Record::Attested { .. }
+            | Record::Switched { .. }
             | Record::Turned { .. }
             | Record::Surveyed { .. }
             | Record::Ended { .. }
