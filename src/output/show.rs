@@ -22,13 +22,7 @@ pub fn checklist<'r>(
     let mut model = Model::new(Arc::new(plan.clone()));
     let scribe = Scribe { frame, by_hand, style, width };
     let mut lines = Vec::new();
-    let records: Vec<(i64, &Record)> = records.into_iter().collect();
-    for (index, (at, record)) in records.iter().enumerate() {
-        let (at, record) = (*at, *record);
-        if let Record::Switched { to, .. } = record {
-            model = Model::new(Arc::new((**to).clone()));
-            records[..index].iter().for_each(|(at, record)| drop(model.record(*at, record)));
-        }
+    for (at, record) in records {
         for change in model.record(at, record) {
             lines.extend(scribe.lines(&model, record, &change).iter().map(|text| text.paint(style)));
         }
@@ -63,7 +57,13 @@ pub fn timeline<'r>(
 ) -> Vec<String> {
     let mut model = Model::new(Arc::new(plan.clone()));
     let mut lines = Vec::new();
-    for (at, record) in records {
+    let records: Vec<(i64, &Record)> = records.into_iter().collect();
+    for (index, (at, record)) in records.iter().enumerate() {
+        let (at, record) = (*at, *record);
+        if let Record::Switched { to, .. } = record {
+            model = Model::new(Arc::new((**to).clone()));
+            records[..index].iter().for_each(|(at, record)| drop(model.record(*at, record)));
+        }
         for change in model.record(at, record) {
             for text in plain::lines(&model, record, &change, by_hand, at, style) {
                 lines.push(text.spelled(style).paint(style));

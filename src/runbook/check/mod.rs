@@ -52,6 +52,8 @@ pub enum Part {
     CatchUp,
     /// Stops the source. Before the promotion it proves that the target has everything; behind it, it is a fence.
     Stop,
+    /// Keeps users from a source that may still run.
+    Fence,
     /// Promotes: there is no way back.
     Pivot,
     /// Sends users to a region.
@@ -89,6 +91,7 @@ const RULES: &[Rule] = &[
     Rule { needs_whole: false, run: parallel::one_change_a_resource },
     Rule { needs_whole: true, run: writer::frozen_and_caught_up_before_promoted },
     Rule { needs_whole: true, run: writer::frozen_to_be_promoted },
+    Rule { needs_whole: true, run: writer::fenced_before_caught_up },
     Rule { needs_whole: true, run: writer::stopped_where_it_proves_or_fences },
     Rule { needs_whole: true, run: writer::nobody_is_waited_for_while_frozen },
     Rule { needs_whole: true, run: writer::all_caught_up_before_the_first_promotion },

@@ -106,6 +106,16 @@ pub(super) fn rollback_steps_can_roll_back(context: &Context<'_>, problems: &mut
                     .help("remove `rollback`: there is no way back from a promotion, only another failover"),
             );
         }
+        if fact.part == Part::Fence {
+            problems.push(
+                Problem::error(
+                    Code::RollbackForm,
+                    format!("`{}` is not taken back by a rollback", step.kind.value),
+                )
+                .at(step.kind.span)
+                .help("remove `rollback`: what is fenced stays so until somebody has made it a standby"),
+            );
+        }
         for inner in steps {
             let fine =
                 context.kinds.facts(&inner.kind.value).is_some_and(|fact| fact.undoable || !fact.changes);

@@ -188,6 +188,25 @@ pub(super) fn stopped_where_it_proves_or_fences(context: &Context<'_>, problems:
     }
 }
 
+/// Positions that can still move rank nothing, and a promotion beside a source that still runs makes two primaries.
+pub(super) fn fenced_before_caught_up(context: &Context<'_>, problems: &mut Problems) {
+    let lines = known_lines(context);
+    for (fence, _, set, span) in all_of(context, &lines, Part::Fence) {
+        for (part, word) in [(Part::CatchUp, "caught up"), (Part::Pivot, "promoted")] {
+            let Some(early) = of_part(context, &lines, part, &set).into_iter().find(|at| *at < fence) else {
+                continue;
+            };
+            problems.push(
+                Problem::error(Code::WriterOrder, format!("`{}` is fenced after it is {word}", set.1))
+                    .at(span)
+                    .related(lines[early].step.kind.span, format!("{word} here"))
+                    .help(format!("put it before `{}`", lines[early].step.id.value)),
+            );
+            break;
+        }
+    }
+}
+
 pub(super) fn nobody_is_waited_for_while_frozen(context: &Context<'_>, problems: &mut Problems) {
     let lines = lines(context);
     let Some(freeze) = lines.iter().position(|line| line.is(Part::Freeze)) else { return };

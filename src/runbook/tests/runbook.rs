@@ -136,6 +136,22 @@ fn every_rule_for_steps_refuses_what_it_is_for() {
             "MR0410 a stop of the source cannot stand inside `parallel`",
         ),
         (
+            "  - parallel: [{ id: a, postgres.fence: orders }]",
+            "MR0410 a fence cannot stand inside `parallel`",
+        ),
+        (
+            "  - { id: a, postgres.fence: orders, rollback: [{ id: b, dns.ttl: www }] }",
+            "MR0416 `postgres.fence` is not taken back by a rollback",
+        ),
+        (
+            "  - { id: a, postgres.catch_up: orders }\n  - { id: b, postgres.fence: orders }",
+            "MR0412 `orders` is fenced after it is caught up",
+        ),
+        (
+            "  - { id: a, postgres.promote: orders }\n  - { id: b, postgres.fence: orders }",
+            "MR0412 `orders` is fenced after it is promoted",
+        ),
+        (
             "  - parallel: [{ id: a, postgres.promote: orders }]",
             "MR0410 a promotion cannot stand inside `parallel`",
         ),
