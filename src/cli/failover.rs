@@ -10,11 +10,14 @@ use super::vouch::{self, VouchArgs, Vouched};
 use super::wire;
 use crate::engine::record::{Choice, Record};
 use crate::engine::{preview, survey};
+use crate::error::escape::outside;
 use crate::exit_code::ExitCode;
+use crate::language::units::Period;
 use crate::output::given::{Approvals, missing};
 use crate::plan::{Drill, Mode, Plan};
 use crate::store::Store;
 use crate::world::World;
+use crate::world::clock::Moment;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +42,9 @@ pub struct FailoverArgs {
     /// Why it is unplanned, for the journal.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// When the incident was declared: a time such as 2026-11-28T21:14:00Z, or how long ago, such as 12m. The recovery time counts from it.
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
     #[command(flatten)]
     vouch: VouchArgs,
     /// Go on without the rehearsal that the inventory demands; why is recorded.
@@ -67,6 +73,15 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
             "say why in a few words with --reason: it is recorded",
         );
     }
+    let since = match args.since.as_deref().map(|text| declared(text, now())).transpose() {
+        Ok(since) => since,
+        Err(why) => {
+            return setup.usage(
+                format!("--since: {why}"),
+                "write when the incident was declared: 2026-11-28T21:14:00Z, or 12m for twelve minutes ago",
+            );
+        }
+    };
     let vouched = match args.vouch.members(setup, &reason) {
         Ok(vouched) => vouched,
         Err(code) => return code,
@@ -128,7 +143,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         &store,
         prepared,
         approvals,
-        Said { waived: &waived, reason: &reason, vouched: &vouched },
+        Said { waived: &waived, reason: &reason, vouched: &vouched, since },
     )
     .await;
     if code == ExitCode::Refused {
@@ -165,11 +180,31 @@ async fn silent_source(setup: &Setup, world: &World, plan: &Plan, runbook: &Path
     ));
 }
 
+/// The longest that an incident can have lasted: more is a slip. Milliseconds.
+const LONGEST: i64 = 7 * 24 * 3_600_000;
+
+/// When the incident was declared, in milliseconds since the epoch: a time, or how long ago.
+fn declared(text: &str, now: i64) -> Result<i64, String> {
+    let at = match text.parse::<Period>() {
+        Ok(ago) => now.saturating_sub(i64::try_from(ago.millis()).unwrap_or(i64::MAX)),
+        Err(_) => text
+            .parse::<jiff::Timestamp>()
+            .map_err(|_| format!("`{}` is neither a time with its zone nor a duration", outside(text, 40)))?
+            .as_millisecond(),
+    };
+    match now.saturating_sub(at) {
+        ..0 => Err(format!("{} is not over yet: it is {} now", Moment(at).rfc3339(), Moment(now).rfc3339())),
+        LONGEST.. => Err(format!("{} is more than seven days ago", Moment(at).rfc3339())),
+        _ => Ok(at),
+    }
+}
+
 /// What its operator says with it.
 struct Said<'a> {
     waived: &'a str,
     reason: &'a str,
     vouched: &'a [Vouched],
+    since: Option<i64>,
 }
 
 /// Makes the run and drives it.
@@ -190,6 +225,7 @@ async fn begin(
         run: id.clone(),
         plan: plan.digest(),
         format: plan.format,
+        since: said.since,
         starts: preview::starts_in_words(&starts),
     };
     let mut opening = vec![created, certificate::record(&rehearsal, said.waived)];
@@ -231,8 +267,39 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         plan_digest: Some(digest),
         dry_run: false,
         reason: None,
+        since: None,
         vouch: VouchArgs::default(),
         rehearsal_waived: None,
     };
     failover(setup, args).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_was_declared_at_a_time_or_so_long_ago() {
+        let now = "2026-11-28T21:14:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        for (text, ago) in [
+            ("12m", 720_000),
+            ("0s", 0),
+            ("2026-11-28T21:10:00Z", 240_000),
+            ("2026-11-28T22:10:00+01:00", 240_000),
+        ] {
+            assert_eq!(declared(text, now), Ok(now - ago), "{text}");
+        }
+        for (text, word) in [
+            ("2026-11-28T21:15:00Z", "not over yet"),
+            ("2026-11-01T21:15:00Z", "more than seven days"),
+            ("2026-11-28 21:10", "neither a time with its zone"),
+            ("twelve", "neither"),
+        ] {
+            assert!(
+                declared(text, now).is_err_and(|why| why.contains(word)),
+                "{text}: {:?}",
+                declared(text, now)
+            );
+        }
+    }
 }

@@ -269,8 +269,13 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
     if starts.is_none() {
         // Killed before the first record: the run is begun here.
         let format = run.plan.format;
-        let created =
-            Record::Created { run: id.clone(), plan: begun_with, format, starts: Default::default() };
+        let created = Record::Created {
+            run: id.clone(),
+            plan: begun_with,
+            format,
+            since: None,
+            starts: Default::default(),
+        };
         opening.insert(0, created);
     }
     let drive = Drive {

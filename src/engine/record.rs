@@ -125,6 +125,9 @@ pub enum Record {
         plan: String,
         /// Format of plan and journal.
         format: u32,
+        /// When the incident was declared, by the word of whoever began the run; milliseconds since the epoch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<i64>,
         /// Values that `at_start(…)` refers to: the signal and its value as decimal text, or why it is unknown.
         starts: BTreeMap<String, String>,
     },

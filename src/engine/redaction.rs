@@ -36,7 +36,7 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
         }
     };
     match record {
-        Record::Created { run: _, plan: _, format: _, starts } => {
+        Record::Created { run: _, plan: _, format: _, since: _, starts } => {
             // A number is a measurement; anything else is a reason.
             for word in starts.values_mut().filter(|word| word.parse::<f64>().is_err()) {
                 redactor.scrub_in_place(word);

@@ -343,7 +343,13 @@ pub const EVENTS: &[Event] = &[
             f(
                 "service_restored_ms",
                 "integer or null",
-                "from the beginning to the step that marks `service_restored`",
+                "from the incident's declaration (`--since`), else from the beginning, to the step that marks `service_restored`",
+            ),
+            f("declared", "string or null", "when the incident was declared, if `--since` said so"),
+            f(
+                "moments",
+                "array of objects",
+                "`name` (`begun`, `decided`, `writes_stopped`, `promoted`, `first_write`, `traffic_moved`, `service_restored`), `after_ms` since the declaration, else the beginning, and `record`, the number of the record that proves it",
             ),
             f(
                 "standing",

@@ -1,5 +1,6 @@
 //! Measured times of a run: whole, write gap, service restored. From the journal's own times alone.
 
+use super::moments::Moments;
 use crate::engine::record::{Purpose, Record};
 use crate::engine::state::{RunState, Undone, find};
 use crate::plan::Plan;
@@ -41,6 +42,8 @@ pub struct Measures {
     pub gaps: BTreeMap<String, (Span, Option<GapEnd>)>,
     /// When each `marks` of the runbook was reached, the first time.
     pub marks: BTreeMap<String, i64>,
+    /// The moments of the recovery.
+    pub moments: Moments,
 }
 
 impl Measures {
@@ -55,11 +58,12 @@ impl Measures {
         Some(Span { began, ended })
     }
 
-    /// Recovery time: from the run's beginning to `service_restored`, or until now.
+    /// Recovery time: from the incident's declaration, else from the run's beginning, to `service_restored`, or until now.
     pub fn recovery(&self) -> Option<Span> {
         let run = self.run?;
         let restored = self.marks.get("service_restored").copied();
-        Some(Span { began: run.began, ended: restored.or(run.ended) })
+        let began = self.moments.declared.unwrap_or(run.began);
+        Some(Span { began, ended: restored.or(run.ended) })
     }
 
     /// Whether the runbook says when service is restored, and that was reached.
@@ -69,6 +73,7 @@ impl Measures {
 
     /// Takes one record; `state` has folded it already.
     pub fn record(&mut self, plan: &Plan, state: &RunState, at: i64, record: &Record) {
+        self.moments.record(plan, at, record);
         match record {
             Record::Created { .. } | Record::Opened { .. } => {
                 let began = self.run.map_or(at, |run| run.began);

@@ -10,6 +10,7 @@ pub mod junit;
 pub mod meaning;
 pub mod measure;
 pub mod model;
+pub mod moments;
 pub mod ndjson;
 pub mod paint;
 pub mod plain;

@@ -166,3 +166,35 @@ fn counters_leave_out_what_is_skipped() {
     let model = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
     assert_eq!(model.counters(), (7, 7));
 }
+
+#[test]
+fn each_moment_of_the_recovery_is_counted_once_with_the_record_that_proves_it() {
+    use super::moments::Named::*;
+    let mut records = completed();
+    let declared = records[0].0 - 60_000;
+    let Record::Created { since, .. } = &mut records[0].1 else { panic!("not created first") };
+    *since = Some(declared);
+    let model = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
+    let reached = model.measures.moments.reached();
+    let names: Vec<_> = reached.iter().map(|moment| moment.name).collect();
+    assert_eq!(names, [Begun, Decided, WritesStopped, Promoted, ServiceRestored]);
+    for moment in &reached {
+        let (at, record) = &records[usize::try_from(moment.record).unwrap()];
+        assert_eq!(*at, moment.at);
+        let proves = matches!(record, Record::Looked { standing: Standing::Reached, .. });
+        assert!(proves || matches!(moment.name, Begun | Decided), "{record:?}");
+    }
+    // The clock of the recovery began when the incident was declared.
+    let restored = reached.last().unwrap().at;
+    assert_eq!(model.measures.recovery().map(|span| span.length(0)), Some(restored - declared));
+    // Looked at again after a resume: it is no other moment.
+    let again = records
+        .iter()
+        .find(|(_, record)| matches!(record, Record::Looked { step, .. } if step == "promote"))
+        .unwrap()
+        .1
+        .clone();
+    records.push((restored + 5_000, again));
+    let after = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
+    assert_eq!(after.measures.moments.reached(), reached);
+}

@@ -272,6 +272,8 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                     "frozen_since": gap.filter(|gap| gap.ended.is_none()).map(|gap| Moment(gap.began).rfc3339()),
                     "data_lost": summary::lost(model).map(summary::Lost::word),
                     "service_restored_ms": recovery.map(|span| span.length(at)),
+                    "declared": model.measures.moments.declared.map(|at| Moment(at).rfc3339()),
+                    "moments": moments(model),
                     "standing": standing.collect::<Vec<_>>(), "next": next.collect::<Vec<_>>(),
                 }),
             )
@@ -280,6 +282,18 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
             ("abandoned", json!({ "operator": operator, "reason": reason, "world": world }))
         }
     }
+}
+
+/// The moments of the recovery, each after the incident's declaration, else after the run's beginning.
+fn moments(model: &Model) -> Vec<Value> {
+    let measures = &model.measures;
+    let from = measures.moments.declared.or(measures.run.map(|run| run.began)).unwrap_or_default();
+    let one = |moment: &super::moments::Moment| {
+        json!({
+            "name": moment.name.word(), "after_ms": moment.at.saturating_sub(from), "record": moment.record,
+        })
+    };
+    measures.moments.reached().iter().map(one).collect()
 }
 
 /// What every event of a step has.

@@ -123,6 +123,7 @@ pub fn created() -> Record {
         run: "0197f3a2-7c11-7000-8000-000000000001".into(),
         plan: "ab".repeat(32),
         format: 1,
+        since: None,
         starts: BTreeMap::new(),
     }
 }

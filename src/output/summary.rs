@@ -296,6 +296,22 @@ fn measures(model: &Model, style: Style) -> Vec<Text> {
     {
         rows.push(("recovery", against(recovery.length(model.at), Some(allowed))));
     }
+    let reached = model.measures.moments.reached();
+    if model.state.passed(&model.plan) && reached.len() > 1 {
+        let declared = model.measures.moments.declared;
+        let from = declared.or(model.measures.run.map(|run| run.began)).unwrap_or_default();
+        let one = |moment: &super::moments::Moment| {
+            format!(
+                "{} {} (record {})",
+                moment.name.words(),
+                time(moment.at.saturating_sub(from)),
+                moment.record
+            )
+        };
+        let label = if declared.is_some() { "since the incident" } else { "since the beginning" };
+        let moments: Vec<String> = reached.iter().map(one).collect();
+        rows.push((label, Text::of(Tone::Plain, moments.join(", "))));
+    }
     if let Some(lost) = lost(model) {
         let tone = if lost == Lost::Nothing { Tone::Strong } else { Tone::Bad };
         let allowed = objectives.rpo_ms.filter(|_| lost == Lost::Nothing);

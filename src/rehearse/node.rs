@@ -152,6 +152,7 @@ impl Ground {
             run: "rehearsal".into(),
             plan: plan.digest(),
             format: plan.format,
+            since: None,
             starts: crate::engine::preview::starts_in_words(&starts),
         };
         let ground = Self { plan, starts, start: sim, local, places, bend };

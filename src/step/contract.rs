@@ -129,6 +129,8 @@ pub enum Part {
     Fence,
     /// Promotes.
     Pivot,
+    /// Proves that the target takes writes.
+    Probe,
     /// Sends users to a region.
     Traffic,
     /// Anything else.

@@ -34,7 +34,10 @@ impl Site {
             "--plan-digest",
             digest,
         ];
-        self.unplanned(&[&given, ["--reason", "the power went out"].as_slice()].concat(), runbook)
+        self.unplanned(
+            &[&given, ["--reason", "the power went out", "--since", "5m"].as_slice()].concat(),
+            runbook,
+        )
     }
 
     fn press(&self, runbook: &str) -> Ended {
@@ -121,6 +124,25 @@ async fn when_the_primary_dies_it_is_fenced_and_the_standby_takes_over_with_what
     assert!(journal.contains("\"reason\":\"the power went out\""), "{journal}");
     let world = ended.last("ended")["world"].as_str().unwrap().to_string();
     assert!(world.starts_with("writes: us-east · old primary: fenced · traffic: 100% us-east"), "{world}");
+    // Five minutes passed before anybody pressed the button; each moment has the record that proves it.
+    let last = ended.last("ended");
+    let moments = last["moments"].as_array().unwrap();
+    let names: Vec<&str> = moments.iter().map(|moment| moment["name"].as_str().unwrap()).collect();
+    let wanted = [
+        "begun",
+        "writes_stopped",
+        "decided",
+        "promoted",
+        "first_write",
+        "traffic_moved",
+        "service_restored",
+    ];
+    assert_eq!(names, wanted, "{last}");
+    assert!(moments.iter().all(|moment| moment["after_ms"].as_i64().unwrap() >= 300_000), "{last}");
+    assert_eq!(last["service_restored_ms"], moments[6]["after_ms"], "{last}");
+    let promoted = moments[3]["record"].as_u64().unwrap();
+    let line = journal.lines().find(|line| line.contains(&format!("\"seq\":{promoted},"))).unwrap();
+    assert!(line.contains("\"step\":\"promote\"") && line.contains("\"standing\":\"reached\""), "{line}");
     // Whoever starts it again is told by the databases themselves.
     site.lab.start_postgres(Region::EuWest).await.unwrap();
     let status = site.mrctl(&["status"]).stdout;

@@ -154,6 +154,7 @@ impl Trial {
             run: "01900000-0000-7000-8000-00000000beef".into(),
             plan: self.plan.digest(),
             format: self.plan.format,
+            since: None,
             starts: BTreeMap::new(),
         });
     }

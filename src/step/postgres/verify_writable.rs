@@ -46,7 +46,7 @@ impl Kind for VerifyWritable {
         main: Main::Resource("cluster", "postgres"),
         place: Place::To,
         version: 1,
-        part: Part::Other,
+        part: Part::Probe,
         unplanned: Unplanned::Done,
     };
 
