@@ -73,6 +73,9 @@ _mrctl() {
             mrctl,status)
                 cmd="mrctl__subcmd__status"
                 ;;
+            mrctl,step)
+                cmd="mrctl__subcmd__step"
+                ;;
             mrctl__subcmd__audit,show)
                 cmd="mrctl__subcmd__audit__subcmd__show"
                 ;;
@@ -122,7 +125,7 @@ _mrctl() {
 
     case "${cmd}" in
         mrctl)
-            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover drill rehearse status resume rollback abandon runs audit export import check kinds explain schema init lab completions man"
+            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover drill rehearse status resume rollback step abandon runs audit export import check kinds explain schema init lab completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -494,7 +497,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__failover)
-            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --dry-run --reason --fenced --destroyed --rehearsal-waived --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --dry-run --reason --fenced --destroyed --waive --rehearsal-waived --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -537,6 +540,10 @@ _mrctl() {
                     return 0
                     ;;
                 --destroyed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --waive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1300,7 +1307,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__resume)
-            opts="-h --reason --fenced --destroyed --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --reason --fenced --destroyed --waive --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1315,6 +1322,10 @@ _mrctl() {
                     return 0
                     ;;
                 --destroyed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --waive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1474,6 +1485,44 @@ _mrctl() {
                 return 0
             fi
             case "${prev}" in
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mrctl__subcmd__step)
+            opts="-h --skip --done --retry --reason --inventory --state-dir --mirror-dir --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --inventory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

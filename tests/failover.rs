@@ -1,6 +1,7 @@
 //! The main path, with the program itself, on real servers: a planned failover under load, rehearsed, refused, killed, resumed.
 
 mod blocked;
+mod by_hand;
 mod kept;
 mod killed;
 mod looked;

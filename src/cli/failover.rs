@@ -7,6 +7,7 @@ use super::lock::lock;
 use super::prepare::{Gate, ModeArg, PlanArgs, Prepared, prepare};
 use super::setup::{Setup, now};
 use super::vouch::{self, VouchArgs, Vouched};
+use super::waive::{self, WaiveArgs, Waived};
 use super::wire;
 use crate::engine::record::{Choice, Record};
 use crate::engine::{preview, survey};
@@ -47,6 +48,8 @@ pub struct FailoverArgs {
     since: Option<String>,
     #[command(flatten)]
     vouch: VouchArgs,
+    #[command(flatten)]
+    waive: WaiveArgs,
     /// Go on without the rehearsal that the inventory demands; why is recorded.
     #[arg(long, value_name = "REASON")]
     rehearsal_waived: Option<String>,
@@ -86,12 +89,18 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         Ok(vouched) => vouched,
         Err(code) => return code,
     };
+    let passed = match args.waive.checks(setup) {
+        Ok(passed) => passed,
+        Err(code) => return code,
+    };
     let gate = if args.dry_run || args.rehearsal_waived.is_some() { Gate::Tell } else { Gate::Refuse };
     let prepared = match prepare(setup, &args.plan, Drill::Real, gate).await {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
-    if let Err(code) = vouch::only_sources(setup, &prepared.plan, &vouched) {
+    if let Err(code) = vouch::only_sources(setup, &prepared.plan, &vouched)
+        .and_then(|()| waive::possible(setup, &prepared.plan, &passed))
+    {
         return code;
     }
     if args.dry_run {
@@ -114,6 +123,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         Ok(store) => store,
         Err(error) => return setup.fail(&error.to_string()),
     };
+    let id = uuid::Uuid::now_v7().to_string();
     let _locks = match lock(setup, &store, plan, &prepared.world, None).await {
         Ok(locks) => locks,
         Err(code) => return code,
@@ -141,9 +151,9 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
     let code = begin(
         setup,
         &store,
-        prepared,
+        (id, prepared),
         approvals,
-        Said { waived: &waived, reason: &reason, vouched: &vouched, since },
+        Said { waived: &waived, reason: &reason, vouched: &vouched, passed: &passed, since },
     )
     .await;
     if code == ExitCode::Refused {
@@ -205,17 +215,17 @@ struct Said<'a> {
     reason: &'a str,
     vouched: &'a [Vouched],
     since: Option<i64>,
+    passed: &'a [Waived],
 }
 
 /// Makes the run and drives it.
 async fn begin(
     setup: &Setup,
     store: &Store,
-    prepared: Prepared,
+    (id, prepared): (String, Prepared),
     approvals: Approvals,
     said: Said<'_>,
 ) -> ExitCode {
-    let id = uuid::Uuid::now_v7().to_string();
     let Prepared { plan, world, starts, rehearsal, .. } = prepared;
     let (_, journal) = match store.create(&id, &plan, now) {
         Ok(made) => made,
@@ -231,6 +241,7 @@ async fn begin(
     let mut opening = vec![created, certificate::record(&rehearsal, said.waived)];
     // Vouched for before the process begins: what it decides depends on it.
     opening.extend(vouch::records(said.vouched, said.reason));
+    opening.extend(waive::records(said.passed));
     opening.push(opened(setup, Choice::Continue, said.reason, 0));
     let drive = Drive {
         setup,
@@ -269,6 +280,7 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         reason: None,
         since: None,
         vouch: VouchArgs::default(),
+        waive: WaiveArgs::default(),
         rehearsal_waived: None,
     };
     failover(setup, args).await

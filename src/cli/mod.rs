@@ -26,9 +26,11 @@ pub mod setup;
 mod staged;
 mod staged_outcome;
 pub mod status;
+mod step;
 mod takeover;
 mod verify;
 mod vouch;
+mod waive;
 pub mod wire;
 
 pub use root::{Cli, completions, main, man};

@@ -5,6 +5,7 @@ use super::lock::lock;
 use super::setup::{Setup, now};
 use super::takeover::{self, TakeoverArgs};
 use super::vouch::{self, VouchArgs};
+use super::waive::{self, WaiveArgs, Waived};
 use super::{secrets, wire};
 use crate::engine::going_on::Against;
 use crate::engine::preview;
@@ -30,6 +31,8 @@ pub struct ResumeArgs {
     takeover: TakeoverArgs,
     #[command(flatten)]
     vouch: VouchArgs,
+    #[command(flatten)]
+    waive: WaiveArgs,
     /// An approval given beforehand: role:NAME, step:ID, or loss:ID for what an unplanned promotion loses.
     #[arg(long, value_name = "WHAT")]
     approve: Vec<String>,
@@ -106,6 +109,8 @@ struct Decision<'a> {
     attested: Vec<(Member, &'static str)>,
     /// The runbook from which it is taken over as unplanned, if it is.
     takeover: Option<&'a Path>,
+    /// Checks that they pass, and why.
+    waived: Vec<Waived>,
 }
 
 /// Whether the run can still be gone on with in this way.
@@ -129,6 +134,7 @@ fn possible(setup: &Setup, run: &Run, short: &str, decision: &Decision<'_>) -> R
     }
     if decision.choice == Choice::Continue {
         vouch::only_sources(setup, &run.plan, &decision.attested)?;
+        waive::possible(setup, &run.plan, &decision.waived)?;
     }
     let mut state = run.state.clone();
     vouch::records(&decision.attested, decision.reason)
@@ -265,6 +271,7 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
     // Vouched for before the process begins: what it decides depends on it.
     let mut opening: Vec<Record> = takeover.into_iter().map(|takeover| takeover.record).collect();
     opening.extend(vouch::records(&decision.attested, decision.reason));
+    opening.extend(waive::records(&decision.waived));
     opening.push(opened(setup, decision.choice, decision.reason, torn));
     if starts.is_none() {
         // Killed before the first record: the run is begun here.
@@ -311,7 +318,12 @@ pub async fn resume(setup: &Setup, args: ResumeArgs) -> ExitCode {
         Ok(takeover) => takeover,
         Err(code) => return code,
     };
-    let decision = Decision { choice: Choice::Continue, reason: args.reason.trim(), attested, takeover };
+    let waived = match args.waive.checks(setup) {
+        Ok(waived) => waived,
+        Err(code) => return code,
+    };
+    let (choice, reason) = (Choice::Continue, args.reason.trim());
+    let decision = Decision { choice, reason, attested, takeover, waived };
     go_on(setup, args.run.as_deref(), decision, approvals).await
 }
 
@@ -322,6 +334,6 @@ pub async fn rollback(setup: &Setup, args: RollbackArgs) -> ExitCode {
         Err(code) => return code,
     };
     let (choice, reason) = (Choice::RollBack, args.reason.trim());
-    let decision = Decision { choice, reason, attested, takeover: None };
+    let decision = Decision { choice, reason, attested, takeover: None, waived: Vec::new() };
     go_on(setup, args.run.as_deref(), decision, Approvals::default()).await
 }

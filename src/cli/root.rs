@@ -2,7 +2,8 @@
 
 use super::setup::{Format, Setup};
 use super::{
-    abandon, describe, dry_run, failover, history, kinds, lab, rehearse, rehearse_live, resume, status, wire,
+    abandon, describe, dry_run, failover, history, kinds, lab, rehearse, rehearse_live, resume, status, step,
+    wire,
 };
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
@@ -88,6 +89,8 @@ enum Command {
     Resume(resume::ResumeArgs),
     /// Take back what an open run changed; only before a promotion.
     Rollback(resume::RollbackArgs),
+    /// Decide about one step of a run that stands still.
+    Step(step::StepArgs),
     /// Close an open run as it is.
     Abandon(abandon::AbandonArgs),
     /// List runs.
@@ -183,6 +186,7 @@ async fn connected(setup: &Setup, command: Command) -> ExitCode {
         Command::Rehearse(args) => rehearse_live::rehearse(setup, &args).await,
         Command::Resume(args) => resume::resume(setup, args).await,
         Command::Rollback(args) => resume::rollback(setup, args).await,
+        Command::Step(args) => step::step(setup, args).await,
         Command::Abandon(args) => abandon::abandon(setup, args).await,
         Command::Lab(args) => lab(setup, args).await,
         _ => ExitCode::Invalid,

@@ -150,7 +150,11 @@ impl Seen {
             }));
             let what = format!("{} {} → {}", plan.runbook, plan.from, plan.to);
             self.open_lines.push(format!("open run {short}: {what}, {now}"));
-            self.open.push(serde_json::json!({ "run": run.id, "runbook": plan.runbook, "state": word }));
+            let by_hand = run.state.by_hand.lines(plan);
+            self.open_lines.extend(by_hand.iter().map(|line| format!("  {line}")));
+            self.open.push(
+                serde_json::json!({ "run": run.id, "runbook": plan.runbook, "state": word, "by_hand": by_hand }),
+            );
         }
         let unknown = broken.iter().filter(|(path, _)| !store.surely_closed(path));
         let alarms = unknown.map(|(path, error)| {

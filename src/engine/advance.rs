@@ -14,7 +14,7 @@ pub(super) fn step(plan: &Plan, state: &RunState, index: usize) -> Result<BTreeS
     let step = &plan.steps[index];
     let progress = &state.steps[index];
     let trouble = |unknown: bool, proven: bool, why: String| Trouble { step: index, unknown, why, proven };
-    if step.require.is_some() {
+    if step.require.is_some() && !state.by_hand.did(&step.id) {
         match progress.required {
             None => return Ok(one(Task::Require(index))),
             Some(Some(true)) => {}
@@ -29,7 +29,9 @@ pub(super) fn step(plan: &Plan, state: &RunState, index: usize) -> Result<BTreeS
     }
     for (e, planned) in step.effects.iter().enumerate() {
         let effect = &progress.effects[e];
-        if effect.done(planned) && handover_stands(plan, state, planned) {
+        if effect.done(planned) && handover_stands(plan, state, planned)
+            || state.by_hand.vouches(&step.id, planned)
+        {
             continue;
         }
         return match &effect.intent {
@@ -53,7 +55,8 @@ fn question(
     step: &Step,
     substance: &str,
 ) -> Option<Result<BTreeSet<Task>, String>> {
-    for (q, ask) in step.questions.iter().enumerate() {
+    let did = state.by_hand.rests_on_a_word(step);
+    for (q, ask) in step.questions.iter().enumerate().filter(|(_, ask)| !did || ask.kind != AskKind::Item) {
         match state.answers.get(&ask.id) {
             Some(answer) if answer.yes && covers(ask, &answer.substance, substance) => {}
             Some(answer) if !answer.yes && answer.absent => {

@@ -6,7 +6,7 @@ use super::record::{Purpose, Turn, Verdict};
 use super::rollback;
 use super::state::{Flight, Process, RunState, Stage};
 use super::surprise::Surprise;
-use crate::plan::{Mode, OnFailure, Plan, PlannedEffect, Step};
+use crate::plan::{AskKind, Mode, OnFailure, Plan, PlannedEffect, Step};
 use crate::step::{Proof, Standing};
 use std::collections::BTreeSet;
 
@@ -201,7 +201,7 @@ fn group(plan: &Plan, first: usize) -> Vec<usize> {
 /// Whether a step needs nothing more: there, adopted, skipped, or left out with a warning.
 pub fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bool {
     let Some(progress) = state.steps.get(index) else { return true };
-    if step.skipped.is_some() || progress.warned {
+    if step.skipped.is_some() || progress.warned || state.by_hand.skips(&step.id) {
         return true;
     }
     accomplished(plan, state, index)
@@ -210,12 +210,24 @@ pub fn step_done(plan: &Plan, state: &RunState, index: usize, step: &Step) -> bo
 /// Whether everything of a step is there.
 pub(super) fn accomplished(plan: &Plan, state: &RunState, index: usize) -> bool {
     let (Some(step), Some(progress)) = (plan.steps.get(index), state.steps.get(index)) else { return true };
-    let there = step.effects.iter().zip(&progress.effects).all(|(planned, effect)| effect.done(planned));
-    let required =
-        step.require.is_none() || !step.effects.is_empty() || progress.required == Some(Some(true));
-    // A change that is there needs no answer any more; a check or a plain question does.
-    let answered =
-        step.changes() || step.questions.iter().all(|q| state.answers.get(&q.id).is_some_and(|a| a.yes));
+    let by_hand = &state.by_hand;
+    let there = step
+        .effects
+        .iter()
+        .zip(&progress.effects)
+        .all(|(planned, effect)| effect.done(planned) || by_hand.vouches(&step.id, planned));
+    let required = step.require.is_none()
+        || !step.effects.is_empty()
+        || progress.required == Some(Some(true))
+        || by_hand.did(&step.id);
+    // A change that is there needs no answer any more; a check or a plain question does. Whoever did it has answered its items, and
+    // has not given the approvals that it carries.
+    let word = by_hand.rests_on_a_word(step);
+    let answered = step.changes() && !word
+        || step
+            .questions
+            .iter()
+            .all(|q| word && q.kind == AskKind::Item || state.answers.get(&q.id).is_some_and(|a| a.yes));
     there && required && answered && step.effects.iter().all(|planned| handover_stands(plan, state, planned))
 }
 
@@ -354,7 +366,7 @@ fn finish(plan: &Plan, state: &RunState) -> BTreeSet<Task> {
                     "all steps are done, but the end state could not be seen".into(),
                 ));
             }
-            one(Task::End(Verdict::Completed, String::new()))
+            one(Task::End(Verdict::Completed, state.by_hand.brief(plan)))
         }
         Err(why) => match diverged() {
             Some(also) if state.survey.is_some() => {

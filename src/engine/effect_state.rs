@@ -138,6 +138,14 @@ impl EffectState {
         }
     }
 
+    /// No attempt so far can come about any more, and none has: as if the last one had been refused.
+    pub(super) fn disarm(&mut self, why: String) {
+        if let Some(intent) = &mut self.intent {
+            intent.flight = Flight::Refused { why };
+            (self.unproven, self.seen) = (false, None);
+        }
+    }
+
     /// A refused attempt changed nothing: the effect is as if it had never been intended, except that its number is used.
     pub(super) fn forget_if_refused(&mut self) {
         if self.intent.as_ref().is_some_and(|intent| matches!(intent.flight, Flight::Refused { .. })) {

@@ -6,8 +6,8 @@ use super::state::{AnswerState, Breach, Process, RunState, Stage, StepState, Sur
 use crate::plan::Plan;
 use crate::step::contract::Part;
 use crate::step::{Class, Proof, Remark, Standing};
+use crate::world::Reply;
 use crate::world::postgres::Handover;
-use crate::world::{Member, Reply};
 use std::sync::Arc;
 
 impl RunState {
@@ -114,6 +114,10 @@ impl RunState {
             }
             Record::Attested { member, how, by, .. } => self.attested(plan, member, how, by),
             Record::Switched { .. } => self.switch(plan),
+            Record::Handled { step, how, by, reason, looked, evidence: _ } => {
+                self.handled(plan, step, *how, by, reason, *looked);
+            }
+            Record::Waived { step, by, reason } => self.by_hand.waive(step, by, reason),
             Record::Turned { to, step, unknown, why } => self.turn(plan, *to, step, *unknown, why),
             Record::Surveyed { world, frozen, unknown, diverged, promoted, waiting, notes: _ } => {
                 for set in diverged {
@@ -167,6 +171,15 @@ impl RunState {
                 {
                     self.handovers.insert(set.clone(), handover.clone());
                 }
+                let handover = planned.effect.needs.as_ref().and_then(|set| self.handovers.get(set));
+                if planned.effect.class == Class::Pivot
+                    && state.armed()
+                    && let Some(why) = planned.action.disarmed(&planned.effect.id, &seen.facts, handover)
+                {
+                    // Not an attempt of ours, this one or one before it, can come about any more.
+                    state.disarm(why);
+                    return;
+                }
                 let seen = match standing {
                     Standing::Reached if proofless => Seen {
                         standing: Standing::Blocked,
@@ -175,6 +188,12 @@ impl RunState {
                     },
                     _ => seen,
                 };
+                // A person did it, and says so: what is found is adopted.
+                state.found |= standing == Standing::Reached
+                    && !proofless
+                    && state.intent.is_none()
+                    && planned.effect.class != Class::Looks
+                    && self.by_hand.did(step);
                 state.seen = Some(Arc::new(seen));
                 self.fresh = (standing == Standing::Reached && !proofless).then_some((s, e));
             }
@@ -226,26 +245,6 @@ impl RunState {
                         state.seen = Some(Arc::new(seen));
                     }
                 }
-            }
-        }
-    }
-
-    /// A promotion of what is fenced or destroyed cannot come about any more: that disarms it. A promotion that was seen stays.
-    fn attested(&mut self, plan: &Plan, member: &Member, how: &str, by: &str) {
-        self.fenced.insert(member.clone());
-        if member.region != plan.to {
-            return;
-        }
-        for (s, e, planned) in plan.effects() {
-            let pivot = planned.effect.class == Class::Pivot
-                && planned.effect.needs.as_deref() == Some(member.resource.as_str());
-            let effect = &mut self.steps[s].effects[e];
-            if pivot
-                && effect.armed()
-                && let Some(intent) = &mut effect.intent
-            {
-                intent.flight = Flight::Refused { why: format!("{by} attests that {member} is {how}") };
-                (effect.unproven, effect.seen) = (false, None);
             }
         }
     }
@@ -382,6 +381,7 @@ impl RunState {
                 if let Some(state) = self.step_mut(plan, &step) {
                     state.warned = true;
                 }
+                self.by_hand.warned(&step);
                 return;
             }
             Turn::Refuse => Stage::Refusing { why, step },

@@ -2,6 +2,7 @@
 
 pub(crate) mod advance;
 pub mod ask;
+pub mod by_hand;
 pub mod decide;
 mod doubt;
 pub mod driver;

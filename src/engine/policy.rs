@@ -41,12 +41,20 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
     let progress = &state.steps[trouble.step];
     let armed = state.armed(plan);
     let passed = state.passed(plan);
+    let waiver = state.by_hand.waiver(&step.id);
+    // Who a server is, and that there are not two primaries, is passed by nobody's word.
+    let beyond = waiver.and_then(|_| {
+        step.effects.iter().zip(&progress.effects).find_map(|(planned, effect)| {
+            effect.seen.as_ref().and_then(|seen| planned.action.beyond_waiver(&seen.facts))
+        })
+    });
+    let uncovered = beyond.as_ref().map_or_else(String::new, |why| format!("; no waiver covers that {why}"));
     let turn = |to: Turn| {
         Task::Turn(Turning {
             to,
             step: step.id.clone(),
             unknown: trouble.unknown,
-            why: format!("{}: {}", step.id, trouble.why),
+            why: format!("{}: {}{uncovered}", step.id, trouble.why),
         })
     };
     let tries = if step.retries > 0 {
@@ -59,6 +67,14 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
     // Only on proof that nothing happened; a no of a person is not tried again.
     if trouble.proven && progress.tries < tries + 1 && tries > 0 && progress.tries.max(1) <= tries {
         return Task::Backoff(trouble.step);
+    }
+    if let Some(waiver) = waiver.filter(|_| beyond.is_none()) {
+        return Task::Turn(Turning {
+            to: Turn::Warn,
+            step: step.id.clone(),
+            unknown: trouble.unknown,
+            why: format!("{}: passed by {} ({}): {}", step.id, waiver.by, waiver.reason, trouble.why),
+        });
     }
     if step.best_effort {
         return turn(Turn::Warn);

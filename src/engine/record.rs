@@ -1,5 +1,6 @@
 //! The records of a run: the only inputs that change a decision. Types only grow.
 
+use super::by_hand::Handling;
 use crate::journal::Durable;
 use crate::plan::Plan;
 use crate::step::{Facts, Remark, Standing};
@@ -304,6 +305,30 @@ pub enum Record {
         /// Why.
         reason: String,
     },
+    /// A person decides about one step of a run that stands still. Changes nothing in the world.
+    Handled {
+        /// The step.
+        step: String,
+        /// What they decide.
+        how: Handling,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// Whether anything was looked at; else it is their word alone.
+        looked: bool,
+        /// What was seen.
+        evidence: String,
+    },
+    /// A person passes a check by name, should it be red.
+    Waived {
+        /// The step.
+        step: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// The run turns.
     Turned {
         /// Where to.
@@ -372,6 +397,8 @@ impl Record {
             | Self::LockLost { .. }
             | Self::Attested { .. }
             | Self::Switched { .. }
+            | Self::Handled { .. }
+            | Self::Waived { .. }
             | Self::Ended { .. }
             | Self::Abandoned { .. } => Durable::Now,
             Self::Replied { .. } => Durable::Soon,

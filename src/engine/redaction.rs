@@ -89,6 +89,10 @@ fn scrub(redactor: &Redactor, record: &mut Record) -> Result<(), String> {
         Record::Attested { member: _, how: _, by, reason } => texts(&mut [by, reason]),
         // No plan holds a secret: that was refused when it was made.
         Record::Switched { from: _, plan: _, to: _, by, reason } => texts(&mut [by, reason]),
+        Record::Handled { step: _, how: _, by, reason, looked: _, evidence } => {
+            texts(&mut [by, reason, evidence])
+        }
+        Record::Waived { step: _, by, reason } => texts(&mut [by, reason]),
         Record::Turned { to: _, step: _, unknown: _, why } => texts(&mut [why]),
         Record::Surveyed { world, notes, frozen: _, diverged: _, unknown: _, promoted: _, waiting: _ } => {
             texts(&mut [world]);

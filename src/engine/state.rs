@@ -1,5 +1,6 @@
 //! The state of a run: a fold of its records, and nothing else. Holds no time.
 
+use super::by_hand::ByHand;
 pub use super::effect_state::{EffectState, Flight, Intent, Seen, Undone};
 use super::record::{Record, Verdict};
 use super::shared::Shared;
@@ -47,6 +48,8 @@ pub struct RunState {
     pub survey: Option<Survey>,
     /// The effect that the last record is a look at, if it is there: the next one may be judged by the same facts.
     pub fresh: Option<(usize, usize)>,
+    /// What people decided about single steps.
+    pub by_hand: ByHand,
     /// What was last seen of each server and record.
     pub traces: Traces,
     /// What was seen that no rehearsal can show, in order.

@@ -1,5 +1,6 @@
 //! A planned run whose source has died is taken over as an unplanned one: what is carried over, and what stands against it.
 
+use super::by_hand::ByHand;
 use super::effect_state::{EffectState, Flight, Undone};
 use super::state::{RunState, Stage};
 use crate::plan::{Mode, Plan};
@@ -106,6 +107,8 @@ impl RunState {
         self.doubt_everything(plan);
         self.answers.clear();
         self.handovers.clear();
+        // What was decided about single steps was allowed by another plan.
+        self.by_hand = ByHand::default();
         self.gap_told = false;
         for (step, planned) in self.steps.iter_mut().zip(&plan.steps) {
             (step.required, step.warned, step.tries) = (None, false, 0);

@@ -58,6 +58,8 @@ const EFFECT: Field = f("effect", "string", "name of the effect within the step"
 const ATTEMPT: Field =
     f("attempt", "integer", "number of the attempt, from 1, over the whole life of the run");
 const UNDO: Field = f("undo", "boolean", "whether it takes the effect back");
+const BY: Field = f("by", "string", "who");
+const REASON: Field = f("reason", "string", "why");
 const DONE: Field = f("done", "integer", "steps that need nothing more");
 const TOTAL: Field = f("total", "integer", "steps in all, without those that are skipped");
 const WORLD: Field =
@@ -273,6 +275,18 @@ pub const EVENTS: &[Event] = &[
             f("reason", "string", "how they know"),
         ],
     ),
+    of_step(
+        "handled",
+        "A person decided about one step of a run that stood still, with `mrctl step`.",
+        &[
+            f("how", "string", "`retry`, `done` (by hand) or `skip`"),
+            BY,
+            REASON,
+            f("looked", "boolean", "whether anything was looked at; else it is their word alone"),
+            f("evidence", "string", "what was seen"),
+        ],
+    ),
+    of_step("waived", "A person passes a check, should it be red; `turned` says what was.", &[BY, REASON]),
     event(
         "switched",
         "A planned run is taken over as an unplanned one, from where it stands. From here the steps are those of the new plan.",
@@ -322,7 +336,7 @@ pub const EVENTS: &[Event] = &[
             f("verdict", "string", "one word; see the exit codes"),
             f("exit_code", "integer", "what the process ends with"),
             f("open", "boolean", "whether the run is still open"),
-            f("why", "string", "why, in one line; empty if all went well"),
+            f("why", "string", "why, in one line; empty if all went well and nothing was decided by hand"),
             WORLD,
             f("elapsed_ms", "integer", "milliseconds since the run was created"),
             f(
@@ -351,6 +365,7 @@ pub const EVENTS: &[Event] = &[
                 "array of objects",
                 "`name` (`begun`, `decided`, `writes_stopped`, `promoted`, `first_write`, `traffic_moved`, `service_restored`), `after_ms` since the declaration, else the beginning, and `record`, the number of the record that proves it",
             ),
+            f("by_hand", "array of strings", "decisions of people about steps, with who and why"),
             f(
                 "standing",
                 "array of strings",

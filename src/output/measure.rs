@@ -147,6 +147,8 @@ impl Measures {
             | Record::LockLost { .. }
             | Record::Attested { .. }
             | Record::Switched { .. }
+            | Record::Handled { .. }
+            | Record::Waived { .. }
             | Record::Turned { .. }
             | Record::Surveyed { .. } => {}
         }

@@ -8,6 +8,7 @@ mod undo;
 use super::measure::Measures;
 pub use super::rows::{Change, Ending, Phase, Row, UndoRow};
 use crate::engine::Progress;
+use crate::engine::by_hand::in_words;
 use crate::engine::record::{Purpose, Record, Turn};
 use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::plan::{AskKind, Plan};
@@ -270,6 +271,17 @@ impl Model {
             }
             Record::Switched { by, reason, .. } => {
                 changes.push(tell(format!("{by} takes the run over as unplanned: {reason}"), true));
+            }
+            Record::Handled { step, how, by, reason, looked, .. } => {
+                let line = format!("{}: {reason}", in_words(step, *how, by, *looked));
+                if let Some(s) = plan.step_index(step) {
+                    self.faults.remove(&s);
+                    self.rows[s].evidence.clone_from(&line);
+                }
+                changes.push(tell(line, true));
+            }
+            Record::Waived { step, by, reason } => {
+                changes.push(tell(format!("{by} passes {step}, should it be red: {reason}"), true));
             }
             Record::LockLost { what, .. } => changes.push(tell(format!("the lock on {what} was lost"), true)),
             Record::Turned { to, step, unknown, why } => {

@@ -245,6 +245,16 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
             "switched",
             json!({ "from_plan": from, "plan": plan, "mode": to.mode, "by": by, "reason": reason }),
         ),
+        Record::Handled { step, how, by, reason, looked, evidence } => (
+            "handled",
+            of_step(
+                step,
+                json!({ "how": how, "by": by, "reason": reason, "looked": looked, "evidence": evidence }),
+            ),
+        ),
+        Record::Waived { step, by, reason } => {
+            ("waived", of_step(step, json!({ "by": by, "reason": reason })))
+        }
         Record::Turned { to, step, unknown, why } => {
             ("turned", json!({ "to": to, "step": step, "unknown": unknown, "why": why }))
         }
@@ -274,6 +284,7 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                     "service_restored_ms": recovery.map(|span| span.length(at)),
                     "declared": model.measures.moments.declared.map(|at| Moment(at).rfc3339()),
                     "moments": moments(model),
+                    "by_hand": model.state.by_hand.lines(plan),
                     "standing": standing.collect::<Vec<_>>(), "next": next.collect::<Vec<_>>(),
                 }),
             )

@@ -6,8 +6,10 @@ use super::model::{Ending, Model};
 use super::paint::{Text, Tone, wrap};
 use super::streams::Style;
 use super::words::{allowance, time};
+use crate::engine::by_hand::Handling;
+use crate::engine::by_hand::allowed::allowed;
 use crate::engine::record::Verdict;
-use crate::engine::state::Flight;
+use crate::engine::state::{Flight, Stage};
 use crate::engine::surprise::Surprise;
 use crate::exit_code::ExitCode;
 use crate::journal::AppendError;
@@ -31,6 +33,7 @@ pub fn next_commands(model: &Model, run: &str) -> Vec<(String, &'static str)> {
             let decided = state.diverged().is_some() || state.surprised(&model.plan).is_some();
             let reason = if decided { " --reason …" } else { "" };
             commands.push((format!("mrctl resume {run}{reason}"), "look again, then go on"));
+            commands.extend(by_hand(model, run));
             if state.armed(&model.plan) && !state.passed(&model.plan) {
                 let command = format!("mrctl rollback {run} --fenced …");
                 commands.push((command, "vouch for the target, take back"));
@@ -48,6 +51,16 @@ pub fn next_commands(model: &Model, run: &str) -> Vec<(String, &'static str)> {
     }
     commands.push(show);
     commands
+}
+
+/// What a person may decide about the step that the run stands at.
+fn by_hand(model: &Model, run: &str) -> Option<(String, &'static str)> {
+    let Stage::Paused { step, from_rollback: false, .. } = &model.state.stage else { return None };
+    let s = model.plan.step_index(step)?;
+    let any = [Handling::Retry, Handling::Done, Handling::Skip];
+    any.into_iter()
+        .any(|how| allowed(&model.plan, &model.state, s, how).is_ok())
+        .then(|| (format!("mrctl step {run} {step} …"), "decide about it by hand"))
 }
 
 /// Changes of this run that stand, or may stand: step, effect and in words.
@@ -106,6 +119,7 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
     }
     let waived = model.rehearsed.iter().filter(|rehearsed| rehearsed.waived);
     let mut notes: Vec<String> = waived.map(|rehearsed| rehearsed.text.clone()).collect();
+    notes.extend(model.state.by_hand.lines(&model.plan));
     notes.extend(model.notes.iter().cloned());
     for (what, remark) in &model.state.remarks {
         notes.push(match remark {

@@ -218,6 +218,25 @@ pub trait Kind: Clone + Debug + PartialEq + Eq + Hash + Serialize + DeserializeO
         None
     }
 
+    /// Why a change that was asked for cannot come about any more, by what was seen behind its intent, if that proves it. Asked of a pivot
+    /// that is armed: it is disarmed by that.
+    fn disarmed(&self, effect: &str, facts: &Self::Facts, handover: Option<&Handover>) -> Option<String> {
+        let _ = (effect, facts, handover);
+        None
+    }
+
+    /// What later steps rely on that only this step proves: then nobody leaves it out, or passes it, by a word.
+    fn proves(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Of a check that is red: why no waiver covers that, by what was seen. Who a server is, and that there are not two primaries, is
+    /// passed by nobody's word.
+    fn beyond_waiver(&self, facts: &Self::Facts) -> Option<String> {
+        let _ = facts;
+        None
+    }
+
     /// One bounded, guarded slice of the change. `prior` are the facts of the last look before the intent; `cursor` is empty, or
     /// what the last `Reply::More` gave.
     fn apply<'a>(

@@ -158,6 +158,27 @@ macro_rules! step_kinds {
                 }
             }
 
+            /// See [`Kind::disarmed`].
+            pub fn disarmed(&self, effect: &str, facts: &Facts, handover: Option<&Handover>) -> Option<String> {
+                match (self, facts) {
+                    $((Self::$variant(kind), Facts::$variant(facts)) => kind.disarmed(effect, facts, handover),)*
+                    _ => None,
+                }
+            }
+
+            /// See [`Kind::proves`].
+            pub fn proves(&self) -> Option<&'static str> {
+                match self { $(Self::$variant(kind) => kind.proves(),)* }
+            }
+
+            /// See [`Kind::beyond_waiver`].
+            pub fn beyond_waiver(&self, facts: &Facts) -> Option<String> {
+                match (self, facts) {
+                    $((Self::$variant(kind), Facts::$variant(facts)) => kind.beyond_waiver(facts),)*
+                    _ => None,
+                }
+            }
+
             /// See [`Kind::apply`].
             pub fn apply<'a>(
                 &'a self,

@@ -3,8 +3,9 @@
 use crate::support::kinds::{catch_up, freeze as frozen, judge, promote, step};
 use crate::support::pg::{Pair, Wishes, signal};
 use crate::support::port::{acknowledged, bad, facts, freeze, handover, promoted, refused, said};
-use crate::support::world::{permit, postgres, source, target, world};
-use mrctl::step::{Kind as _, Remark, Standing};
+use crate::support::world::{RUN, permit, postgres, source, target, world};
+use mrctl::step::condition::Starts;
+use mrctl::step::{Kind as _, Remark, Sight, Standing};
 use mrctl::world::postgres::{Handover, HandoverBy, Postgres as _};
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn a_writer_that_is_open_is_seen_although_the_next_number_does_not_show_it
 #[tokio::test]
 async fn f14_a_promotion_that_was_acknowledged_can_still_vanish() {
     let pair = Pair::start().await;
-    let port = postgres(&pair);
+    let (port, world) = (postgres(&pair), world(postgres(&pair)));
     let good = handover(&port).await;
     pair.caught_up().await;
     let startup = pair.standby.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'").await;
@@ -81,12 +82,24 @@ async fn f14_a_promotion_that_was_acknowledged_can_still_vanish() {
     let reply = port.promote(&permit("promote", 1), &target(), &good).await;
     assert!(acknowledged(&reply), "{reply:?}");
     assert!(facts(&port, &target()).await.in_recovery());
+    let both = async || {
+        promote().observe("promote", Sight { world: &world, run: RUN, starts: &Starts::new() }).await
+    };
+    let before = both().await;
+    assert_eq!(promote().disarmed("promote", &before, Some(&good)), None, "it may still come about");
     pair.standby.crash_stopped(&startup);
     pair.standby.start_again("").await;
     let seen = facts(&port, &target()).await;
     assert!(seen.in_recovery(), "a reply is no proof");
     assert_ne!(seen.started, good.target_started, "the restart kills the handover");
     assert!(!pair.standby.data.join("promote").exists());
+    // The second of the three proofs: restarted since, in recovery, no session of ours, and no request left.
+    let behind = both().await;
+    let proof = promote().disarmed("promote", &behind, Some(&good));
+    assert!(
+        proof.as_ref().is_some_and(|proof| proof.contains("was restarted since the handover")),
+        "{proof:?}"
+    );
     let late = port.promote(&permit("promote", 2), &target(), &good).await;
     assert!(refused(&late) && said(&late).contains("restarted"), "{late:?}");
 }

@@ -107,6 +107,54 @@ fn a_word_that_is_not_so_makes_no_second_primary() {
 }
 
 #[test]
+fn a_promotion_that_its_guard_refused_is_disarmed() {
+    let intent = place(one_set, |r| intends(r, "promote"));
+    let call = {
+        let mut trial = one_set();
+        trial.process(Choice::Continue, Kill::Record(intent));
+        assert!(trial.state.armed(&trial.plan));
+        trial.calls + 1
+    };
+    // Heard by the process that asked: it proves that nothing came about.
+    let mut trial = one_set();
+    trial.fault = Some((call, Fault::Refuse));
+    assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::RolledBack), "{}", trial.story());
+    assert!(!trial.state.armed(&trial.plan));
+    assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"]);
+}
+
+#[test]
+fn a_promotion_is_disarmed_when_its_server_was_restarted_and_is_in_recovery() {
+    for fault in [Fault::LostAbsent, Fault::LostApplied] {
+        // Asked for, and before it came about the server was restarted, which forgets it.
+        let intent = place(one_set, |r| intends(r, "promote"));
+        let mut trial = one_set();
+        assert_eq!(trial.process(Choice::Continue, Kill::Record(intent)), None);
+        trial.fault = Some((trial.calls + 1, fault.clone()));
+        trial.sim.postgres.with("orders", "us-east", |server| server.slow = true);
+        assert_eq!(trial.process(Choice::Continue, Kill::Call(trial.calls + 1)), None);
+        assert!(trial.state.armed(&trial.plan));
+        trial.sim.postgres.restart("orders", "us-east");
+        trial.sim.postgres.with("orders", "us-east", |server| server.slow = false);
+        let ended = trial.process(Choice::Continue, Kill::Never);
+        assert_eq!(ended, Some(Verdict::RolledBack), "{fault:?}\n{}", trial.story());
+        assert!(!trial.state.armed(&trial.plan), "{fault:?}");
+        assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"], "{fault:?}");
+        trial.sim.clock.advance(Duration::from_secs(3_600));
+        assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"], "{fault:?}: it came about after all");
+    }
+}
+
+#[test]
+fn a_promotion_that_is_not_seen_and_whose_server_was_not_restarted_stays_armed() {
+    let mut trial = armed(Fault::LostAbsent);
+    trial.sim.postgres.faults.silence("orders in us-east");
+    trial.process(Choice::Continue, Kill::Never);
+    assert!(trial.state.armed(&trial.plan), "{}", trial.story());
+    assert!(trial.sim.postgres.writable("orders").is_empty());
+}
+
+#[test]
 fn a_second_data_set_keeps_its_clock_after_the_first_is_promoted() {
     let first = place(two_sets, |r| promoted(r, "promote"));
     let mut trial = two_sets();

@@ -3,6 +3,7 @@
 
 mod again;
 mod ahead;
+mod by_hand;
 mod decisions;
 mod faults;
 mod golden;

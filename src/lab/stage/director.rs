@@ -73,6 +73,8 @@ impl Kind {
             | Record::LockLost { .. }
             | Record::Attested { .. }
             | Record::Switched { .. }
+            | Record::Handled { .. }
+            | Record::Waived { .. }
             | Record::Turned { .. }
             | Record::Surveyed { .. }
             | Record::Ended { .. }

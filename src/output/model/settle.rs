@@ -86,7 +86,7 @@ impl Model {
                 (true, false) => Phase::Running,
             };
         }
-        if state.warned {
+        if state.warned || self.state.by_hand.skips(&step.id) {
             return Phase::Warned;
         }
         let mut taken = state.effects.iter().filter_map(|effect| effect.undone);

@@ -191,6 +191,10 @@ impl Kind for CatchUp {
         vec![mark]
     }
 
+    fn proves(&self) -> Option<&'static str> {
+        Some("that the target has everything, or what is lost")
+    }
+
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
     }

@@ -86,6 +86,20 @@ impl Kind for CheckLag {
         Box::pin(self.pair.look(sight.world, &[], sight.run))
     }
 
+    fn beyond_waiver(&self, facts: &PairFacts) -> Option<String> {
+        let (source, target) = (facts.source.get(), facts.target.get());
+        if let (Some(source), Some(target)) = (source, target)
+            && source.system != target.system
+        {
+            return Some("the two members are of different clusters".into());
+        }
+        if source.is_some_and(|source| source.in_recovery()) {
+            return Some(format!("{} is not the primary", self.pair.source));
+        }
+        let twice = target.is_some_and(|target| !target.in_recovery());
+        twice.then(|| format!("{} is a primary", self.pair.target))
+    }
+
     fn judge(
         &self,
         _effect: &str,

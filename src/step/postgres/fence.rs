@@ -97,6 +97,10 @@ impl Kind for Fence {
         vec![missed, fence.accept_found().settles_within(longest)]
     }
 
+    fn proves(&self) -> Option<&'static str> {
+        Some("that users cannot reach the old primary")
+    }
+
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
     }

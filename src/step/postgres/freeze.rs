@@ -208,6 +208,10 @@ impl Kind for Freeze {
         vec![read_only, sessions]
     }
 
+    fn proves(&self) -> Option<&'static str> {
+        Some("that nobody writes on the source")
+    }
+
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
     }

@@ -66,6 +66,10 @@ impl Kind for Preflight {
         vec![Effect::look(Pace::new(10_000, 1_000))]
     }
 
+    fn proves(&self) -> Option<&'static str> {
+        Some("who the servers are, that there is one primary, and that the move can work")
+    }
+
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
     }

@@ -275,6 +275,23 @@ impl Kind for Promote {
         Judgement::not_reached(format!("a standby with everything up to {}{lost}", handover.position))
     }
 
+    fn disarmed(&self, _effect: &str, facts: &PairFacts, handover: Option<&Handover>) -> Option<String> {
+        let (target, handover) = (facts.target.get()?, handover?);
+        let same = target.system == handover.system && target.started != handover.target_started;
+        // Our session ended with the server that it was at. What is sent from now on is refused by its own guard: the server's start is
+        // part of the statement. And a server that starts removes the request for a promotion that it finds.
+        (same && target.in_recovery() && target.ours.is(Vec::is_empty)).then(|| {
+            format!(
+                "{} was restarted since the handover, is in recovery, and no session of ours is there: the request is forgotten",
+                self.pair.target
+            )
+        })
+    }
+
+    fn proves(&self) -> Option<&'static str> {
+        Some("that the target is the primary, and the only one")
+    }
+
     fn apply<'a>(
         &'a self,
         _effect: &'a str,

@@ -214,6 +214,10 @@ impl Kind for Stop {
         vec![stop]
     }
 
+    fn proves(&self) -> Option<&'static str> {
+        Some("that the source is stopped, and what it left")
+    }
+
     fn resources(&self) -> Vec<String> {
         vec![self.pair.resource()]
     }

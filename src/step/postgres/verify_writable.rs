@@ -63,6 +63,10 @@ impl Kind for VerifyWritable {
         vec![Effect::of("write", Class::ForwardOnly, Pace::new(15_000, 100)).accept_found()]
     }
 
+    fn proves(&self) -> Option<&'static str> {
+        Some("that the target can be written")
+    }
+
     fn resources(&self) -> Vec<String> {
         vec![format!("postgres/{}", self.at.resource)]
     }
