@@ -4,6 +4,7 @@ mod blocked;
 mod by_hand;
 mod kept;
 mod killed;
+mod locked;
 mod looked;
 mod rehearsed;
 mod surprised;

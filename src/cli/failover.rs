@@ -124,7 +124,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         Err(error) => return setup.fail(&error.to_string()),
     };
     let id = uuid::Uuid::now_v7().to_string();
-    let _locks = match lock(setup, &store, plan, &prepared.world, None).await {
+    let _locks = match lock(setup, &store, plan, &prepared.world, None, &id).await {
         Ok(locks) => locks,
         Err(code) => return code,
     };

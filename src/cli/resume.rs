@@ -244,7 +244,7 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         );
         return ExitCode::Refused;
     }
-    let _locks = match lock(setup, &store, &before.plan, &world, Some(&id)).await {
+    let _locks = match lock(setup, &store, &before.plan, &world, Some(&id), &id).await {
         Ok(locks) => locks,
         Err(code) => return code,
     };

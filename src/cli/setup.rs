@@ -195,6 +195,11 @@ pub fn operator() -> String {
         .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
+/// Who holds what this process holds.
+pub fn holder() -> String {
+    format!("{} on {}, process {}", operator(), host(), std::process::id())
+}
+
 /// On which host.
 pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()

@@ -99,7 +99,7 @@ async fn decide(setup: &Setup, args: StepArgs) -> Result<(), ExitCode> {
         }
         setup.say(&format!("warning: the inventory is not the one with which run {short} was planned"));
     }
-    let _locks = lock(setup, &store, &before.plan, &world, Some(&id)).await?;
+    let _locks = lock(setup, &store, &before.plan, &world, Some(&id), &id).await?;
     // Somebody may have gone on with it between the first look and the lock.
     let (run, mut journal, _) = store.open(&id, now).map_err(|error| fail(&error))?;
     let s = possible(setup, &run, &short, &args.step, how)?;

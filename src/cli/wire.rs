@@ -1,6 +1,7 @@
 //! The inventory into real ports: the only place where they meet.
 
 use super::secrets;
+use super::setup::holder;
 use crate::error::{Code, Problem, Problems, Severity};
 use crate::plan::TableOfKinds;
 use crate::redact::Redactor;
@@ -34,7 +35,7 @@ pub async fn world(
     let resolver = Resolver { variables: &variables, timeout: SECRET };
     let mut wiring = Wiring { loaded, redactor, resolver, weak, problems };
     let before = wiring.problems.errors();
-    let postgres = Rc::new(postgres::RealPostgres::new(wiring.postgres().await));
+    let postgres = Rc::new(postgres::RealPostgres::new(wiring.postgres().await).held_by(&holder()));
     let dns = wiring.dns().await;
     let http = wiring.http();
     let cache = wiring.cache().await;

@@ -5,8 +5,9 @@
 
 use super::perform::Cx;
 use super::state::RunState;
+use super::survey;
 use crate::plan::PlannedEffect;
-use crate::step::{Aim, Facts, Sight, Standing};
+use crate::step::{Aim, Class, Facts, Sight, Standing};
 use crate::world::postgres::Handover;
 use crate::world::{Known, Member};
 
@@ -49,6 +50,9 @@ pub(super) async fn guard(
     }
     let retaken = asked.iter().find(|(_, held)| held.is(|(_, retaken)| *retaken));
     let Some((member, _)) = retaken else { return Guard::Held };
+    if let Some(what) = moved(cx, state, member).await {
+        return Guard::Changed(format!("the lock on {member} was lost for a while, and then: {what}"));
+    }
     let sight = Sight { world: cx.world, run: &state.run, starts: cx.starts };
     let facts = planned.action.observe(&planned.effect.id, sight).await;
     let judged = match aim {
@@ -60,5 +64,27 @@ pub(super) async fn guard(
         Standing::Reached | Standing::Moving | Standing::Blocked | Standing::Unknown => Guard::Changed(
             format!("the lock on {member} was lost for a while, and then: {}", judged.evidence),
         ),
+    }
+}
+
+/// What another run has made of the cluster that this one moves, while nobody held its lock: whoever was held up for long wakes up in
+/// another world, also with a change that is not about that cluster.
+async fn moved(cx: &Cx<'_>, state: &RunState, member: &Member) -> Option<String> {
+    let (set, to) = (member.resource.as_str(), &cx.plan.to);
+    let moves = |planned: &PlannedEffect| {
+        planned.effect.class == Class::Pivot && planned.effect.needs.as_deref() == Some(set)
+    };
+    let moves = cx.plan.effects().any(|(s, _, planned)| cx.plan.steps[s].skipped.is_none() && moves(planned));
+    let regions = cx.plan.clusters.get(set).filter(|_| moves)?;
+    let now = survey::cluster(cx.world, set, regions, &state.run).await;
+    // One that cannot be seen is asked by whatever the change is guarded by.
+    let recovers = now.members.get(to)?.get()?.in_recovery();
+    let passed = state.passed_for(cx.plan, set);
+    match (recovers, passed) {
+        (false, false) if !state.settled(cx.plan, Some(set)) => {
+            Some(format!("{set} in {to} is a primary by now, and not by this run"))
+        }
+        (true, true) => Some(format!("{set} in {to} is a standby again, and not by this run")),
+        (true, false) | (false, _) => None,
     }
 }

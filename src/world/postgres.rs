@@ -44,6 +44,30 @@ pub struct Scope {
     pub run: String,
 }
 
+/// A session of mrctl at a server, as the server tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AtWork {
+    /// Its name: `mrctl/RUN/lock`, `mrctl/RUN/EFFECT/ATTEMPT`.
+    pub name: String,
+    /// The server's process.
+    pub pid: i64,
+    /// Where it comes from, as the server sees it.
+    pub from: String,
+    /// How long it has been connected. Milliseconds.
+    pub age_ms: u64,
+    /// What it says of itself: who, on which host, which process; empty if it does not.
+    pub says: String,
+}
+
+/// Who holds the lock of a cluster at a member, and which sessions of other runs could still change something there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LockSight {
+    /// The session that holds it.
+    pub holder: Option<AtWork>,
+    /// Sessions of changes of other runs.
+    pub others: Vec<AtWork>,
+}
+
 /// The servers of a cluster.
 ///
 /// Every method opens what it needs with a deadline of its own; what does not answer in time is unknown or lost. The identity
@@ -115,6 +139,12 @@ pub trait Postgres {
 
     /// Whether the session that holds the lock is still alive.
     fn lock_held<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<bool>>;
+
+    /// Who holds the lock, and which sessions of changes of other runs than this one are there.
+    fn lock_sight<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<LockSight>> {
+        let _ = run;
+        super::ready(Known::unknown(format!("{at} is not asked who holds its lock")))
+    }
 
     /// The exact statements of a change, for plans, dry runs and the by-hand instructions.
     fn statements(&self, change: Change) -> Vec<String>;

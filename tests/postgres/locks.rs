@@ -1,7 +1,7 @@
 //! The advisory lock on real servers: who holds it, that its loss is noticed, and that it is had again.
 
-use crate::support::pg::{Pair, until};
-use crate::support::world::{RUN, Reach, postgres, reach, source};
+use crate::support::pg::{CANARY, Pair, until};
+use crate::support::world::{RUN, Reach, postgres, reach, source, target};
 use mrctl::world::Known;
 use mrctl::world::postgres::Postgres as _;
 use std::time::Duration;
@@ -75,4 +75,51 @@ async fn a_server_that_was_down_and_runs_again_is_asked_for_its_lock_which_anoth
     .await;
     assert_eq!(ours.lock_held(&source()).await, Known::Known(false), "it answers again");
     assert_eq!(ours.lock(&source(), RUN).await, Known::Known(false), "another run has it");
+}
+
+#[tokio::test]
+async fn whoever_is_refused_learns_who_holds_the_lock_from_where_and_since_when() {
+    let pair = Pair::start().await;
+    let ours = postgres(&pair).held_by("ada on bastion-1, process 7 */ SELECT 1; /*");
+    let others = postgres(&pair);
+    assert_eq!(ours.lock(&source(), RUN).await, Known::Known(true));
+    let Known::Known(free) = others.lock_sight(&target(), "another").await else { panic!("unread") };
+    assert_eq!(free.holder, None, "the lock of the other member");
+    // Also after it was asked whether it is alive, which is another statement.
+    for _ in 0..2 {
+        assert_eq!(others.lock(&source(), "another").await, Known::Known(false));
+        let Known::Known(seen) = others.lock_sight(&source(), "another").await else { panic!("unread") };
+        let holder = seen.holder.expect("somebody holds it");
+        assert_eq!(holder.name, "mrctl/00000000feed/lock");
+        assert_eq!(holder.says, "ada on bastion-1, process 7    SELECT 1;");
+        assert_eq!(holder.from, "127.0.0.1");
+        assert!(holder.age_ms < 60_000, "{holder:?}");
+        assert_eq!(seen.others, []);
+        assert_eq!(ours.lock_held(&source()).await, Known::Known(true));
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_changes_of_other_runs_are_seen_and_those_of_looks_and_of_our_own_are_not() {
+    let pair = Pair::start().await;
+    let port = postgres(&pair);
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(pair.primary.port).user("mrctl").password(CANARY).dbname("postgres");
+    let (held_up, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for (name, seen_by_others) in [
+        ("mrctl/aaaaaaaaaaaa/promote/1", true),
+        ("mrctl/aaaaaaaaaaaa/-read_only/2", true),
+        ("mrctl/aaaaaaaaaaaa/look", false),
+        ("psql", false),
+    ] {
+        held_up.batch_execute(&format!("SET application_name = '{name}'")).await.unwrap();
+        let sight = async |run: &str| match port.lock_sight(&source(), run).await {
+            Known::Known(sight) => sight.others,
+            Known::Unknown(why) => panic!("{why}"),
+        };
+        let others = sight(RUN).await;
+        assert_eq!(others.iter().any(|other| other.name == name), seen_by_others, "{name}: {others:?}");
+        assert_eq!(sight("0193a5b0-0000-7000-8000-aaaaaaaaaaaa").await, [], "{name} is its own");
+    }
 }

@@ -193,3 +193,34 @@ impl super::Person for Gone {
         }
     }
 }
+
+#[test]
+fn whoever_wakes_up_when_another_run_has_come_and_gone_changes_nothing_not_even_beside_the_cluster() {
+    let intent = |record: &Record| matches!(record, Record::Intent { step, .. } if step == "short_ttl");
+    let place = {
+        let mut trial = Trial::new("trial.yaml");
+        trial.process(Choice::Continue, Kill::Never);
+        trial.records.iter().position(intent).unwrap() + 1
+    };
+    let mut trial = Trial::new("trial.yaml");
+    trial.at(place, |trial| {
+        trial.sim.postgres.lose_lock("orders", "us-east");
+        trial.sim.postgres.with("orders", "eu-west", |server| {
+            (server.altered, server.loaded) = (Altered::To("on".into()), Altered::To("on".into()));
+        });
+        trial
+            .sim
+            .postgres
+            .with("orders", "us-east", |server| (server.recovery, server.timeline) = (false, 2));
+    });
+    let before = trial.sim.dns.all_sets();
+    let ended = trial.process(Choice::Continue, Kill::Never);
+    assert!(ended.is_some_and(|verdict| verdict != Verdict::Completed), "{}", trial.story());
+    assert_eq!(trial.sim.dns.all_sets(), before, "{}", trial.story());
+    assert!(
+        trial.story().contains("orders in us-east is a primary by now, and not by this run"),
+        "{}",
+        trial.story()
+    );
+    assert!(trial.sim.postgres.done().is_empty(), "{:?}", trial.sim.postgres.done());
+}

@@ -1,8 +1,9 @@
 //! The advisory lock of a run at each member, on a session of its own that our freeze spares.
 
-use super::session::{Sessions as Connections, Trouble};
+use super::session::{Sessions as Connections, Trouble, look_name};
 use super::sql;
 use crate::journal::permit::short_run;
+use crate::world::postgres::LockSight;
 use crate::world::{Known, Member};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -50,7 +51,7 @@ async fn take_lock(connections: &Connections, at: &Member, run: &str) -> Known<b
         Ok(_) | Err(Trouble::Server(..)) => {}
         Err(trouble) => return Known::Unknown(trouble.to_string()),
     }
-    match session.value(&sql::lock(&at.resource), session.call).await {
+    match session.value(&format!("{}{}", sql::lock(&at.resource), connections.says), session.call).await {
         Ok(Some(held)) if held == "true" => {
             connections.locks.borrow_mut().insert(at.clone(), Rc::new(session));
             connections.had.borrow_mut().insert(at.clone());
@@ -68,7 +69,8 @@ pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<b
         let out = connections.out_of_reach.borrow().contains(at);
         return if out { Known::unknown("the lock could not be taken") } else { Known::Known(false) };
     };
-    match session.value("SELECT 1", PING).await {
+    // Whoever is refused reads the last statement: it says who holds the lock.
+    match session.value(&format!("SELECT 1{}", connections.says), PING).await {
         Ok(_) => Known::Known(true),
         // Told why it ends, the client may not have noticed yet that it has.
         Err(trouble) if session.closed() || matches!(trouble, Trouble::Broken(_)) => {
@@ -80,4 +82,18 @@ pub(super) async fn lock_held(connections: &Connections, at: &Member) -> Known<b
         }
         Err(trouble) => Known::Unknown(trouble.to_string()),
     }
+}
+
+/// Who holds the lock, and whose sessions could still change something.
+pub(super) async fn sight(connections: &Connections, at: &Member, run: &str) -> Known<LockSight> {
+    let session = match connections.open(at, &look_name(run)).await {
+        Ok(session) => session,
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    };
+    let text = match session.value(&sql::lock_sight(&at.resource, run), session.call).await {
+        Ok(Some(text)) => text,
+        Ok(None) => return Known::unknown("the server said nothing"),
+        Err(trouble) => return Known::Unknown(trouble.to_string()),
+    };
+    serde_json::from_str(&text).map_or_else(|error| Known::Unknown(error.to_string()), Known::Known)
 }

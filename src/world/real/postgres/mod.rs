@@ -14,7 +14,9 @@ mod sql;
 pub use session::{CONNECT, ClusterSettings, Settings};
 
 use crate::journal::Permit;
-use crate::world::postgres::{Altered, Change, Finding, Glance, Handover, Postgres, Scope, ServerFacts};
+use crate::world::postgres::{
+    Altered, Change, Finding, Glance, Handover, LockSight, Postgres, Scope, ServerFacts,
+};
 use crate::world::real::signal::Sql;
 use crate::world::{Answer, Known, Member, Reply};
 use session::Sessions;
@@ -29,6 +31,13 @@ impl RealPostgres {
     /// Connects to nothing yet.
     pub fn new(settings: Settings) -> Self {
         Self { sessions: Sessions::new(settings) }
+    }
+
+    /// What the sessions that hold locks say of themselves: who, on which host, which process.
+    #[must_use]
+    pub fn held_by(mut self, says: &str) -> Self {
+        self.sessions.says = sql::comment(says);
+        self
     }
 }
 
@@ -107,6 +116,10 @@ impl Postgres for RealPostgres {
 
     fn lock_held<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<bool>> {
         Box::pin(lock::lock_held(&self.sessions, at))
+    }
+
+    fn lock_sight<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<LockSight>> {
+        Box::pin(lock::sight(&self.sessions, at, run))
     }
 
     fn statements(&self, change: Change) -> Vec<String> {

@@ -104,6 +104,8 @@ pub struct Sessions {
     pub(super) had: RefCell<BTreeSet<Member>>,
     /// One asks for a lock at a time: steps that run together would find each other's session in their way.
     pub(super) asking: tokio::sync::Mutex<()>,
+    /// What the sessions that hold locks say of themselves, as a comment of their statements.
+    pub(super) says: String,
     /// Members whose lock could not be asked for.
     pub(super) out_of_reach: RefCell<BTreeSet<Member>>,
 }
@@ -119,6 +121,7 @@ impl Sessions {
             locks: RefCell::default(),
             had: RefCell::default(),
             asking: tokio::sync::Mutex::default(),
+            says: String::new(),
             out_of_reach: RefCell::default(),
         }
     }

@@ -202,6 +202,36 @@ pub fn lock(cluster: &str) -> String {
     format!("SELECT pg_try_advisory_lock(hashtext({}))::text", literal(&format!("mrctl:{cluster}")))
 }
 
+/// A comment behind a statement, which cannot end early.
+pub fn comment(says: &str) -> String {
+    let plain = |c: char| if c.is_control() || matches!(c, '*' | '/' | '\\') { ' ' } else { c };
+    format!(" /* {} */", says.chars().map(plain).collect::<String>().trim_end())
+}
+
+/// Who holds the lock of a cluster, and sessions of changes of other runs: a connection bears the name of a change only while it makes
+/// it, and one whose client is held up keeps it.
+pub fn lock_sight(cluster: &str, run: &str) -> String {
+    let own = crate::journal::permit::short_run(run).replace(['%', '_', '\\'], "");
+    let own = if own.is_empty() {
+        "false".into()
+    } else {
+        format!("application_name LIKE {}", literal(&format!("mrctl/{own}/%")))
+    };
+    // Only what is behind the comment's beginning is somebody's word.
+    let session = "json_build_object('name', application_name, 'pid', pid, 'from', coalesce(host(client_addr), 'a local socket'), \
+        'age_ms', (extract(epoch FROM clock_timestamp() - backend_start) * 1000)::bigint, \
+        'says', coalesce(substring(query FROM '/\\* (.*) \\*/$'), ''))";
+    format!(
+        "SELECT json_build_object(\
+        'holder', (SELECT {session} FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted \
+            AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+            AND (classid::bigint << 32 | objid::bigint) = hashtext({})::bigint) LIMIT 1),\
+        'others', (SELECT coalesce(json_agg({session} ORDER BY pid), '[]'::json) FROM pg_stat_activity \
+            WHERE usename = current_user AND application_name ~ '^mrctl/[^/]+/.+/[0-9]+$' AND NOT ({own})))::text",
+        literal(&format!("mrctl:{cluster}"))
+    )
+}
+
 /// What plans and dry runs show.
 pub fn statements(change: &Change) -> Vec<String> {
     match change {
