@@ -6,6 +6,7 @@ mod generated;
 mod history;
 mod lab;
 mod language;
+mod planned_failovers;
 mod postgres;
 mod postgres_signal;
 mod postgres_switch;

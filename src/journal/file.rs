@@ -1,13 +1,14 @@
 //! The journal's file: created whole, preallocated, appended durably, read back before it is believed.
 
+use super::calls::{Calls, System};
 use super::chain::{self, ChainError, GENESIS, Line};
 use super::mirror::Mirror;
 use super::{AppendError, Durable, IntentKey, Permit, Storage};
 use serde_json::{Map, Value};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Room that is reserved when a run begins, so that a full disk is found before the freeze and not after it. Bytes.
 const RESERVED: u64 = 4 << 20;
@@ -15,6 +16,7 @@ const RESERVED: u64 = 4 << 20;
 /// An open journal. One writer; readers read the file.
 #[derive(Debug)]
 pub struct Journal {
+    calls: Rc<dyn Calls>,
     file: File,
     path: PathBuf,
     /// Length in bytes of the whole lines.
@@ -61,37 +63,27 @@ pub enum OpenError {
     },
 }
 
-/// Reserves room, so that a full disk is met before the first change and not after a freeze.
-fn reserve(file: &File) -> std::io::Result<()> {
-    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, RESERVED) {
-        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 impl Journal {
     /// Makes the file by write, fsync, rename, fsync of the folder. `now` gives milliseconds since the epoch.
     pub fn create(path: &Path, now: fn() -> i64) -> Result<Self, OpenError> {
+        Self::create_by(Rc::new(System), path, now)
+    }
+
+    /// The same, by calls of the caller's choice.
+    pub fn create_by(calls: Rc<dyn Calls>, path: &Path, now: fn() -> i64) -> Result<Self, OpenError> {
         let io = |error: std::io::Error| OpenError::Io { path: path.into(), why: error.to_string() };
         if path.exists() {
             return Err(OpenError::Io { path: path.into(), why: "it exists already".into() });
         }
         let temporary = path.with_extension("new");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .map_err(io)?;
-        // Where the file system cannot reserve, the append itself will tell.
-        reserve(&file).map_err(io)?;
-        file.sync_all().map_err(io)?;
-        std::fs::rename(&temporary, path).map_err(io)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        let file = calls.create(&temporary).map_err(io)?;
+        // So that a full disk is met before the first change and not after a freeze.
+        calls.reserve(&file, RESERVED).map_err(io)?;
+        calls.sync(&file).map_err(io)?;
+        calls.rename(&temporary, path).map_err(io)?;
+        calls.sync_folder(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
         Ok(Self {
+            calls,
             file,
             path: path.into(),
             end: 0,
@@ -106,18 +98,24 @@ impl Journal {
 
     /// Opens an existing journal for appending: checks every line, cuts a torn last one.
     pub fn open(path: &Path, now: fn() -> i64) -> Result<Opened, OpenError> {
+        Self::open_by(Rc::new(System), path, now)
+    }
+
+    /// The same, by calls of the caller's choice.
+    pub fn open_by(calls: Rc<dyn Calls>, path: &Path, now: fn() -> i64) -> Result<Opened, OpenError> {
         let io = |error: std::io::Error| OpenError::Io { path: path.into(), why: error.to_string() };
         let (lines, whole, torn) = read_lines(path)?;
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
+        let file = calls.open(path).map_err(io)?;
         if torn > 0 {
-            file.set_len(whole).map_err(io)?;
-            file.sync_all().map_err(io)?;
+            calls.cut(&file, whole).map_err(io)?;
+            calls.sync(&file).map_err(io)?;
         }
         // Cutting a torn line gives the room behind it back too.
-        reserve(&file).map_err(io)?;
+        calls.reserve(&file, RESERVED).map_err(io)?;
         let prev = lines.last().map_or_else(|| GENESIS.to_string(), |line| line.hash.clone());
         let seq = lines.len() as u64;
         let journal = Self {
+            calls,
             file,
             path: path.into(),
             end: whole,
@@ -161,11 +159,10 @@ impl Journal {
         let line = chain::read(self.seq as usize + 1, &text, &self.prev, self.seq)
             .map_err(|error| fail(error.to_string(), &text))?;
         text.push('\n');
-        let written = self
-            .file
-            .seek(SeekFrom::Start(self.end))
-            .and_then(|_| self.file.write_all(text.as_bytes()))
-            .and_then(|()| if durable == Durable::Now { self.file.sync_data() } else { Ok(()) });
+        let written = self.calls.write(&self.file, self.end, text.as_bytes()).and_then(|()| match durable {
+            Durable::Now => self.calls.sync_data(&self.file),
+            Durable::Later | Durable::Soon => Ok(()),
+        });
         if let Err(error) = written {
             self.broken = Some(error.to_string());
             return Err(fail(error.to_string(), &text));
@@ -192,7 +189,7 @@ impl Storage for Journal {
 
     fn settle(&mut self) -> Result<(), AppendError> {
         let Some(line) = self.unsettled.take() else { return Ok(()) };
-        self.file.sync_data().map_err(|error| {
+        self.calls.sync_data(&self.file).map_err(|error| {
             self.broken = Some(error.to_string());
             AppendError { why: error.to_string(), line: line.trim_end().to_string() }
         })
@@ -257,6 +254,7 @@ fn read_until_damage(path: &Path) -> Result<UntilDamage, OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
 
     fn body(text: &str) -> Map<String, Value> {
         Map::from_iter([("type".to_string(), Value::from(text))])

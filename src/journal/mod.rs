@@ -1,5 +1,6 @@
 //! Lines that prove their order: the hash chain, the file, the lock, the permit. Knows no record type.
 
+pub mod calls;
 pub mod chain;
 pub mod file;
 pub mod lock;

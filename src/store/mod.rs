@@ -8,14 +8,15 @@ use crate::engine::Record;
 use crate::engine::driver::read_record;
 use crate::engine::record::Verdict;
 use crate::engine::state::RunState;
+use crate::journal::calls::{Calls, System};
 use crate::journal::chain::Line;
 use crate::journal::file::{Journal, OpenError, read_intact, read_lines};
 use crate::journal::lock::{FileLock, LockError};
 use crate::plan::{FORMAT, Plan};
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,14 @@ pub enum StoreError {
     /// What was brought is not taken, or not given.
     #[error("{0}")]
     Refused(String),
+    /// The journal in a run's folder is not that run's.
+    #[error("the journal in the folder of run {run} is not its own: {why}")]
+    Strange {
+        /// Run.
+        run: String,
+        /// Whose it is, or why it is nobody's.
+        why: String,
+    },
     /// The plan beside a journal is not the one that it was made for.
     #[error("the plan of run {run} was changed: its digest is {found}, the journal names {recorded}")]
     Changed {
@@ -71,6 +80,8 @@ pub type Unreadable = (PathBuf, StoreError);
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// By which runs are made and written.
+    calls: Rc<dyn Calls>,
 }
 
 /// A run that was read.
@@ -132,10 +143,15 @@ impl Run {
 impl Store {
     /// The folder; made with mode 0700 when it is not there.
     pub fn at(root: &Path) -> Result<Self, StoreError> {
+        Self::by(Rc::new(System), root)
+    }
+
+    /// The same, with runs made and written by calls of the caller's choice.
+    pub fn by(calls: Rc<dyn Calls>, root: &Path) -> Result<Self, StoreError> {
         for folder in [root.to_path_buf(), root.join("runs"), root.join("locks")] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io(&folder))?;
         }
-        Ok(Self { root: root.to_path_buf() })
+        Ok(Self { root: root.to_path_buf(), calls })
     }
 
     /// Where runs are.
@@ -146,14 +162,14 @@ impl Store {
     /// Makes a run: its folder, its plan, its journal, each durable before the next.
     pub fn create(&self, id: &str, plan: &Plan, now: fn() -> i64) -> Result<(PathBuf, Journal), StoreError> {
         let folder = self.runs_folder().join(id);
-        fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io(&folder))?;
+        self.calls.make_folder(&folder).map_err(io(&folder))?;
         let path = folder.join("plan.json");
         let text = serde_json::to_string_pretty(plan)
             .map_err(|e| StoreError::Plan { path: path.clone(), why: e.to_string() })?;
-        write_durably(&path, text.as_bytes())?;
-        let journal = Journal::create(&folder.join("journal.jsonl"), now)?;
+        write_by(&*self.calls, &path, text.as_bytes())?;
+        let journal = Journal::create_by(Rc::clone(&self.calls), &folder.join("journal.jsonl"), now)?;
         let parent = self.runs_folder();
-        fs::File::open(&parent).and_then(|parent| parent.sync_all()).map_err(io(&parent))?;
+        self.calls.sync_folder(&parent).map_err(io(&parent))?;
         Ok((folder, journal))
     }
 
@@ -191,13 +207,22 @@ impl Store {
             return true;
         }
         let Ok((lines, _, torn)) = read_lines(&folder.join("journal.jsonl")) else { return false };
-        let word =
-            |field: &str| lines.last().and_then(|line| line.body.get(field)).and_then(|value| value.as_str());
+        let word_of = |line: Option<&Line>, field: &str| {
+            line.and_then(|line| line.body.get(field)).and_then(|value| value.as_str()).map(str::to_owned)
+        };
+        // The end of another run says nothing of this one.
+        let own = word_of(lines.first(), "run");
+        if own.is_none() || own != folder.file_name().map(|name| name.to_string_lossy().into_owned()) {
+            return false;
+        }
+        let word = |field: &str| word_of(lines.last(), field);
         let closing = [Verdict::Completed, Verdict::Failed, Verdict::RolledBack, Verdict::Refused];
         torn == 0
-            && match word("type") {
+            && match word("type").as_deref() {
                 Some("abandoned") => true,
-                Some("ended") => closing.iter().any(|verdict| word("verdict") == Some(verdict.word())),
+                Some("ended") => {
+                    closing.iter().any(|verdict| word("verdict").as_deref() == Some(verdict.word()))
+                }
                 _ => false,
             }
     }
@@ -277,7 +302,7 @@ impl Store {
     pub fn open(&self, id: &str, now: fn() -> i64) -> Result<(Run, Journal, usize), StoreError> {
         let folder = self.runs_folder().join(id);
         let plan = read_plan(&folder.join("plan.json"))?;
-        let opened = Journal::open(&folder.join("journal.jsonl"), now)?;
+        let opened = Journal::open_by(Rc::clone(&self.calls), &folder.join("journal.jsonl"), now)?;
         let run = self.fold(id, folder, plan, opened.lines)?;
         Ok((run, opened.journal, opened.torn))
     }
@@ -285,6 +310,17 @@ impl Store {
     fn fold(&self, id: &str, folder: PathBuf, plan: Plan, lines: Vec<Line>) -> Result<Run, StoreError> {
         let (begun_with, mut plan) = (plan.clone(), plan);
         let mut read = Vec::with_capacity(lines.len());
+        let strange = |why: String| StoreError::Strange { run: id.into(), why };
+        // Another run of the same plan has the same digest: only its name tells.
+        match lines.first().map(read_record) {
+            None | Some(Err(_)) => {}
+            Some(Ok(Record::Created { run, .. })) if run == id => {}
+            Some(Ok(Record::Created { run, .. })) => {
+                let run = crate::error::escape::outside(&run, 80);
+                return Err(strange(format!("it is that of run {run}")));
+            }
+            Some(Ok(_)) => return Err(strange("it does not begin as one of a run".into())),
+        }
         for line in lines {
             let record = read_record(&line).map_err(|error| StoreError::Plan {
                 path: folder.join("journal.jsonl"),
@@ -347,24 +383,29 @@ fn read_plan(path: &Path) -> Result<Plan, StoreError> {
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_by(&System, path, bytes)
+}
+
+fn write_by(calls: &dyn Calls, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temporary = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(io(&temporary))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(&temporary))?;
-    fs::rename(&temporary, path).map_err(io(path))?;
-    sync_folder_of(path)
+    let file = calls.create(&temporary).map_err(io(&temporary))?;
+    calls.write(&file, 0, bytes).and_then(|()| calls.sync(&file)).map_err(io(&temporary))?;
+    calls.rename(&temporary, path).map_err(io(path))?;
+    sync_by(calls, path)
 }
 
 /// A name is on disk only when its folder is.
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    sync_by(&System, path)
+}
+
+fn sync_by(calls: &dyn Calls, path: &Path) -> Result<(), StoreError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))
+    calls.sync_folder(folder).map_err(io(folder))
 }
+
+#[cfg(test)]
+mod tests;

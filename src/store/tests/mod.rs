@@ -1,0 +1,9 @@
+//! What is left of a run whose process, machine or journal was hurt, and what whoever comes next makes of it.
+
+mod disk;
+mod effects;
+mod life;
+mod mutilated;
+mod points;
+mod scene;
+mod time;
