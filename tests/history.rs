@@ -225,6 +225,25 @@ fn a_run_whose_plan_or_journal_is_gone_or_strange_is_abandoned_too() {
     }
 }
 
+/// Two runs of one plan have the same digest: only the name in the first record tells one from the other.
+#[test]
+fn the_journal_of_another_run_is_not_taken_for_a_runs_own_and_closes_nothing() {
+    let host = Host::with("completed", usize::MAX);
+    assert_eq!(host.listed()["open"], false);
+    std::fs::rename(host.run(), host.path("state/runs/01900000-0000-7000-8000-00000000cafe")).unwrap();
+    let listed = host.listed();
+    assert_eq!((&listed["state"], &listed["open"]), (&"damaged".into(), &true.into()));
+    let resumed = host.mrctl(&["resume", "cafe"]);
+    assert_eq!(resumed.code, 2, "{resumed:?}");
+    let said = format!("is not its own: it is that of run {RUN}");
+    assert!(resumed.err.contains(&said) && resumed.err.contains("mrctl abandon cafe"), "{resumed:?}");
+    let verified = host.mrctl(&["audit", "verify", "cafe"]);
+    assert!(verified.code == 1 && verified.err.contains(&said), "{verified:?}");
+    let abandoned = host.mrctl(&["abandon", "cafe", "--reason", "somebody copied it"]);
+    assert_eq!(abandoned.code, 1, "{abandoned:?}");
+    assert_eq!(host.listed()["open"], false);
+}
+
 #[test]
 fn verify_tells_what_it_proves_and_every_change_in_plain_words() {
     let host = Host::with("completed", 99);

@@ -7,6 +7,7 @@ use super::scene::{Scene, shipped};
 use crate::engine::record::Verdict;
 use crate::journal::chain::{self, GENESIS, Line};
 use crate::journal::file::{Journal, OpenError, Opened};
+use crate::journal::mirror::Mirror;
 use crate::plan::Mode;
 use crate::store::{Store, StoreError};
 use std::path::PathBuf;
@@ -245,6 +246,37 @@ fn the_journal_of_another_run_is_not_taken_for_this_one() {
     };
     let error = ended_here.read(&headless).unwrap_err().to_string();
     assert!(error.contains("does not begin"), "{error}");
+}
+
+#[test]
+fn a_mirror_that_differs_anywhere_is_left_alone_and_told() {
+    let scene = shipped("dns-drain", Mode::Planned);
+    let ended = ended(completed(&scene));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join(&ended.id).join("journal.jsonl");
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    let mirrored = |there: &[u8]| {
+        std::fs::write(&copy, there).unwrap();
+        let told = Mirror::begin(elsewhere.path(), &ended.folder).finish();
+        (told, std::fs::read(&copy).unwrap())
+    };
+    let mut begins = 0;
+    for (at, text) in ended.texts().into_iter().enumerate() {
+        let mut there = ended.journal.clone();
+        there[begins + text.len() / 2] ^= 1;
+        let (told, left) = mirrored(&there);
+        assert!(told.unwrap_err().contains("is not a beginning of this journal"), "record {}", at + 1);
+        assert!(left == there, "record {}: the other one was written over", at + 1);
+        // One that ends there is gone on with.
+        let (told, left) = mirrored(&ended.journal[..begins + text.len() / 2]);
+        assert!(told.is_ok() && left == ended.journal, "record {}: {told:?}", at + 1);
+        begins += text.len();
+    }
+    // Here the end is missing: there it is the evidence.
+    let last = ended.texts().pop().unwrap().len();
+    std::fs::write(ended.path(), &ended.journal[..ended.journal.len() - last]).unwrap();
+    let (told, left) = mirrored(&ended.journal);
+    assert!(told.is_err() && left == ended.journal, "{told:?}");
 }
 
 /// A cut between two records leaves no trace in the file (a copy elsewhere shows it): whoever goes on from it looks at the world first, and
