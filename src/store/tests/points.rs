@@ -66,8 +66,6 @@ struct Tally {
     /// Ended as paused or unknown, with the true state shown; whoever came next went on to the same state.
     paused: usize,
     wrong: Vec<String>,
-    /// What changed the world without an intent that is still there.
-    unannounced: usize,
 }
 
 /// What is on disk and in the world, in short.
@@ -111,7 +109,6 @@ fn point(
         }
     }
     let secret = unannounced(&trial.sim, &trial.records());
-    tally.unannounced += usize::from(!secret.is_empty());
     if !states.insert(fingerprint(&trial)) {
         return;
     }
