@@ -7,6 +7,7 @@ mod killed;
 mod locked;
 mod looked;
 mod rehearsed;
+mod reprotect;
 mod surprised;
 mod taken_over;
 mod unplanned;

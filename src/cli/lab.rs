@@ -99,6 +99,9 @@ enum LabCommand {
     Rejoin {
         #[command(flatten)]
         place: Place,
+        /// Region of the new primary, if it is known: anything else there is refused, and nothing is done where the other one follows it.
+        #[arg(long)]
+        primary: Option<Region>,
     },
     /// Run the application of a region.
     #[command(hide = true)]
@@ -195,8 +198,12 @@ pub async fn run(
             say(out, "healed\n")?;
             Ok(true)
         }
-        LabCommand::Rejoin { place } => {
-            let region = place.open()?.rejoin().await?;
+        LabCommand::Rejoin { place, primary } => {
+            let lab = place.open()?;
+            let region = match primary {
+                Some(primary) => lab.rejoin_as_hook(primary).await?,
+                None => lab.rejoin().await?,
+            };
             say(out, &format!("{region} is a standby now\n"))?;
             Ok(true)
         }

@@ -83,11 +83,9 @@ impl Seen {
                 let both = now.writable().join(" and ");
                 self.alarms.push(format!("SPLIT BRAIN: {name} can be written in {both}"));
             }
-            match now.unprotected() {
-                Known::Known(true) => {
-                    self.alarms.push(format!("UNPROTECTED: no standby follows the primary of {name}"));
-                }
-                Known::Known(false) => {}
+            match now.exposed() {
+                Known::Known(Some(why)) => self.alarms.push(format!("UNPROTECTED: {name}: {why}")),
+                Known::Known(None) => {}
                 Known::Unknown(why) => {
                     self.alarms.push(format!("whether {name} is protected is unknown: {why}"));
                 }

@@ -2,6 +2,7 @@
 
 use super::setup::{Setup, operator};
 use crate::engine::record::Record;
+use crate::engine::survey;
 use crate::exit_code::ExitCode;
 use crate::plan::{Mode, Plan};
 use crate::world::Member;
@@ -43,17 +44,13 @@ impl VouchArgs {
     }
 }
 
-/// Going forward, only the old primary of an unplanned run can be vouched for: of a planned one it answers, and the target is asked itself.
+/// Going forward, only the old primary of an unplanned run, or one that is to become a standby, can be vouched for: else it answers in a planned one,
+/// and the target is asked itself.
 pub fn only_sources(setup: &Setup, plan: &Plan, vouched: &[Vouched]) -> Result<(), ExitCode> {
-    let sources: Vec<Member> = match plan.mode {
-        Mode::Planned => Vec::new(),
-        Mode::Unplanned => plan
-            .clusters
-            .iter()
-            .filter(|(_, regions)| regions.contains(&plan.from))
-            .map(|(cluster, _)| Member::new(cluster, &plan.from))
-            .collect(),
-    };
+    // One that is to become a standby may be out of reach of whoever could prove that it is stopped.
+    let may = plan.mode == Mode::Unplanned || plan.clusters.keys().any(|set| survey::follows_up(plan, set));
+    let clusters = plan.clusters.iter().filter(|(_, regions)| may && regions.contains(&plan.from));
+    let sources: Vec<Member> = clusters.map(|(cluster, _)| Member::new(cluster, &plan.from)).collect();
     match vouched.iter().find(|(member, _)| !sources.contains(member)) {
         None => Ok(()),
         Some((member, how)) => {
@@ -61,7 +58,10 @@ pub fn only_sources(setup: &Setup, plan: &Plan, vouched: &[Vouched]) -> Result<(
                 sources.iter().map(|member| format!("{}/{}", member.resource, member.region)).collect();
             let text = format!("--{how} {}/{} cannot be vouched for here", member.resource, member.region);
             let help = match known.as_slice() {
-                [] => "only the old primary of an unplanned failover can be".to_string(),
+                [] => {
+                    "only the old primary of an unplanned failover can be, or one that is to become a standby"
+                        .to_string()
+                }
                 known => format!("only the old primary can be: {}", known.join(", ")),
             };
             Err(setup.usage(text, help))

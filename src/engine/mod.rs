@@ -15,6 +15,7 @@ mod locks;
 pub mod perform;
 mod policy;
 pub mod preview;
+mod protection;
 pub mod record;
 pub mod redaction;
 mod rollback;

@@ -66,6 +66,19 @@ fn not_as_before(plan: &Plan, state: &RunState) -> Option<String> {
     if state.intents.iter().any(fenced) {
         return Some(format!("the old primary in {} is fenced, and stays so", plan.from));
     }
+    // Proved or not: what it was before is gone.
+    let rejoined = |(s, e): &(usize, usize)| {
+        let planned = &plan.steps[*s].effects[*e];
+        planned.action.info().part == Part::Rejoin
+            && planned.effect.id == "rejoin"
+            && state.steps[*s].effects[*e].stands()
+    };
+    if state.intents.iter().any(rejoined) {
+        return Some(format!(
+            "the old primary in {} was told to become a standby, and is not put back",
+            plan.from
+        ));
+    }
     let survey = state.survey.as_ref()?;
     let froze = |(s, e): &(usize, usize)| plan.steps[*s].effects[*e].effect.freezes.is_some();
     if let Some(set) = survey.promoted.first() {

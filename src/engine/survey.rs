@@ -56,15 +56,6 @@ impl ClusterNow {
     pub fn frozen(&self) -> bool {
         !self.primaries().is_empty() && self.writable().is_empty()
     }
-
-    /// Whether no standby streams from the primary: a second failure would lose data.
-    pub fn unprotected(&self) -> Known<bool> {
-        let Some(primary) = self.members.values().filter_map(Known::get).find_map(ServerFacts::primary)
-        else {
-            return Known::unknown("no primary was seen");
-        };
-        primary.senders.as_ref().map(|senders| !senders.iter().any(|sender| sender.state == "streaming"))
-    }
 }
 
 /// Looks at the members of a cluster, all at once.
@@ -142,6 +133,23 @@ pub async fn before_the_pivot(plan: &Plan, world: &World, run: &str) -> Vec<Stri
     lines
 }
 
+/// Whether this run makes the source of this data set a standby, and moves nothing.
+pub fn follows_up(plan: &Plan, set: &str) -> bool {
+    let resource = format!("postgres/{set}");
+    let mut rejoins = false;
+    for (s, _, planned) in plan.effects() {
+        if plan.steps[s].skipped.is_some() || !planned.action.resources().contains(&resource) {
+            continue;
+        }
+        match planned.action.info().part {
+            Part::Pivot | Part::Freeze | Part::Stop => return false,
+            Part::Rejoin => rejoins = true,
+            Part::Pause | Part::CatchUp | Part::Fence | Part::Traffic | Part::Other => {}
+        }
+    }
+    rejoins
+}
+
 /// Whether this run has stopped this data set's source, and has seen it stopped.
 fn stopped(plan: &Plan, state: &RunState, set: &str) -> bool {
     plan.effects().any(|(s, e, planned)| {
@@ -211,7 +219,8 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
     let any_passed = state.passed(plan);
     for (name, regions) in &plan.clusters {
         let now = cluster(world, name, regions, &state.run).await;
-        let passed = state.passed_for(plan, name);
+        // A run that only makes the old primary a standby comes after a promotion of another run.
+        let passed = state.passed_for(plan, name) || follows_up(plan, name);
         let label =
             |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
         let writable = now.writable();
@@ -310,8 +319,8 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                 waiting.push(name.clone());
             }
         }
-        if now.unprotected().is(|unprotected| *unprotected) {
-            notes.push(format!("{name} is UNPROTECTED: no standby follows the primary"));
+        if let Known::Known(Some(why)) = now.exposed() {
+            notes.push(format!("{name} is UNPROTECTED: {why}"));
         }
         if writable.len() > 1 {
             notes.push(format!("{name} can be written in {}: SPLIT BRAIN", writable.join(" and ")));

@@ -135,6 +135,11 @@ fn member(lab: &Lab, region: Region, port: u16) -> Result<String> {
     let ready = lab.programs.postgres("pg_isready").display().to_string();
     let script = "\"$0\" status -D \"$1\" >/dev/null; case $? in 0) ;; 3) exit 0;; *) exit 4;; esac; \
                   \"$2\" -q -t 2 -h \"$3\" -p \"$4\"; case $? in 0|1) exit 3;; *) exit 4;; esac";
+    let program = lab.program().display().to_string();
+    let root = lab.layout.root().display().to_string();
+    let words = [program.as_str(), "lab", "rejoin", "--dir", &root, "--primary"];
+    // As whoever runs mrctl: it writes configuration files and changes to the servers' account by itself.
+    let rejoin = words.map(quoted).join(", ");
     let (host, number) = (region.address().to_string(), port.to_string());
     let fenced = command(lab, &["/bin/sh", "-c", script, &pg_ctl, &data, &ready, &host, &number])?;
     Ok(format!(
@@ -149,8 +154,11 @@ fn member(lab: &Lab, region: Region, port: u16) -> Result<String> {
           - {{ command: {quit}, timeout: 10s }}
           - {{ command: {kill}, timeout: 10s }}
         fenced: {{ command: {fenced}, timeout: 10s }}
+        rejoin: {{ command: [{rejoin}, \"${{primary}}\"], timeout: 90s }}
+        slot: {slot}
 ",
         host = region.address(),
+        slot = region.slot(),
     ))
 }
 

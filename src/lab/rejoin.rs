@@ -8,6 +8,7 @@ use super::error::{DatabaseContext, LabError, Result};
 use super::postgres::{Role, Standing, create_slot, wait_streaming};
 use super::secrets::Secret;
 use super::{Lab, Region, postgres, postgres_config, process};
+use crate::journal::lock::FileLock;
 
 impl Lab {
     /// Makes the server that is not primary a streaming standby of the one that is. Writes that only the old primary has
@@ -26,6 +27,38 @@ impl Lab {
             _ => return Err(LabError::Refused("no server answers as primary".into())),
         };
         self.rejoin_to(primary).await
+    }
+
+    /// The `rejoin` command of the inventory: the primary is named. Two at a time would take the data folder from under each other, and one
+    /// that was already followed is left alone, so that whoever asks twice does no harm.
+    pub async fn rejoin_as_hook(&self, primary: Region) -> Result<Region> {
+        let old = primary.other();
+        let path = self.layout.root().join("rejoin.lock");
+        let _alone = FileLock::take(&path, "the rejoin", &format!("process {}", std::process::id()))
+            .map_err(|error| LabError::Refused(error.to_string()))?;
+        if !matches!(self.database(primary).await, Standing::Primary { .. }) {
+            return Err(LabError::Refused(format!("{primary} is no primary that could be followed")));
+        }
+        if self.follows(primary).await? {
+            return Ok(old);
+        }
+        self.rejoin_to(primary).await
+    }
+
+    /// Whether the other server streams from this one.
+    async fn follows(&self, primary: Region) -> Result<bool> {
+        if !matches!(self.database(primary.other()).await, Standing::Standby { streaming: true }) {
+            return Ok(false);
+        }
+        let session = self.connect_to(primary, Role::Superuser, "postgres").await?;
+        let rows = session
+            .query(
+                "SELECT 1 FROM pg_stat_replication WHERE application_name = $1 AND state = 'streaming'",
+                &[&primary.other().slot()],
+            )
+            .await
+            .of(primary)?;
+        Ok(!rows.is_empty())
     }
 
     /// The same with the primary named, which also decides between two.

@@ -2,7 +2,8 @@
 CREATE ROLE replicator LOGIN REPLICATION;
 CREATE ROLE app LOGIN;
 CREATE ROLE monitoring LOGIN;
-CREATE ROLE mrctl LOGIN;
+-- REPLICATION to make the slot of a server that comes back.
+CREATE ROLE mrctl LOGIN REPLICATION;
 GRANT pg_monitor TO monitoring;
 -- The rights that mrctl needs, and no others: it is not a superuser.
 GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO mrctl;

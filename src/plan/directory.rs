@@ -36,6 +36,9 @@ impl Directory for InventoryDirectory<'_> {
                 control_data: member.control_data.as_ref().map(command),
                 fence: member.fence.iter().map(command).collect(),
                 fenced: member.fenced.as_ref().map(command),
+                rejoin: member.rejoin.as_ref().map(command),
+                look: member.look.as_ref().map(command),
+                slot: member.slot.clone(),
             };
             (region.clone(), hooks)
         });

@@ -27,7 +27,7 @@ impl KindFacts for TableOfKinds {
                 KindPart::Traffic => Part::Traffic,
                 KindPart::Stop => Part::Stop,
                 KindPart::Fence => Part::Fence,
-                KindPart::Probe | KindPart::Other => Part::Other,
+                KindPart::Probe | KindPart::Rejoin | KindPart::Other => Part::Other,
             },
             changes: info.changes,
             undoable: info.changes && info.part != KindPart::Pivot && !info.undo.starts_with("nothing"),

@@ -127,6 +127,8 @@ pub enum Part {
     Stop,
     /// Keeps users from a source that may still run.
     Fence,
+    /// Makes what was left a standby again.
+    Rejoin,
     /// Promotes.
     Pivot,
     /// Proves that the target takes writes.

@@ -91,6 +91,12 @@ pub struct Hooks {
     pub fence: Vec<Command>,
     /// Tells whether a user can reach it.
     pub fenced: Option<Command>,
+    /// Makes it a standby of the primary in the region that `${primary}` stands for.
+    pub rejoin: Option<Command>,
+    /// Tells whether it is certainly stopped.
+    pub look: Option<Command>,
+    /// Slot through which it streams as a standby.
+    pub slot: Option<String>,
 }
 
 /// A DNS record.

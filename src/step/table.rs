@@ -265,6 +265,7 @@ step_kinds! {
     PostgresPromote = super::postgres::promote::Promote;
     PostgresVerifyWritable = super::postgres::verify_writable::VerifyWritable;
     PostgresStop = super::postgres::stop::Stop;
+    PostgresReprotect = super::postgres::reprotect::Reprotect;
     DnsTtl = super::dns::ttl::Ttl;
     DnsShift = super::dns::shift::Shift;
     DnsRestore = super::dns::restore::Restore;

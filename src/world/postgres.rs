@@ -3,8 +3,10 @@
 //! Facts and traps are those of streaming replication as measured on PostgreSQL 15; see the reference of the kinds.
 
 mod facts;
+mod fitness;
 mod handover;
 mod lsn;
+pub mod protection;
 
 pub use facts::{
     Activity, Altered, Glance, GlanceRole, NO_RECEIVER, PrimaryFacts, REFUSES, ReadOnly, Receiver, Role,
@@ -12,6 +14,7 @@ pub use facts::{
 };
 pub use handover::{Commits, Handover, HandoverBy};
 pub use lsn::Lsn;
+pub use protection::{Protection, Slot};
 
 use super::{Answer, Known, Member, Reply};
 use crate::journal::Permit;
@@ -126,6 +129,22 @@ pub trait Postgres {
     fn promote<'a>(&'a self, permit: &'a Permit, at: &'a Member, handover: &'a Handover)
     -> Answer<'a, Reply>;
 
+    /// What a standby needs of this server, or has left behind on it.
+    fn protection<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<Protection>>;
+
+    /// A checkpoint at once, on a primary of this system only. One that is still under way is lost, and comes about all the same.
+    fn checkpoint<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply>;
+
+    /// Makes a physical slot that keeps write-ahead log from now on, on a primary of this system only. Refused where there is one of
+    /// this name.
+    fn create_slot<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        slot: &'a str,
+    ) -> Answer<'a, Reply>;
+
     /// Writes one row keyed by run into the probe table, as an application would, with a client-side deadline; a commit that
     /// waits for an absent synchronous standby is told apart.
     fn write_probe<'a>(&'a self, permit: &'a Permit, at: &'a Member, table: &'a str) -> Answer<'a, Reply>;
@@ -163,6 +182,10 @@ pub enum Change {
     Mark,
     /// See [`Postgres::promote`].
     Promote,
+    /// See [`Postgres::checkpoint`].
+    Checkpoint,
+    /// See [`Postgres::create_slot`].
+    CreateSlot(String),
     /// See [`Postgres::write_probe`].
     WriteProbe(String),
 }

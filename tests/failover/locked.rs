@@ -59,7 +59,8 @@ impl Site {
         child
     }
 
-    fn written(&self) -> String {
+    /// What the first run's journal has.
+    pub(super) fn written(&self) -> String {
         self.journals().first().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
     }
 }

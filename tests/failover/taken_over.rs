@@ -43,11 +43,6 @@ impl Site {
         let frozen = |journal: &str| journal.contains("\"step\":\"catch_up\"");
         assert!(killed_when(self, &arguments, frozen), "the run ended before");
     }
-
-    /// What the only run's journal has.
-    fn written(&self) -> String {
-        self.journals().first().map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

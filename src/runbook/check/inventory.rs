@@ -340,6 +340,7 @@ pub(super) fn commands_name_a_program(context: &InventoryContext<'_>, problems: 
                 ("start", &member.start),
                 ("control_data", &member.control_data),
                 ("look", &member.look),
+                ("rejoin", &member.rejoin),
             ];
             for (hook, command) in hooks {
                 if let Some(command) = command {

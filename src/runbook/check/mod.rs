@@ -10,6 +10,7 @@ pub(super) mod parameters;
 mod policy;
 mod references;
 mod resources;
+mod slots;
 mod writer;
 
 pub use lines::{Line, lines};
@@ -138,6 +139,7 @@ const INVENTORY_RULES: &[fn(&InventoryContext<'_>, &mut Problems)] = &[
     inventory::commands_name_a_program,
     inventory::dependencies_live_elsewhere,
     inventory::probe_tables_are_names,
+    slots::slots_are_names,
     inventory::rehearsals_can_be_demanded,
     dns::names_end_with_a_dot,
     dns::times_to_live_are_whole_seconds,

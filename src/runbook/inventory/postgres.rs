@@ -69,6 +69,14 @@ pub struct PostgresMember {
     /// else is unknown. That mrctl itself cannot reach it proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fenced: Option<Command>,
+    /// Makes this server a standby of the primary in the region `${primary}`, whatever it is now, usually by `pg_rewind`; that word in
+    /// an argument is replaced. It has to stop the server first, to write its own configuration again, and to do nothing where it
+    /// follows that primary already. Exit code 0 when it was started as a standby, 75 when nothing was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejoin: Option<Command>,
+    /// Physical slot through which this server streams as a standby (`primary_slot_name`); made on the new primary before it rejoins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// Exit code 0 when the server is certainly stopped, 3 when it runs; anything else is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Command>,

@@ -9,6 +9,7 @@ pub mod freeze;
 mod lost;
 pub mod preflight;
 pub mod promote;
+pub mod reprotect;
 #[cfg(test)]
 mod simulated;
 pub mod stop;
@@ -221,7 +222,7 @@ pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod examples {
+pub(crate) mod examples {
     use super::*;
     use crate::world::postgres::{
         Activity, Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, Sessions, StandbyFacts,

@@ -20,6 +20,8 @@ pub enum Act {
     Start(Member),
     /// Prints its control file.
     ControlData(Member),
+    /// Makes it a standby of the primary in this region, through a slot if one is named.
+    Rejoin(Member, String, Option<String>),
 }
 
 /// What a command does.
@@ -135,6 +137,9 @@ impl Deed for Script {
                 match &self.acts {
                     Some(Act::Stop(at)) => truth.postgres.stop(&at.resource, &at.region),
                     Some(Act::Start(at)) => truth.postgres.start(&at.resource, &at.region),
+                    Some(Act::Rejoin(at, primary, slot)) => {
+                        truth.postgres.rejoin(at, primary, slot.as_deref());
+                    }
                     Some(Act::ControlData(_)) | None => {}
                 }
                 if let Some(mark) = &self.clears {
@@ -167,7 +172,7 @@ impl Exec for SimExec {
                 };
                 let stdout = match &script.acts {
                     Some(Act::ControlData(at)) => self.truth.borrow().postgres.control_data(at),
-                    Some(Act::Stop(_) | Act::Start(_)) | None => script.stdout,
+                    Some(Act::Stop(_) | Act::Start(_) | Act::Rejoin(..)) | None => script.stdout,
                 };
                 Known::Known(Output { code, stdout, stderr: String::new() })
             }

@@ -17,6 +17,7 @@ pub mod postgres;
 mod postgres_deed;
 mod postgres_digest;
 mod postgres_others;
+mod postgres_rejoin;
 pub mod postgres_seen;
 mod postgres_server;
 pub mod shared;

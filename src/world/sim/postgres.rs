@@ -5,13 +5,14 @@ use super::Faults;
 use super::exec::SimExec;
 use super::fault::Common;
 use super::postgres_deed::{Call, What};
+use super::postgres_rejoin::Kept;
 use super::postgres_seen::Still;
 use super::postgres_server::{RECORD, read};
 use super::shared::Shared;
 use super::theirs::Seizure;
 use crate::journal::Permit;
 use crate::world::postgres::{
-    Altered, Change, Finding, Glance, Handover, Lsn, Postgres, Scope, Sender, ServerFacts,
+    Altered, Change, Finding, Glance, Handover, Lsn, Postgres, Protection, Scope, Sender, ServerFacts,
 };
 use crate::world::{Answer, Known, Member, Reply, ready};
 use std::cell::RefCell;
@@ -174,6 +175,7 @@ impl SimPostgres {
                 promoting: false,
                 findings: vec![],
                 still: Still::default(),
+                kept: Kept::default(),
             };
             self.truth.borrow_mut().servers.insert(Member::new(cluster, *region), server);
         }
@@ -349,6 +351,25 @@ impl Postgres for SimPostgres {
         handover: &'a Handover,
     ) -> Answer<'a, Reply> {
         ready(self.change(permit, at, What::Promote(handover.clone())))
+    }
+
+    fn protection<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<Protection>> {
+        let seen = self.facts(at, &Scope::default());
+        ready(seen.map(|facts| self.protection_of(at, facts.system)))
+    }
+
+    fn checkpoint<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {
+        ready(self.change(permit, at, What::Checkpoint(system.to_owned())))
+    }
+
+    fn create_slot<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        slot: &'a str,
+    ) -> Answer<'a, Reply> {
+        ready(self.change(permit, at, What::Slot(system.to_owned(), slot.to_owned())))
     }
 
     fn write_probe<'a>(&'a self, permit: &'a Permit, at: &'a Member, _: &'a str) -> Answer<'a, Reply> {

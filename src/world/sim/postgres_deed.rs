@@ -36,6 +36,10 @@ pub(super) enum What {
     Mark(String),
     /// Promotes.
     Promote(Handover),
+    /// A checkpoint at once.
+    Checkpoint(String),
+    /// Makes a slot of this name.
+    Slot(String, String),
     /// Commits a row of this name.
     Probe(String),
 }
@@ -92,6 +96,8 @@ impl What {
             | Self::EndOne(_)
             | Self::Mark(_)
             | Self::Promote(_)
+            | Self::Checkpoint(_)
+            | Self::Slot(..)
             | Self::Probe(_) => None,
         }
     }
@@ -149,6 +155,9 @@ impl What {
                 Reply::acknowledged(format!("marked at {}", Lsn(server.position)))
             }
             Self::Promote(handover) => promote(server, handover),
+            Self::Checkpoint(system) if primary_of(server, system) => server.checkpoint(),
+            Self::Slot(system, slot) if primary_of(server, system) => server.make_slot(slot),
+            Self::Checkpoint(_) | Self::Slot(..) => not_there(),
             Self::Probe(row) => {
                 // Case P16.
                 if server.recovery || server.frozen() {

@@ -97,6 +97,7 @@ fn one(server: &Server, (position, transaction, upkeep): Least, mut hasher: &mut
         promoting,
         findings,
         still,
+        kept,
     } = server;
     (system, up, clean, written, recovery, timeline).hash(&mut hasher);
     (at - position, next_transaction - transaction, runs - upkeep, unflushed, switched).hash(&mut hasher);
@@ -106,7 +107,7 @@ fn one(server: &Server, (position, transaction, upkeep): Least, mut hasher: &mut
     }
     (altered, loaded, theirs, sessions, prepared, overrides, synchronous_names).hash(&mut hasher);
     (follows, behind, paused, stuck, quiet, recovery_targets, slow, promoting).hash(&mut hasher);
-    (findings, still).hash(&mut hasher);
+    (findings, still, kept).hash(&mut hasher);
 }
 
 /// Writes of a cluster that not every server has, or of which nobody was told, whatever their names are.

@@ -1,5 +1,6 @@
 //! One simulated server: its state, what a look sees of it, and the guards of the real statements.
 
+use super::postgres_rejoin::Kept;
 use super::postgres_seen::{Still, unless};
 use crate::world::Known;
 use crate::world::Reply;
@@ -101,6 +102,8 @@ pub struct Server {
     pub findings: Vec<Finding>,
     /// What the model never changes: as a look at real servers saw it (case P13).
     pub still: Still,
+    /// What it keeps for standbys, and what its control file names.
+    pub kept: Kept,
 }
 
 impl Server {

@@ -1,7 +1,9 @@
 //! A PostgreSQL that never answers, for worlds in which none matters.
 
 use crate::journal::Permit;
-use crate::world::postgres::{Altered, Change, Finding, Glance, Handover, Postgres, Scope, ServerFacts};
+use crate::world::postgres::{
+    Altered, Change, Finding, Glance, Handover, Postgres, Protection, Scope, ServerFacts,
+};
 use crate::world::{Answer, Known, Member, Reply, ready};
 
 const WHY: &str = "no answer in time";
@@ -52,6 +54,18 @@ impl Postgres for SilentPostgres {
     }
 
     fn promote<'a>(&'a self, _: &'a Permit, _: &'a Member, _: &'a Handover) -> Answer<'a, Reply> {
+        ready(Reply::lost(WHY))
+    }
+
+    fn protection<'a>(&'a self, _: &'a Member) -> Answer<'a, Known<Protection>> {
+        ready(Known::unknown(WHY))
+    }
+
+    fn checkpoint<'a>(&'a self, _: &'a Permit, _: &'a Member, _: &'a str) -> Answer<'a, Reply> {
+        ready(Reply::lost(WHY))
+    }
+
+    fn create_slot<'a>(&'a self, _: &'a Permit, _: &'a Member, _: &'a str, _: &'a str) -> Answer<'a, Reply> {
         ready(Reply::lost(WHY))
     }
 

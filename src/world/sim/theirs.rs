@@ -148,6 +148,8 @@ impl SimPostgres {
                 | What::EndOne(_)
                 | What::Mark(_)
                 | What::Promote(_)
+                | What::Checkpoint(_)
+                | What::Slot(..)
                 | What::Probe(_) => false,
             };
             (changes && server.altered != Altered::To("on".into())).then(|| server.altered.clone())

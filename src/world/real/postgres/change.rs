@@ -22,7 +22,7 @@ const PROBE: Duration = Duration::from_secs(3);
 
 /// What a failed statement proves. Nothing was sent, or the server refused it before it began (no right, wrong form, wrong state):
 /// it had no effect. Any other error may have come after half of the work.
-fn failed(trouble: &Trouble) -> Reply {
+pub(super) fn failed(trouble: &Trouble) -> Reply {
     match trouble {
         Trouble::NotConnected(_) => Reply::refused(trouble.to_string()),
         Trouble::Server(state, _) if ["42", "22", "25", "28", "0A"].iter().any(|c| state.starts_with(c)) => {
@@ -33,7 +33,7 @@ fn failed(trouble: &Trouble) -> Reply {
 }
 
 /// A connection on which the cluster's identity was checked; `primary` demands that it is not in recovery.
-async fn identified(
+pub(super) async fn identified(
     connections: &Connections,
     permit: &Permit,
     at: &Member,

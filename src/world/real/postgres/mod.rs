@@ -8,6 +8,7 @@ mod lock;
 mod look;
 mod number;
 mod preflight;
+mod protect;
 mod session;
 mod sql;
 
@@ -15,7 +16,7 @@ pub use session::{CONNECT, ClusterSettings, Settings};
 
 use crate::journal::Permit;
 use crate::world::postgres::{
-    Altered, Change, Finding, Glance, Handover, LockSight, Postgres, Scope, ServerFacts,
+    Altered, Change, Finding, Glance, Handover, LockSight, Postgres, Protection, Scope, ServerFacts,
 };
 use crate::world::real::signal::Sql;
 use crate::world::{Answer, Known, Member, Reply};
@@ -100,6 +101,24 @@ impl Postgres for RealPostgres {
         handover: &'a Handover,
     ) -> Answer<'a, Reply> {
         Box::pin(change::promote(&self.sessions, permit, at, handover))
+    }
+
+    fn protection<'a>(&'a self, at: &'a Member) -> Answer<'a, Known<Protection>> {
+        Box::pin(protect::look(&self.sessions, at))
+    }
+
+    fn checkpoint<'a>(&'a self, permit: &'a Permit, at: &'a Member, system: &'a str) -> Answer<'a, Reply> {
+        Box::pin(protect::checkpoint(&self.sessions, permit, at, system))
+    }
+
+    fn create_slot<'a>(
+        &'a self,
+        permit: &'a Permit,
+        at: &'a Member,
+        system: &'a str,
+        slot: &'a str,
+    ) -> Answer<'a, Reply> {
+        Box::pin(protect::create_slot(&self.sessions, permit, at, system, slot))
     }
 
     fn write_probe<'a>(&'a self, permit: &'a Permit, at: &'a Member, table: &'a str) -> Answer<'a, Reply> {

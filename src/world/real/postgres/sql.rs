@@ -34,6 +34,21 @@ pub const GLANCE: &str = "SELECT json_build_object(\
     'next', CASE WHEN NOT s.recovery THEN pg_snapshot_xmax(pg_current_snapshot())::text END)::text \
     FROM (SELECT pg_is_in_recovery() AS recovery) s";
 
+/// What a standby needs, or has left behind, as one JSON document.
+pub const PROTECTION: &str = "SELECT json_build_object(\
+    'system', (SELECT system_identifier::text FROM pg_control_system()),\
+    'recorded', (SELECT timeline_id FROM pg_control_checkpoint()),\
+    'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active) ORDER BY slot_name), '[]'::json) \
+        FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT temporary))::text";
+
+/// A checkpoint at once, not spread over time.
+pub const CHECKPOINT: &str = "CHECKPOINT";
+
+/// A physical slot that keeps write-ahead log from now on, and not only from the first connection.
+pub fn create_slot(slot: &str) -> String {
+    format!("SELECT slot_name::text FROM pg_create_physical_replication_slot({}, true)", literal(slot))
+}
+
 /// Whether the server is in recovery.
 pub const IN_RECOVERY: &str = "SELECT pg_is_in_recovery()::text";
 
@@ -249,6 +264,8 @@ pub fn statements(change: &Change) -> Vec<String> {
                     .into(),
             ]
         }
+        Change::Checkpoint => vec![format!("{CHECKPOINT};")],
+        Change::CreateSlot(slot) => vec![format!("{};", create_slot(slot))],
         Change::WriteProbe(table) => vec![format!("{};", write_probe(table, "…", "…"))],
     }
 }

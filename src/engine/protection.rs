@@ -1,0 +1,158 @@
+//! Whether a second failure would lose data: from the databases alone, with or without a run.
+
+use super::survey::ClusterNow;
+use crate::world::Known;
+use crate::world::postgres::{PrimaryFacts, ServerFacts};
+
+impl ClusterNow {
+    /// The primary: that of the newest timeline, should an old one be back.
+    fn newest(&self) -> Option<(&ServerFacts, &PrimaryFacts)> {
+        let primaries = self.members.values().filter_map(Known::get);
+        primaries
+            .filter_map(|facts| Some((facts, facts.primary()?)))
+            .max_by_key(|(_, primary)| primary.timeline)
+    }
+
+    /// Why no standby could take over from the primary; nothing if one could.
+    ///
+    /// That somebody receives the log is not enough (a backup does, too): a member has to be seen that follows the primary's timeline,
+    /// and nothing may keep it from being promoted.
+    pub fn exposed(&self) -> Known<Option<String>> {
+        let Some((facts, primary)) = self.newest() else { return Known::unknown("no primary was seen") };
+        let streaming = match &primary.senders {
+            Known::Known(senders) => senders.iter().any(|sender| sender.state == "streaming"),
+            Known::Unknown(why) => return Known::Unknown(why.clone()),
+        };
+        if !streaming {
+            return Known::Known(Some("no standby follows the primary".into()));
+        }
+        let mut reasons = Vec::new();
+        let mut unseen = Vec::new();
+        for (region, member) in &self.members {
+            match member {
+                Known::Unknown(_) => unseen.push(region.as_str()),
+                Known::Known(member) if member.primary().is_some() => {}
+                Known::Known(member) => match why_not(facts, primary, member) {
+                    Some(why) => reasons.push(format!("{region}: {why}")),
+                    None => return Known::Known(None),
+                },
+            }
+        }
+        if !unseen.is_empty() {
+            let unseen = unseen.join(" and ");
+            return Known::Unknown(format!("a standby follows, and {unseen} cannot be seen"));
+        }
+        match reasons.is_empty() {
+            true => Known::Known(Some("whoever follows the primary is no member of the inventory".into())),
+            false => Known::Known(Some(format!("no standby could take over ({})", reasons.join("; ")))),
+        }
+    }
+
+    /// Whether no standby could take over.
+    pub fn unprotected(&self) -> Known<bool> {
+        self.exposed().map(|why| why.is_some())
+    }
+}
+
+/// Why a standby could not take over from this primary.
+fn why_not(facts: &ServerFacts, primary: &PrimaryFacts, member: &ServerFacts) -> Option<String> {
+    if member.system != facts.system {
+        return Some(format!("another cluster, {}", member.system));
+    }
+    let standby = member.standby()?;
+    match &standby.receiver {
+        Known::Unknown(why) => return Some(why.clone()),
+        Known::Known(receiver) if receiver.status != "streaming" => {
+            return Some(format!("its receiver is {}", receiver.status));
+        }
+        Known::Known(receiver) if receiver.timeline != primary.timeline => {
+            return Some(format!(
+                "it receives timeline {}, the primary writes {}",
+                receiver.timeline, primary.timeline
+            ));
+        }
+        Known::Known(_) => {}
+    }
+    member.unfit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::postgres::examples;
+    use crate::world::postgres::{Altered, NO_RECEIVER, Sender};
+    use std::collections::BTreeMap;
+
+    fn now(members: [(&str, Known<ServerFacts>); 2]) -> ClusterNow {
+        let members: BTreeMap<_, _> =
+            members.into_iter().map(|(region, facts)| (region.to_string(), facts)).collect();
+        ClusterNow { members }
+    }
+
+    fn exposed(change: impl Fn(&mut ServerFacts, &mut ServerFacts)) -> Known<Option<String>> {
+        let (mut primary, mut standby) = (examples::primary(), examples::standby());
+        change(&mut primary, &mut standby);
+        now([("eu-west", Known::Known(primary)), ("us-east", Known::Known(standby))]).exposed()
+    }
+
+    #[test]
+    fn a_standby_that_streams_and_could_be_promoted_protects() {
+        assert_eq!(exposed(|_, _| {}), Known::Known(None));
+    }
+
+    #[test]
+    fn whoever_could_not_take_over_does_not() {
+        type Change = fn(&mut ServerFacts, &mut ServerFacts);
+        let table: &[(&str, Change)] = &[
+            ("no standby follows", |primary, _| {
+                examples::primary_of(primary).senders = Known::Known(vec![]);
+            }),
+            ("no standby follows", |primary, _| {
+                let copy = Sender {
+                    name: "pg_basebackup".into(),
+                    state: "backup".into(),
+                    replayed: Known::unknown("no"),
+                    flushed: Known::unknown("no"),
+                    sync: "async".into(),
+                };
+                examples::primary_of(primary).senders = Known::Known(vec![copy]);
+            }),
+            ("no receiver runs", |_, standby| {
+                examples::standby_of(standby).receiver = Known::unknown(NO_RECEIVER);
+            }),
+            ("the primary writes 2", |primary, _| examples::primary_of(primary).timeline = 2),
+            ("replay is paused", |_, standby| examples::standby_of(standby).replay = "paused".into()),
+            ("late on purpose", |_, standby| examples::standby_of(standby).apply_delay_ms = 1),
+            ("would end it", |_, standby| {
+                examples::standby_of(standby).recovery_targets = vec!["recovery_target = immediate".into()];
+            }),
+            ("read-only", |_, standby| {
+                standby.read_only.on = true;
+                standby.read_only.altered = Known::Known(Altered::To("on".into()));
+            }),
+            ("another cluster", |_, standby| standby.system = "7302".into()),
+        ];
+        for (word, change) in table {
+            let Known::Known(Some(why)) = exposed(change) else { panic!("{word}: {:?}", exposed(change)) };
+            assert!(why.contains(word), "{word}: {why}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_unknown_and_an_old_primary_does_not_count() {
+        let hidden = exposed(|primary, _| {
+            examples::primary_of(primary).senders = Known::unknown("the role lacks pg_monitor");
+        });
+        assert_eq!(hidden, Known::unknown("the role lacks pg_monitor"));
+        let silent = || Known::unknown("no answer");
+        let seen = Known::Known(examples::primary());
+        assert!(now([("eu-west", seen.clone()), ("us-east", silent())]).exposed().get().is_none());
+        assert!(now([("eu-west", silent()), ("us-east", silent())]).exposed().get().is_none());
+        // The one that came back has a standby of its own; the one that was promoted has none.
+        let mut promoted = examples::primary();
+        examples::primary_of(&mut promoted).timeline = 2;
+        examples::primary_of(&mut promoted).senders = Known::Known(vec![]);
+        let back = now([("eu-west", seen), ("us-east", Known::Known(promoted))]);
+        assert!(back.exposed().is(Option::is_some));
+    }
+}
