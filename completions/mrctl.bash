@@ -37,6 +37,9 @@ _mrctl() {
             mrctl,export)
                 cmd="mrctl__subcmd__export"
                 ;;
+            mrctl,failback)
+                cmd="mrctl__subcmd__failback"
+                ;;
             mrctl,failover)
                 cmd="mrctl__subcmd__failover"
                 ;;
@@ -72,9 +75,6 @@ _mrctl() {
                 ;;
             mrctl,status)
                 cmd="mrctl__subcmd__status"
-                ;;
-            mrctl,step)
-                cmd="mrctl__subcmd__step"
                 ;;
             mrctl__subcmd__audit,show)
                 cmd="mrctl__subcmd__audit__subcmd__show"
@@ -125,7 +125,7 @@ _mrctl() {
 
     case "${cmd}" in
         mrctl)
-            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover drill rehearse status resume rollback step abandon runs audit export import check kinds explain schema init lab completions man"
+            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover failback drill rehearse status resume rollback abandon runs audit export import check kinds explain schema init lab completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -496,8 +496,62 @@ _mrctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mrctl__subcmd__failback)
+            opts="-h --runbook --reason --dry-run --approve --yes --plan-digest --rehearsal-waived --inventory --state-dir --mirror-dir --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runbook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --approve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan-digest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rehearsal-waived)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mrctl__subcmd__failover)
-            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --dry-run --reason --fenced --destroyed --waive --rehearsal-waived --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --rehearsal-waived --dry-run --reason --fenced --destroyed --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -531,6 +585,10 @@ _mrctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --rehearsal-waived)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -540,14 +598,6 @@ _mrctl() {
                     return 0
                     ;;
                 --destroyed)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --waive)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --rehearsal-waived)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1085,7 +1135,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__lab__subcmd__rejoin)
-            opts="-h --name --dir --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --name --dir --primary --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1096,6 +1146,10 @@ _mrctl() {
                     return 0
                     ;;
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --primary)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1307,7 +1361,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__resume)
-            opts="-h --reason --fenced --destroyed --waive --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --reason --fenced --destroyed --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1322,10 +1376,6 @@ _mrctl() {
                     return 0
                     ;;
                 --destroyed)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --waive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1485,44 +1535,6 @@ _mrctl() {
                 return 0
             fi
             case "${prev}" in
-                --inventory)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --state-dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mirror-dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mrctl__subcmd__step)
-            opts="-h --skip --done --retry --reason --inventory --state-dir --mirror-dir --output --color --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --reason)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --inventory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -35,12 +35,12 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_needs_command" -s V -l version -d 'Print version'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "failover" -d 'Execute a runbook: move an application from one region to another'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "failback" -d 'Go back to where a finished run came from'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "drill" -d 'Practise a runbook; with --dry-run look at everything and change nothing'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rehearse" -d 'Try every way in which a runbook can go wrong, in a simulated world'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "status" -d 'Tell what is true now: regions, resources, open runs'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "resume" -d 'Go on with an open run'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rollback" -d 'Take back what an open run changed; only before a promotion'
-complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "step" -d 'Decide about one step of a run that stands still'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "abandon" -d 'Close an open run as it is'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "runs" -d 'List runs'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "audit" -d 'Read the journal of a run'
@@ -62,11 +62,10 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mode -d 'Whethe
 unplanned\t'The source is gone'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest; what an unplanned one loses needs loss:ID, too' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l reason -d 'Why it is unplanned, for the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l reason -d 'Why, for the journal: needed where it is unplanned, goes back soon after the last one, or leaves a data set that is unprotected' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l destroyed -d 'A member that you vouch for as destroyed' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l waive -d 'Pass this check, should it be red, and record why; may be given several times. Never for what proves who a server is, or that nothing is lost' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
@@ -78,6 +77,22 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l yes -d 'Answer checklists and confirmations with yes; never the consent to a promotion'
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l dry-run -d 'Look at everything, change nothing: the same as `mrctl drill --dry-run`'
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l runbook -d 'The runbook; that of the run is found beside the inventory if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l reason -d 'Why: for the journal, and needed soon after the run, or where the runbook was changed since' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest; what an unplanned one loses needs loss:ID, too' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l dry-run -d 'Look at everything, change nothing'
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l yes -d 'Answer checklists and confirmations with yes; never the consent to a promotion'
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l runbook -d 'The runbook' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l from -d 'Region to leave; found out if exactly one primary is seen' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l to -d 'Region to move to; needed with more than two regions, and without a terminal' -r
@@ -127,7 +142,6 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand status" -s h -l help -d 'Pri
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l reason -d 'Why, for the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l destroyed -d 'A member that you vouch for as destroyed' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l waive -d 'Pass this check, should it be red, and record why; may be given several times. Never for what proves who a server is, or that nothing is lost' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l approve -d 'An approval given beforehand: role:NAME, step:ID, or loss:ID for what an unplanned promotion loses' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l plan-digest -d 'Digest of the plan that was approved' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
@@ -152,19 +166,6 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l color -d 'Wheth
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l reason -d 'Why, for the journal' -r
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
-json\t'For programs: one JSON object a line for runs, one document otherwise'"
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l color -d 'Whether to use colours' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l skip -d 'Go on without it. Not where a later step relies on it, and not while it may still come about'
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l done -d 'You did it yourself. Looked at, where it can be; else your word is recorded'
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l retry -d 'Try it again, also if it was left out before. Not where it may have come about and nothing can be looked at'
-complete -c mrctl -n "__fish_mrctl_using_subcommand step" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l reason -d 'Why: whoever reads the journal will want to know' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
@@ -394,6 +395,7 @@ never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from heal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l name -d 'Name of the lab; its folder is made below the state folder' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l dir -d 'Folder of the lab, instead of the one for its name' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l primary -d 'Region of the new primary, if it is known: anything else there is refused, and nothing is done where the other one follows it' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and __fish_seen_subcommand_from rejoin" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F

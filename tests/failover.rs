@@ -91,6 +91,8 @@ impl Site {
             .map(ToString::to_string)
             .chain(["--runbook".into(), runbook.display().to_string()])
             .chain(["--from".into(), from.to_string(), "--to".into(), to.to_string()])
+            // Where tests go back and forth, or break a standby first, it is needed.
+            .chain(["--reason".into(), "a test".into()])
             .collect()
     }
 

@@ -1,6 +1,7 @@
 //! `mrctl drill --dry-run`, and `mrctl failover --dry-run`: looks at everything, changes nothing.
 
 use super::certificate;
+use super::hold::Hold;
 use super::prepare::{Gate, PlanArgs, Prepared, prepare};
 use super::setup::{Format, Setup};
 use crate::engine::preview::obstacles;
@@ -28,6 +29,10 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
     if rehearsal.unmet() && plan.mode == Mode::Planned {
         obstacles.now.push(certificate::obstacle(&prepared.rehearse));
     }
+    let (for_good, waits): (Vec<&Hold>, Vec<&Hold>) = prepared.holds.iter().partition(|hold| hold.for_good);
+    obstacles.now.extend(for_good.iter().map(|hold| hold.line()));
+    // With a reason the button works.
+    let waits: Vec<String> = waits.iter().map(|hold| hold.line()).collect();
     let ready = obstacles.now.is_empty();
     let digest = plan.digest();
     match setup.format {
@@ -49,6 +54,9 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
                 "rehearsal": document(rehearsal),
             });
             let mut document = document;
+            if !waits.is_empty() {
+                document["needs_reason"] = waits.into();
+            }
             setup.redactor.scrub_json(&mut document);
             setup.data(&document.to_string());
         }
@@ -79,6 +87,9 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
             };
             if !obstacles.later.is_empty() {
                 listed("cannot be told before its turn comes:", &obstacles.later);
+            }
+            if !waits.is_empty() {
+                listed("needs a --reason:", &waits);
             }
             match ready {
                 true => setup.data("ready: nothing was changed"),

@@ -3,22 +3,21 @@
 use super::certificate;
 use super::drive::{Drive, opened};
 use super::dry_run::show;
+use super::hold;
 use super::lock::lock;
 use super::prepare::{Gate, ModeArg, PlanArgs, Prepared, prepare};
 use super::setup::{Setup, now};
+use super::since;
 use super::vouch::{self, VouchArgs, Vouched};
 use super::waive::{self, WaiveArgs, Waived};
 use super::wire;
 use crate::engine::record::{Choice, Record};
 use crate::engine::{preview, survey};
-use crate::error::escape::outside;
 use crate::exit_code::ExitCode;
-use crate::language::units::Period;
 use crate::output::given::{Approvals, missing};
 use crate::plan::{Drill, Mode, Plan};
 use crate::store::Store;
 use crate::world::World;
-use crate::world::clock::Moment;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +26,26 @@ use std::path::{Path, PathBuf};
 pub struct FailoverArgs {
     #[command(flatten)]
     plan: PlanArgs,
+    #[command(flatten)]
+    approved: Approved,
+    /// Look at everything, change nothing: the same as `mrctl drill --dry-run`.
+    #[arg(long)]
+    dry_run: bool,
+    /// Why, for the journal: needed where it is unplanned, goes back soon after the last one, or leaves a data set that is unprotected.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When the incident was declared: a time such as 2026-11-28T21:14:00Z, or how long ago, such as 12m. The recovery time counts from it.
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    #[command(flatten)]
+    vouch: VouchArgs,
+    #[command(flatten)]
+    waive: WaiveArgs,
+}
+
+/// What is approved beforehand.
+#[derive(Debug, Default, Args)]
+pub struct Approved {
     /// An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest; what an
     /// unplanned one loses needs loss:ID, too.
     #[arg(long, value_name = "WHAT")]
@@ -37,28 +56,27 @@ pub struct FailoverArgs {
     /// Digest of the plan that was approved, from `mrctl drill --dry-run`.
     #[arg(long, value_name = "DIGEST")]
     plan_digest: Option<String>,
-    /// Look at everything, change nothing: the same as `mrctl drill --dry-run`.
-    #[arg(long)]
-    dry_run: bool,
-    /// Why it is unplanned, for the journal.
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// When the incident was declared: a time such as 2026-11-28T21:14:00Z, or how long ago, such as 12m. The recovery time counts from it.
-    #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
-    #[command(flatten)]
-    vouch: VouchArgs,
-    #[command(flatten)]
-    waive: WaiveArgs,
     /// Go on without the rehearsal that the inventory demands; why is recorded.
     #[arg(long, value_name = "REASON")]
     rehearsal_waived: Option<String>,
 }
 
+impl FailoverArgs {
+    /// As another command gives them.
+    pub(super) fn of(plan: PlanArgs, approved: Approved, dry_run: bool, reason: Option<String>) -> Self {
+        let (vouch, waive) = (VouchArgs::default(), WaiveArgs::default());
+        Self { plan, approved, dry_run, reason, since: None, vouch, waive }
+    }
+}
+
 /// `mrctl failover`.
 pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
-    let mut approvals = Approvals { yes: args.yes, digest: args.plan_digest.clone(), ..Approvals::default() };
-    for text in &args.approve {
+    let mut approvals = Approvals {
+        yes: args.approved.yes,
+        digest: args.approved.plan_digest.clone(),
+        ..Approvals::default()
+    };
+    for text in &args.approved.approve {
         if let Err(error) = approvals.add(text) {
             return setup.usage(
                 error.to_string(),
@@ -66,7 +84,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
             );
         }
     }
-    if args.rehearsal_waived.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+    if args.approved.rehearsal_waived.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         return setup.usage("--rehearsal-waived has no reason", "say why in a few words: it is recorded");
     }
     let reason = args.reason.as_deref().unwrap_or_default().trim().to_string();
@@ -76,7 +94,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
             "say why in a few words with --reason: it is recorded",
         );
     }
-    let since = match args.since.as_deref().map(|text| declared(text, now())).transpose() {
+    let since = match args.since.as_deref().map(|text| since::declared(text, now())).transpose() {
         Ok(since) => since,
         Err(why) => {
             return setup.usage(
@@ -93,7 +111,8 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         Ok(passed) => passed,
         Err(code) => return code,
     };
-    let gate = if args.dry_run || args.rehearsal_waived.is_some() { Gate::Tell } else { Gate::Refuse };
+    let gate =
+        if args.dry_run || args.approved.rehearsal_waived.is_some() { Gate::Tell } else { Gate::Refuse };
     let prepared = match prepare(setup, &args.plan, Drill::Real, gate).await {
         Ok(prepared) => prepared,
         Err(code) => return code,
@@ -138,6 +157,10 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         setup.say("  see what changed with `mrctl drill --dry-run`, and approve that");
         return ExitCode::Refused;
     }
+    let reason = match hold::weigh(setup, &prepared.holds, &reason) {
+        Ok(reason) => reason,
+        Err(code) => return code,
+    };
     if !setup.output.interactive {
         let missing = missing(plan, &approvals);
         if !missing.is_empty() {
@@ -146,7 +169,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
             return ExitCode::Refused;
         }
     }
-    let waived = args.rehearsal_waived.unwrap_or_default();
+    let waived = args.approved.rehearsal_waived.unwrap_or_default();
     let (world, refused) = (prepared.world.clone(), prepared.plan.clone());
     let code = begin(
         setup,
@@ -188,25 +211,6 @@ async fn silent_source(setup: &Setup, world: &World, plan: &Plan, runbook: &Path
         plan.to,
         runbook.display()
     ));
-}
-
-/// The longest that an incident can have lasted: more is a slip. Milliseconds.
-const LONGEST: i64 = 7 * 24 * 3_600_000;
-
-/// When the incident was declared, in milliseconds since the epoch: a time, or how long ago.
-fn declared(text: &str, now: i64) -> Result<i64, String> {
-    let at = match text.parse::<Period>() {
-        Ok(ago) => now.saturating_sub(i64::try_from(ago.millis()).unwrap_or(i64::MAX)),
-        Err(_) => text
-            .parse::<jiff::Timestamp>()
-            .map_err(|_| format!("`{}` is neither a time with its zone nor a duration", outside(text, 40)))?
-            .as_millisecond(),
-    };
-    match now.saturating_sub(at) {
-        ..0 => Err(format!("{} is not over yet: it is {} now", Moment(at).rfc3339(), Moment(now).rfc3339())),
-        LONGEST.. => Err(format!("{} is more than seven days ago", Moment(at).rfc3339())),
-        _ => Ok(at),
-    }
 }
 
 /// What its operator says with it.
@@ -271,47 +275,12 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         Ok(prepared) => prepared.plan.digest(),
         Err(code) => return code,
     };
-    let args = FailoverArgs {
-        plan: plan(),
+    let approved = Approved {
         approve: vec!["step:promote".into()],
         yes: true,
         plan_digest: Some(digest),
-        dry_run: false,
-        reason: None,
-        since: None,
-        vouch: VouchArgs::default(),
-        waive: WaiveArgs::default(),
         rehearsal_waived: None,
     };
+    let args = FailoverArgs::of(plan(), approved, false, None);
     failover(setup, args).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_incident_was_declared_at_a_time_or_so_long_ago() {
-        let now = "2026-11-28T21:14:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
-        for (text, ago) in [
-            ("12m", 720_000),
-            ("0s", 0),
-            ("2026-11-28T21:10:00Z", 240_000),
-            ("2026-11-28T22:10:00+01:00", 240_000),
-        ] {
-            assert_eq!(declared(text, now), Ok(now - ago), "{text}");
-        }
-        for (text, word) in [
-            ("2026-11-28T21:15:00Z", "not over yet"),
-            ("2026-11-01T21:15:00Z", "more than seven days"),
-            ("2026-11-28 21:10", "neither a time with its zone"),
-            ("twelve", "neither"),
-        ] {
-            assert!(
-                declared(text, now).is_err_and(|why| why.contains(word)),
-                "{text}: {:?}",
-                declared(text, now)
-            );
-        }
-    }
 }

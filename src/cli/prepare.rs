@@ -1,5 +1,6 @@
 //! A plan from what was given, with one look at everything: what `failover`, `drill` and the demonstration begin with.
 
+use super::hold::{self, Hold};
 use super::setup::{Files, Setup};
 use super::{certificate, secrets, wire};
 use crate::engine::preview::{self, Preview};
@@ -65,6 +66,8 @@ pub struct Prepared {
     pub rehearsal: Judged,
     /// What would rehearse it as it is demanded.
     pub rehearse: String,
+    /// What holds it up unless there is a reason.
+    pub holds: Vec<Hold>,
 }
 
 /// Makes the plan and looks at everything once.
@@ -136,7 +139,9 @@ async fn prepare_with(
     if !secrets::none_in(setup, &plan, Severity::Error) {
         return Err(ExitCode::Invalid);
     }
-    Ok(Prepared { plan, world, seen, starts, rehearsal, rehearse })
+    let cool_down = files.inventory.inventory.policy.clone().unwrap_or_default().cool_down;
+    let holds = hold::holds(setup, &plan, cool_down.millis(), &world).await;
+    Ok(Prepared { plan, world, seen, starts, rehearsal, rehearse, holds })
 }
 
 /// Refuses a direction that names no region of the inventory.

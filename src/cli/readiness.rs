@@ -28,7 +28,7 @@ pub struct Readiness {
 }
 
 /// Runbooks in the inventory's folder and in `runbooks/` below it.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = [folder.to_path_buf(), folder.join("runbooks")]
         .into_iter()
         .filter_map(|folder| std::fs::read_dir(folder).ok())

@@ -2,8 +2,8 @@
 
 use super::setup::{Format, Setup};
 use super::{
-    abandon, describe, dry_run, failover, history, kinds, lab, rehearse, rehearse_live, resume, status, step,
-    wire,
+    abandon, describe, dry_run, failback, failover, history, kinds, lab, rehearse, rehearse_live, resume,
+    status, step, wire,
 };
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
@@ -31,6 +31,7 @@ const INIT: &[(&str, &str)] = &[
         include_str!("../../runbooks/postgres-shutdown-failover.yaml"),
     ),
     ("runbooks/postgres-failover.yaml", include_str!("../../runbooks/postgres-failover.yaml")),
+    ("runbooks/postgres-reprotect.yaml", include_str!("../../runbooks/postgres-reprotect.yaml")),
     ("runbooks/dns-drain.yaml", include_str!("../../runbooks/dns-drain.yaml")),
     ("runbooks/template.yaml", include_str!("../../runbooks/template.yaml")),
 ];
@@ -79,6 +80,8 @@ enum Colour {
 enum Command {
     /// Execute a runbook: move an application from one region to another.
     Failover(failover::FailoverArgs),
+    /// Go back to where a finished run came from.
+    Failback(failback::FailbackArgs),
     /// Practise a runbook; with --dry-run look at everything and change nothing.
     Drill(dry_run::DrillArgs),
     /// Try every way in which a runbook can go wrong, in a simulated world.
@@ -181,6 +184,7 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
 async fn connected(setup: &Setup, command: Command) -> ExitCode {
     match command {
         Command::Failover(args) => failover::failover(setup, args).await,
+        Command::Failback(args) => failback::failback(setup, args).await,
         Command::Drill(args) => dry_run::drill(setup, args).await,
         Command::Status => status::status(setup).await,
         Command::Rehearse(args) => rehearse_live::rehearse(setup, &args).await,

@@ -48,9 +48,15 @@ impl ClusterNow {
         }
     }
 
-    /// Whether no standby could take over.
-    pub fn unprotected(&self) -> Known<bool> {
-        self.exposed().map(|why| why.is_some())
+    /// Why the member of this region could not take over from the primary, if it could not, or if that cannot be told.
+    pub fn cannot_take_over(&self, region: &str) -> Option<String> {
+        let Some((facts, primary)) = self.newest() else { return Some("no primary was seen".into()) };
+        match self.members.get(region) {
+            None => Some("it has no member".into()),
+            Some(Known::Unknown(why)) => Some(format!("it cannot be seen: {why}")),
+            Some(Known::Known(member)) if member.primary().is_some() => Some("it is a primary itself".into()),
+            Some(Known::Known(member)) => why_not(facts, primary, member),
+        }
     }
 }
 

@@ -144,7 +144,7 @@ pub fn follows_up(plan: &Plan, set: &str) -> bool {
         match planned.action.info().part {
             Part::Pivot | Part::Freeze | Part::Stop => return false,
             Part::Rejoin => rejoins = true,
-            Part::Pause | Part::CatchUp | Part::Fence | Part::Traffic | Part::Other => {}
+            Part::Pause | Part::CatchUp | Part::Fence | Part::Probe | Part::Traffic | Part::Other => {}
         }
     }
     rejoins

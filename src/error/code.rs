@@ -150,6 +150,11 @@ codes! {
     MR0520 SecretUnreadable "the secret cannot be read", "set the variable or make the file where mrctl runs";
 
     MR0601 NotRehearsed "what would run was not rehearsed as the inventory demands", "rehearse it with `mrctl rehearse`";
+    MR0611 Unprotected "the data set has no standby that could take over", "make the old primary a standby with `postgres.reprotect`, or give a `--reason`";
+    MR0612 TurningAround "this goes back to where the last failover left", "wait, or give a `--reason`";
+    MR0613 NoWayBack "the region to go back to holds no standby", "make it a standby with `postgres.reprotect`";
+    MR0614 NothingToGoBackFrom "the run did not complete, so there is nothing to go back from", "end the run first, or move with `mrctl failover`";
+    MR0615 RunbookChanged "the runbook is not the one of the run", "compare them, and give a `--reason`";
 
     MR0701 ShortSecret "the secret is too short to be kept out of the journal", "use a secret of at least 8 bytes";
     MR0702 SecretIsName "the secret is a word that the run writes", "change the secret: use a random one";

@@ -3,12 +3,17 @@
 //! Each step is there because leaving it out fails in a way that looks like success; see `docs/design/0004-lab.md`.
 
 use secrecy::ExposeSecret;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::error::{DatabaseContext, LabError, Result};
+use super::error::{DatabaseContext, FileContext, LabError, Result};
 use super::postgres::{Role, Standing, create_slot, wait_streaming};
 use super::secrets::Secret;
 use super::{Lab, Region, postgres, postgres_config, process};
 use crate::journal::lock::FileLock;
+
+/// How long a standby that was only started may take to stream.
+const STARTED: Duration = Duration::from_secs(10);
 
 impl Lab {
     /// Makes the server that is not primary a streaming standby of the one that is. Writes that only the old primary has
@@ -42,7 +47,47 @@ impl Lab {
         if self.follows(primary).await? {
             return Ok(old);
         }
-        self.rejoin_to(primary).await
+        if self.begun(old).exists() {
+            return Err(LabError::Refused(format!(
+                "a rewind of {old} was cut off in the middle: its data folder has to be made anew"
+            )));
+        }
+        if self.started_again(primary).await? {
+            return Ok(old);
+        }
+        std::fs::write(self.begun(old), "").on("writing", &self.begun(old))?;
+        let rejoined = self.rejoin_to(primary).await;
+        // It says itself when it has changed nothing; else its files may be of two servers.
+        if rejoined.is_ok() || postgres::postmaster(self, old).is_some() {
+            std::fs::remove_file(self.begun(old)).on("removing", &self.begun(old))?;
+        }
+        rejoined
+    }
+
+    /// There while a rewind is under way.
+    fn begun(&self, old: Region) -> PathBuf {
+        self.layout.root().join(format!("rewinding-{old}"))
+    }
+
+    /// A standby that was killed only has to be started, and cannot be rewound: `pg_rewind` would have it recover as a server of its own,
+    /// which ends in an error. Says whether it follows then; one that does not is stopped cleanly by the rejoin.
+    async fn started_again(&self, primary: Region) -> Result<bool> {
+        let old = primary.other();
+        let standby = self.layout.pgdata(old).join("standby.signal").exists();
+        if !standby || postgres::postmaster(self, old).is_some() {
+            return Ok(false);
+        }
+        postgres_config::write_config(&self.layout, self.account, old, &self.ports())?;
+        postgres::start(self, old).await?;
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < STARTED {
+            if self.follows(primary).await? {
+                self.drop_slot(old).await?;
+                return Ok(true);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(false)
     }
 
     /// Whether the other server streams from this one.

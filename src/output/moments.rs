@@ -128,7 +128,7 @@ fn named(plan: &Plan, record: &Record) -> Option<(Named, String)> {
         Part::Freeze | Part::Stop | Part::Fence => Named::WritesStopped,
         Part::Probe => Named::FirstWrite,
         Part::Traffic => Named::TrafficMoved,
-        Part::Pivot | Part::Pause | Part::CatchUp | Part::Other => return None,
+        Part::Pivot | Part::Pause | Part::CatchUp | Part::Rejoin | Part::Other => return None,
     };
     Some((name, with))
 }

@@ -5,6 +5,7 @@ use super::node::{Ground, Happening, Node};
 use crate::engine::record::{Record, Verdict};
 use crate::engine::state::{Flight, RunState};
 use crate::plan::PlannedEffect;
+use crate::step::contract::Part;
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
 use crate::world::sim::Sim;
 use std::collections::BTreeSet;
@@ -188,6 +189,8 @@ fn stuck(ground: &Ground, node: &Node) -> Option<String> {
     };
     let armed = node.state.armed(&ground.plan) && ground.plan.clusters.keys().any(still);
     let too_late = node.back && (node.state.armed(&ground.plan) || node.state.passed(&ground.plan));
+    // A server that was made a standby is not made a primary again by a rollback: it ends as unknown, and says so.
+    let too_late = too_late || node.back && rejoined(ground, node);
     // What stays on purpose is a person's to take back; and what does not complete even alone is told as that.
     let stays = ground.plan.effects().any(|(s, e, _)| {
         ground.plan.steps[s].keep_because.is_some() && node.state.steps[s].effects[e].stands()
@@ -203,6 +206,15 @@ fn stuck(ground: &Ground, node: &Node) -> Option<String> {
         .then(|| {
             format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word())
         })
+}
+
+/// Whether an old primary was told to become a standby.
+fn rejoined(ground: &Ground, node: &Node) -> bool {
+    ground.plan.effects().any(|(s, e, planned)| {
+        planned.action.info().part == Part::Rejoin
+            && planned.effect.class != Class::Looks
+            && node.state.steps[s].effects[e].stands()
+    })
 }
 
 fn untrue(_: &Ground, node: &Node) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Rehearsal: the core, `perform` and the kinds of a real run, in a simulated world in which everything that can go wrong does.
 
+mod aftermath;
 pub mod alphabet;
 mod as_before;
 mod branches;

@@ -1,5 +1,6 @@
 //! The simulated world that an inventory describes, seen from a plan: everything is well in it, and the source serves.
 
+use super::aftermath;
 use crate::plan::Plan;
 use crate::runbook::inventory::{Inventory, Writers};
 use crate::step::Action;
@@ -57,6 +58,7 @@ pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
                 (&member.stop, Act::Stop(at())),
                 (&member.start, Act::Start(at())),
                 (&member.control_data, Act::ControlData(at())),
+                (&member.look, Act::Look(at())),
             ];
             for (command, act) in hooks {
                 let Some(command) = command else { continue };
@@ -64,6 +66,7 @@ pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
             }
         }
     }
+    let home = aftermath::begin(plan, &sim);
     for (name, record) in &inventory.dns_records {
         let spec = RecordSpec {
             domain: record.name.clone(),
@@ -74,7 +77,7 @@ pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
         };
         let servers: Vec<&str> = record.servers.iter().map(String::as_str).collect();
         let first = record.targets.keys().next().map_or("", String::as_str);
-        let serves = if record.targets.contains_key(&plan.from) { plan.from.as_str() } else { first };
+        let serves = if record.targets.contains_key(home) { home } else { first };
         sim.dns.add(name, spec, &servers, serves);
     }
     for (name, cache) in &inventory.caches {

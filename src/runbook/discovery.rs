@@ -206,7 +206,7 @@ impl Joiner<'_> {
                 "include" => includes = Some(value),
                 name if TYPES.contains(&name) => self.merge(key, value),
                 "mrctl" if from.is_some() => {}
-                "name" | "defaults" | "rehearsal" if from.is_some() => self.problems.push(
+                "name" | "defaults" | "rehearsal" | "policy" if from.is_some() => self.problems.push(
                     Problem::error(
                         Code::IncludeRefused,
                         format!("`{}` stands in an included file", key.name),

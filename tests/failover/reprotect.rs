@@ -52,6 +52,23 @@ impl Site {
         self.journals().last().map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default()
     }
 
+    fn last_run(&self) -> String {
+        let journal = self.journals().pop().unwrap();
+        journal.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    /// Goes back from a run, unattended: looked at first, for the digest.
+    fn failed_back(&self, run: &str) -> Ended {
+        let command = ["failback", run, "--output", "json", "--reason", "the exercise is over"];
+        let looked = self.mrctl(&[&command, ["--dry-run"].as_slice()].concat());
+        assert_eq!(looked.code, 0, "{looked}");
+        let seen = looked.last("dry_run");
+        assert!(seen["needs_reason"][0].as_str().unwrap().contains("MR0612"), "{looked}");
+        let digest = seen["digest"].as_str().unwrap().to_string();
+        let given = ["--yes", "--approve", "step:promote", "--plan-digest", &digest];
+        self.mrctl(&[&command, given.as_slice()].concat())
+    }
+
     /// How often the last run intended an effect.
     fn intents(&self, effect: &str) -> usize {
         let effect = format!("\"effect\":\"{effect}\"");
@@ -99,4 +116,229 @@ async fn after_a_planned_move_the_old_primary_comes_back_as_a_standby_and_asking
     let report = load.stop().await.unwrap();
     assert!(report.lost.is_empty(), "{report}");
     site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_primary_is_not_ended_and_nobody_goes_back_to_what_is_no_standby() {
+    let site = Site::up().await;
+    let (eu, us) = (Region::EuWest, Region::UsEast);
+    let runbook = site.moved_by();
+    let moved = site.failover(&runbook, eu, us);
+    assert_eq!(moved.code, 0, "{moved}");
+    let run = site.last_run();
+    // To a server that has nothing of what was written since: whatever the reason.
+    let back = site.mrctl(&["failback", &run, "--reason", "in a hurry", "--yes"]);
+    assert_eq!(back.code, 5, "{back}");
+    assert!(back.stderr.contains("MR0613") && back.stderr.contains("a primary itself"), "{back}");
+    // Somebody takes the freeze away: two histories.
+    let old = site.lab.connect(eu, Role::Superuser).await.unwrap();
+    old.simple_query("ALTER SYSTEM RESET default_transaction_read_only").await.unwrap();
+    old.simple_query("SELECT pg_reload_conf()").await.unwrap();
+    until("the old one takes writes", async || site.writable(eu).await).await;
+    let refused = site.run(&site.reprotecting(eu, us));
+    assert_eq!(refused.code, 5, "{refused}");
+    assert!(refused.stdout.contains("divergence: orders in eu-west is a second primary"), "{refused}");
+    assert_eq!(site.one(us, "SELECT count(*) FROM pg_replication_slots").await, 0, "something was begun");
+    assert!(site.writable(eu).await, "it was ended");
+    // In the wrong direction nobody was promoted.
+    site.lab.rejoin_to(us).await.unwrap();
+    let wrong = site.run(&site.reprotecting(us, eu));
+    assert_eq!(wrong.code, 5, "{wrong}");
+    assert!(wrong.stdout.contains("nobody was promoted there"), "{wrong}");
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_the_old_primary_rejoins_a_resume_ends_the_same_and_nothing_is_made_twice() {
+    let site = Site::up().await;
+    let (eu, us) = (Region::EuWest, Region::UsEast);
+    let moved = site.failover(&site.moved_by(), eu, us);
+    assert_eq!(moved.code, 0, "{moved}");
+    for effect in ["checkpoint", "rejoin"] {
+        let effect = format!("\"effect\":\"{effect}\"");
+        let intended = |journal: &str| {
+            journal.lines().any(|line| line.contains("\"type\":\"intent\"") && line.contains(&effect))
+        };
+        let arguments = site.reprotecting(eu, us);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        if !killed_when(&site, &arguments, intended) {
+            // The first round left nothing to be done again but the rejoin.
+            continue;
+        }
+        let resumed = site.mrctl(&["resume", "--output", "json", "--yes"]);
+        assert_eq!(resumed.code, 0, "{effect}: {resumed}");
+        assert!(site.streams(eu).await && site.writable(us).await && !site.writable(eu).await);
+        assert_eq!(site.one(us, "SELECT count(*) FROM pg_replication_slots").await, 1, "{effect}");
+        assert!(site.intents("rejoin") <= 1, "{effect}: {resumed}");
+        if effect.contains("checkpoint") {
+            // Stopped as by a power cut, so that the second round has something to do.
+            site.lab.kill_postgres(eu).await.unwrap();
+        }
+    }
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failback_is_the_same_runbook_the_other_way_with_a_reason_and_only_of_a_completed_run() {
+    let site = Site::up().await;
+    let (eu, us) = (Region::EuWest, Region::UsEast);
+    let runbook = site.moved_by();
+    let moved = site.failover(&runbook, eu, us);
+    assert_eq!(moved.code, 0, "{moved}");
+    let run = site.last_run();
+    let ended = site.run(&site.reprotecting(eu, us));
+    assert_eq!(ended.code, 0, "{ended}");
+    let soon = site.mrctl(&["failback", &run, "--yes"]);
+    assert_eq!(soon.code, 5, "{soon}");
+    assert!(soon.stderr.contains("MR0612") && soon.stderr.contains("--reason"), "{soon}");
+    std::fs::write(&runbook, FAILOVER.replace("rto: 5m", "rto: 6m")).unwrap();
+    let changed = site.mrctl(&["failback", &run, "--yes"]);
+    assert_eq!(changed.code, 5, "{changed}");
+    assert!(changed.stderr.contains("MR0615") && changed.stderr.contains("SHA-256"), "{changed}");
+    std::fs::write(&runbook, FAILOVER).unwrap();
+    let refused = site.mrctl(&["failback", "no-such-run", "--yes"]);
+    assert_eq!(refused.code, 2, "{refused}");
+    let back = site.failed_back(&run);
+    assert_eq!(back.code, 0, "{back}");
+    assert!(back.stderr.contains("--from us-east --to eu-west"), "{back}");
+    assert!(site.journal_of_last().contains("the exercise is over (in spite of MR0612"), "{back}");
+    assert!(site.writable(eu).await && !site.writable(us).await);
+    // The one that was left is no standby yet.
+    let unprotected = site.mrctl(&[
+        "failover",
+        "--yes",
+        "--runbook",
+        &runbook.display().to_string(),
+        "--from",
+        "eu-west",
+        "--to",
+        "us-east",
+    ]);
+    assert_eq!(unprotected.code, 5, "{unprotected}");
+    assert!(unprotected.stderr.contains("MR0611"), "{unprotected}");
+    site.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_primary_died_its_server_comes_back_as_a_standby_and_the_way_back_loses_nothing() {
+    let site = Site::up().await;
+    let (eu, us) = (Region::EuWest, Region::UsEast);
+    let runbook = site.moved_by().display().to_string();
+    let first = Load::start(&site.lab, &load()).unwrap();
+    first.wait_for(60, Duration::from_secs(30)).await.unwrap();
+    site.lab.kill_postgres(eu).await.unwrap();
+    let moved = site.press(&runbook);
+    assert_eq!(moved.code, 0, "{moved}");
+    let run = site.last_run();
+    first.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    drop(first.stop().await.unwrap());
+    let watch = Watch::start(&site);
+    let load = Load::start(&site.lab, &load()).unwrap();
+    load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    let ended = site.run(&site.reprotecting(eu, us));
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(site.streams(eu).await);
+    let back = site.failed_back(&run);
+    assert_eq!(back.code, 0, "{back}");
+    load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    let report = load.stop().await.unwrap();
+    assert!(report.lost.is_empty() && report.primary == eu, "{report}");
+    watch.stop().await;
+    site.lab.down().await.unwrap();
+}
+
+/// Four in an ordinary run; ten with `MRCTL_TEST_REJOINS=10`, as at night.
+#[tokio::test(flavor = "multi_thread")]
+async fn failovers_back_and_forth_with_a_real_rejoin_lose_nothing_and_never_have_two_primaries() {
+    let site = Site::up().await;
+    let rounds =
+        std::env::var_os("MRCTL_TEST_REJOINS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(4_usize);
+    let runbook = site.moved_by();
+    let watch = Watch::start(&site);
+    let (mut from, mut to) = (Region::EuWest, Region::UsEast);
+    let load = Load::start(&site.lab, &load()).unwrap();
+    for round in 0..rounds {
+        load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+        let moved = site.failover(&runbook, from, to);
+        assert_eq!(moved.code, 0, "round {round}: {moved}");
+        load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+        let ended = site.run(&site.reprotecting(from, to));
+        assert_eq!(ended.code, 0, "round {round}: {ended}");
+        assert!(site.streams(from).await && site.writable(to).await, "round {round}");
+        assert_eq!(site.one(to, "SELECT count(*) FROM pg_replication_slots").await, 1, "round {round}");
+        assert_eq!(site.one(from, "SELECT count(*) FROM pg_replication_slots").await, 0, "round {round}");
+        (from, to) = (to, from);
+    }
+    load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    let report = load.stop().await.unwrap();
+    assert!(report.lost.is_empty(), "{report}");
+    watch.stop().await;
+    site.lab.down().await.unwrap();
+}
+
+/// Looks at both databases every 10 ms, from outside, over connections of its own.
+struct Watch {
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    task: tokio::task::JoinHandle<(usize, usize)>,
+}
+
+impl Watch {
+    fn start(site: &Site) -> Self {
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (stopped, folder) = (std::sync::Arc::clone(&stop), site.lab.folder().to_path_buf());
+        let task = tokio::spawn(async move {
+            let lab = mrctl::lab::Lab::open(&folder).unwrap();
+            let mut eyes = [Eye::of(Region::EuWest), Eye::of(Region::UsEast)];
+            let (mut looks, mut sightings) = (0, 0);
+            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                let [eu, us] = &mut eyes;
+                // Writable before and after the other was seen writable: both at that moment.
+                let before = eu.writable(&lab).await;
+                let other = before && us.writable(&lab).await;
+                sightings += usize::from(other && eu.writable(&lab).await);
+                looks += 1;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            (looks, sightings)
+        });
+        Self { stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let (looks, sightings) = self.task.await.unwrap();
+        assert!(looks > 100, "only {looks} looks");
+        assert_eq!(sightings, 0, "two writable primaries in {looks} looks");
+    }
+}
+
+/// One database, over a connection that is kept while it works.
+struct Eye {
+    region: Region,
+    session: Option<mrctl::lab::Session>,
+}
+
+impl Eye {
+    fn of(region: Region) -> Self {
+        Self { region, session: None }
+    }
+
+    /// Whether a new transaction could write there now, as the server says.
+    async fn writable(&mut self, lab: &mrctl::lab::Lab) -> bool {
+        if self.session.is_none() {
+            self.session = lab.connect(self.region, Role::Monitoring).await.ok();
+        }
+        let Some(session) = &self.session else { return false };
+        let asked = session.query_one(
+            "SELECT NOT pg_is_in_recovery() AND NOT current_setting('default_transaction_read_only')::boolean",
+            &[],
+        );
+        match tokio::time::timeout(Duration::from_secs(2), asked).await {
+            Ok(Ok(row)) => row.get(0),
+            Ok(Err(_)) | Err(_) => {
+                self.session = None;
+                false
+            }
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl Site {
         )
     }
 
-    fn press(&self, runbook: &str) -> Ended {
+    pub(super) fn press(&self, runbook: &str) -> Ended {
         self.mrctl(&self.button(runbook, &self.looked(runbook)))
     }
 

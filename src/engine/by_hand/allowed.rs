@@ -168,7 +168,7 @@ fn needed<'a>(plan: &'a Plan, state: &RunState, s: usize) -> Option<(&'static st
         Part::Freeze | Part::CatchUp | Part::Stop | Part::Pivot => {
             later(&|planned| planned.effect.class == Class::Pivot)
         }
-        Part::Pause | Part::Probe | Part::Traffic | Part::Other => {
+        Part::Pause | Part::Probe | Part::Rejoin | Part::Traffic | Part::Other => {
             later(&|planned| planned.effect.class == Class::Pivot || !planned.action.sends().is_empty())
         }
     };

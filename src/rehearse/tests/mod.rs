@@ -8,6 +8,7 @@ mod own;
 mod precedents;
 mod regressions;
 mod remedies;
+mod reprotect;
 mod truths;
 mod unwritten;
 

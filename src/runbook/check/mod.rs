@@ -9,6 +9,7 @@ mod parallel;
 pub(super) mod parameters;
 mod policy;
 mod references;
+mod rejoin;
 mod resources;
 mod slots;
 mod writer;
@@ -55,6 +56,8 @@ pub enum Part {
     Stop,
     /// Keeps users from a source that may still run.
     Fence,
+    /// Makes what was left a standby again.
+    Rejoin,
     /// Promotes: there is no way back.
     Pivot,
     /// Sends users to a region.
@@ -94,6 +97,7 @@ const RULES: &[Rule] = &[
     Rule { needs_whole: true, run: writer::frozen_to_be_promoted },
     Rule { needs_whole: true, run: writer::fenced_before_caught_up },
     Rule { needs_whole: true, run: writer::stopped_where_it_proves_or_fences },
+    Rule { needs_whole: true, run: rejoin::only_a_stopped_source_rejoins },
     Rule { needs_whole: true, run: writer::nobody_is_waited_for_while_frozen },
     Rule { needs_whole: true, run: writer::all_caught_up_before_the_first_promotion },
     Rule { needs_whole: true, run: writer::traffic_follows_the_writer },

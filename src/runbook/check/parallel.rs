@@ -28,6 +28,7 @@ pub(super) fn nothing_dangerous_runs_together(context: &Context<'_>, problems: &
             Some(Part::Freeze) => refuse("a freeze", step.kind.span),
             Some(Part::Stop) => refuse("a stop of the source", step.kind.span),
             Some(Part::Fence) => refuse("a fence", step.kind.span),
+            Some(Part::Rejoin) => refuse("a rejoin", step.kind.span),
             Some(Part::Pause | Part::CatchUp | Part::Traffic | Part::Other) | None => {}
         }
         if let Some(confirm) = &step.policy.confirm {

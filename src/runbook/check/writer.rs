@@ -7,7 +7,7 @@ use crate::error::{Code, Problem, Problems, Span};
 use crate::runbook::inventory::Writers;
 
 /// A data set: type and name.
-type DataSet = (&'static str, String);
+pub(super) type DataSet = (&'static str, String);
 
 /// The data sets that a line names, with the place of each.
 fn data_sets(context: &Context<'_>, line: &Line<'_>) -> Vec<(DataSet, Span)> {
@@ -19,7 +19,7 @@ fn data_sets(context: &Context<'_>, line: &Line<'_>) -> Vec<(DataSet, Span)> {
 
 /// The lines for rules that compare data sets. None if one of them does not exist: a name with a slip would be told as a step
 /// that is missing.
-fn known_lines<'a>(context: &Context<'a>) -> Vec<Line<'a>> {
+pub(super) fn known_lines<'a>(context: &Context<'a>) -> Vec<Line<'a>> {
     let lines = lines(context);
     let writer =
         |line: &&Line<'_>| matches!(line.fact.part, Part::Freeze | Part::CatchUp | Part::Stop | Part::Pivot);
@@ -28,7 +28,7 @@ fn known_lines<'a>(context: &Context<'a>) -> Vec<Line<'a>> {
 }
 
 /// Lines of a part that name a data set, as indices.
-fn of_part(context: &Context<'_>, lines: &[Line<'_>], part: Part, set: &DataSet) -> Vec<usize> {
+pub(super) fn of_part(context: &Context<'_>, lines: &[Line<'_>], part: Part, set: &DataSet) -> Vec<usize> {
     let names = |line: &Line<'_>| data_sets(context, line).iter().any(|(named, _)| named == set);
     lines.iter().enumerate().filter(|(_, line)| line.is(part) && names(line)).map(|(at, _)| at).collect()
 }
@@ -42,7 +42,7 @@ fn proofs(context: &Context<'_>, lines: &[Line<'_>], set: &DataSet, before: usiz
 }
 
 /// Every line of a part with each data set that it names.
-fn all_of<'a>(
+pub(super) fn all_of<'a>(
     context: &Context<'_>,
     lines: &[Line<'a>],
     part: Part,
@@ -58,7 +58,7 @@ fn all_of<'a>(
 }
 
 /// The kind that has a part for a type of resource, for advice.
-fn kind_of(context: &Context<'_>, part: Part, kind: &str) -> String {
+pub(super) fn kind_of(context: &Context<'_>, part: Part, kind: &str) -> String {
     let fits = |name: &&str| {
         context
             .kinds

@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod hook;
 mod lookup;
 pub(crate) mod paths;
+pub mod policy;
 pub mod postgres;
 pub mod read;
 pub mod region;
@@ -24,6 +25,7 @@ pub use channel::{Channel, ChannelBackend, Slack, Webhook};
 pub use dns::{DnsBackend, DnsRecord, DnsServer, Powerdns, RecordType};
 pub use endpoint::{Endpoint, Expect};
 pub use hook::Command;
+pub use policy::Policy;
 pub use postgres::{Manager, PostgresCluster, PostgresMember, Writers};
 pub use region::Region;
 pub use rehearsal::Rehearsal;
@@ -49,6 +51,9 @@ pub struct Inventory {
     /// What a failover demands of rehearsals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Rehearsal>,
+    /// What a failover demands of whoever goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// Places that can serve.
     pub regions: BTreeMap<String, Region>,
     /// PostgreSQL clusters.

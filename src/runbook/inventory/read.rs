@@ -26,7 +26,7 @@ pub const TYPES: &[&str] = &[
 ];
 
 /// Keys at the top besides [`TYPES`].
-pub const HEAD_KEYS: &[&str] = &["mrctl", "name", "include", "defaults", "rehearsal"];
+pub const HEAD_KEYS: &[&str] = &["mrctl", "name", "include", "defaults", "rehearsal", "policy"];
 
 /// Types that have no defaults: there is nothing that several of them could share.
 const WITHOUT_DEFAULTS: &[&str] = &["regions", "groups"];
@@ -71,6 +71,7 @@ impl Reader<'_> {
             mrctl: 1,
             name: name.unwrap_or_default(),
             rehearsal: self.root.get("rehearsal").and_then(|node| from_node(node, problems)),
+            policy: self.root.get("policy").and_then(|node| from_node(node, problems)),
             regions: self.read("regions", "a region", problems),
             postgres: self.read("postgres", "a cluster", problems),
             dns_servers: self.read("dns_servers", "a DNS server", problems),

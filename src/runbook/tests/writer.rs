@@ -56,6 +56,17 @@ fn a_name_with_a_slip_is_told_once() {
 }
 
 #[test]
+fn only_a_source_that_was_stopped_rejoins_in_the_run_that_promotes() {
+    const REJOIN: &str = "postgres.reprotect: orders";
+    assert_eq!(order(&[FREEZE, STOP, PROMOTE, REJOIN]), Vec::<String>::new());
+    assert_eq!(order(&[REJOIN]), Vec::<String>::new());
+    for steps in [&[FREEZE, CATCH_UP, PROMOTE, REJOIN][..], &[FREEZE, CATCH_UP, PROMOTE, STOP, REJOIN]] {
+        let told = order(steps);
+        assert!(told.len() == 1 && told[0].contains("it was not stopped before"), "{told:?}");
+    }
+}
+
+#[test]
 fn a_stop_proves_as_much_as_a_catch_up() {
     for steps in [
         &[FREEZE, STOP, PROMOTE][..],

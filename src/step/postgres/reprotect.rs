@@ -11,7 +11,7 @@ use crate::step::scope::Scope;
 use crate::world::exec::Command;
 use crate::world::plausible::Sighting;
 use crate::world::postgres::{Altered, Change, GlanceRole, Handover, Protection, ServerFacts};
-use crate::world::{Answer, Known, Reply, World};
+use crate::world::{Answer, Known, Member, Reply, World};
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
 
@@ -62,6 +62,11 @@ impl Reprotect {
         &self.rejoin
     }
 
+    /// Who becomes a standby, of whom, and through which slot.
+    pub fn rejoins(&self) -> (&Member, &Member, Option<&str>) {
+        (&self.pair.source, &self.pair.target, self.slot.as_deref())
+    }
+
     async fn see(&self, world: &World, run: &str) -> Facts {
         let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: run.to_string() };
         let postgres = &world.postgres;
@@ -103,8 +108,19 @@ impl Reprotect {
     }
 
     /// The old one is looked at once more right before a command that would end it.
-    async fn run_rejoin(&self, permit: &Permit, world: &World) -> Reply {
+    async fn run_rejoin(&self, permit: &Permit, prior: &Facts, world: &World) -> Reply {
         let facts = self.see(world, permit.run()).await;
+        let ended =
+            |facts: &Facts| facts.old.get().and_then(ServerFacts::primary).map(|old| old.next_transaction);
+        if let (Some(then), Some(now)) = (ended(prior), ended(&facts))
+            && now > then
+        {
+            return Reply::refused(format!(
+                "{} took {} transactions since it was looked at, in spite of its freeze: stop it, and see what it has",
+                self.pair.source,
+                now - then
+            ));
+        }
         let judged = self.judge_rejoined(&facts);
         match judged.standing {
             Standing::NotReached => world.exec.run(permit, &self.rejoin).await,
@@ -234,7 +250,7 @@ impl Kind for Reprotect {
             match (effect, &self.slot) {
                 ("checkpoint", _) => world.postgres.checkpoint(permit, at, system).await,
                 ("slot", Some(slot)) => world.postgres.create_slot(permit, at, system, slot).await,
-                ("rejoin", _) => self.run_rejoin(permit, world).await,
+                ("rejoin", _) => self.run_rejoin(permit, prior, world).await,
                 ("thaw", _) => self.run_thaw(permit, prior, world).await,
                 _ => Reply::refused("it only looks"),
             }

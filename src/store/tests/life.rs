@@ -157,6 +157,7 @@ impl<'a> Trial<'a> {
             run: run.into(),
             plan: plan.digest(),
             format: plan.format,
+            since: None,
             starts: preview::starts_in_words(starts),
         };
         let (plan, past, journal, starts, opening) = match runs.iter().find(|run| run.open()) {

@@ -20,6 +20,8 @@ pub enum Act {
     Start(Member),
     /// Prints its control file.
     ControlData(Member),
+    /// Tells whether it is stopped.
+    Look(Member),
     /// Makes it a standby of the primary in this region, through a slot if one is named.
     Rejoin(Member, String, Option<String>),
 }
@@ -140,7 +142,7 @@ impl Deed for Script {
                     Some(Act::Rejoin(at, primary, slot)) => {
                         truth.postgres.rejoin(at, primary, slot.as_deref());
                     }
-                    Some(Act::ControlData(_)) | None => {}
+                    Some(Act::ControlData(_) | Act::Look(_)) | None => {}
                 }
                 if let Some(mark) = &self.clears {
                     truth.marks.remove(mark);
@@ -166,13 +168,19 @@ impl Exec for SimExec {
         ready(match self.find(command) {
             None => Known::unknown(format!("`{}` could not be started", command.argv.join(" "))),
             Some(script) => {
-                let code = match &script.asks {
-                    Some(mark) => i32::from(!self.truth.borrow().marks.contains(mark)),
-                    None => script.code,
+                let runs = |at: &Member| {
+                    self.truth.borrow().postgres.read(&at.resource, &at.region, |server| server.up)
+                };
+                let code = match (&script.asks, &script.acts) {
+                    (Some(mark), _) => i32::from(!self.truth.borrow().marks.contains(mark)),
+                    (None, Some(Act::Look(at))) if runs(at) == Some(true) => 3,
+                    (None, _) => script.code,
                 };
                 let stdout = match &script.acts {
                     Some(Act::ControlData(at)) => self.truth.borrow().postgres.control_data(at),
-                    Some(Act::Stop(_) | Act::Start(_) | Act::Rejoin(..)) | None => script.stdout,
+                    Some(Act::Stop(_) | Act::Start(_) | Act::Look(_) | Act::Rejoin(..)) | None => {
+                        script.stdout
+                    }
                 };
                 Known::Known(Output { code, stdout, stderr: String::new() })
             }

@@ -83,6 +83,10 @@ impl Reprotect {
         if self.astray(facts, new).is_none() {
             return Judgement::reached("nothing is to be rewound: it follows already");
         }
+        // Nothing is begun that could not be ended.
+        if let Some(judged) = self.held(facts, new) {
+            return judged;
+        }
         match &facts.kept {
             Known::Known(kept) if kept.recorded == new.timeline => {
                 Judgement::reached(format!("the control file names timeline {}", new.timeline))
@@ -140,6 +144,16 @@ impl Reprotect {
             Known::Known(old) => self.judge_primary(old, facts, new),
             Known::Unknown(why) => self.judge_silent(why, facts),
         }
+    }
+
+    /// What forbids to end the old one, if anything does.
+    fn held(&self, facts: &Facts, new: &PrimaryFacts) -> Option<Judgement> {
+        let judged = match &facts.old {
+            Known::Known(old) if old.in_recovery() => return None,
+            Known::Known(old) => self.judge_primary(old, facts, new),
+            Known::Unknown(why) => self.judge_silent(why, facts),
+        };
+        (judged.standing != Standing::NotReached).then_some(judged)
     }
 
     /// The old one is a primary still.

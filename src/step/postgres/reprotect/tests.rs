@@ -108,6 +108,8 @@ fn a_second_primary_that_takes_writes_is_not_ended() {
     let seen = judged("rejoin", &open);
     assert_eq!(seen.standing, Standing::Blocked);
     assert!(seen.evidence.contains("divergence"), "{}", seen.evidence);
+    // Before anything is begun.
+    assert_eq!(standing("checkpoint", &open), Standing::Blocked);
     assert_eq!(standing("rejoin", &Facts { fenced: Known::Known(true), ..open }), Standing::NotReached);
     assert_eq!(standing("rejoin", &back(|_| {})), Standing::NotReached);
     let writing = back(|old| {
