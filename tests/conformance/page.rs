@@ -16,7 +16,7 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         id: "F10",
         server: Server::PostgreSql,
         fact: "An old primary that diverged is rewound only with hints or checksums, and only after a checkpoint of the new one.",
-        why: "no kind rewinds: the model has no pages",
+        why: "the model has no pages: a rejoin works, or leaves a standby that follows nobody",
         tests: ("tests/postgres/rewind.rs", "f10"),
     },
     Elsewhere {

@@ -11,8 +11,8 @@ use std::process::Command;
 
 /// Codes whose examples are commands, or files that no page can show; each has its own line below.
 const WITHOUT_EXAMPLE: &[&str] = &[
-    "MR0001", "MR0002", "MR0003", "MR0004", "MR0005", "MR0020", "MR0513", "MR0520", "MR0601", "MR0701",
-    "MR0702",
+    "MR0001", "MR0002", "MR0003", "MR0004", "MR0005", "MR0020", "MR0513", "MR0520", "MR0601", "MR0611",
+    "MR0612", "MR0613", "MR0614", "MR0615", "MR0701", "MR0702",
 ];
 
 /// The inventory around the examples, by key at the top.
@@ -55,7 +55,7 @@ const INVENTORY: &[(&str, &str)] = &[
 const RUNBOOK_KEYS: &[&str] = &["title", "objectives", "roles", "parameters", "watch", "sections", "steps"];
 
 /// Keys at the top of an inventory, besides those of [`INVENTORY`], that no runbook has.
-const OTHER_INVENTORY_KEYS: &[&str] = &["groups", "commands", "include", "defaults", "rehearsal"];
+const OTHER_INVENTORY_KEYS: &[&str] = &["groups", "commands", "include", "defaults", "rehearsal", "policy"];
 
 fn is_of_the_inventory(key: &str) -> bool {
     OTHER_INVENTORY_KEYS.contains(&key)

@@ -22,13 +22,13 @@ impl Default for Kept {
 }
 
 impl Server {
-    /// A checkpoint at once.
+    /// A checkpoint at once (case P23).
     pub(super) fn checkpoint(&mut self) -> Reply {
         self.kept.recorded = self.timeline;
         Reply::acknowledged("checkpoint done")
     }
 
-    /// A slot; a second one of the same name is refused.
+    /// A slot; a second one of the same name is refused (case P23).
     pub(super) fn make_slot(&mut self, slot: &str) -> Reply {
         match self.kept.slots.insert(slot.to_owned()) {
             true => Reply::acknowledged(format!("slot {slot} made")),

@@ -102,7 +102,7 @@ pub struct Server {
     pub findings: Vec<Finding>,
     /// What the model never changes: as a look at real servers saw it (case P13).
     pub still: Still,
-    /// What it keeps for standbys, and what its control file names.
+    /// What it keeps for standbys, and what its control file names (case P23).
     pub kept: Kept,
 }
 

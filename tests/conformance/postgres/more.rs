@@ -35,6 +35,7 @@ cases! { PostgreSql;
     p17 "What other automation does is seen by the next look: a thaw, a promotion."
     p18 "A receiver that hangs looks as if it streamed; the bytes that are missing show it, and a promotion is refused."
     p19 "A setting that is written and not loaded is neither in force nor seen, until something loads it."
+    p23 "What a standby needs is made on a primary of its cluster only, and a slot once."
 }
 
 async fn p1<S: Stage>(stage: &S) -> Said {
@@ -381,5 +382,28 @@ async fn p19<S: Stage>(stage: &S) -> Said {
     let now = seen(stage, &source(), "it is loaded", |facts| facts.read_only.on).await.read_only;
     said.line("once it is loaded, set", format!("{:?}", now.altered.get().unwrap()).to_lowercase());
     said.line("a plain write", told(stage.write(false).await));
+    said
+}
+
+async fn p23<S: Stage>(stage: &S) -> Said {
+    let mut said = Said::default();
+    let system = system(stage).await;
+    let (port, from, to) = (port(stage), &source(), &target());
+    let call = permit("call", 1);
+    for (what, at, system) in [("another cluster", from, "1"), ("a standby", to, system.as_str())] {
+        said.line(&format!("a checkpoint of {what}"), reply(&port.checkpoint(&call, at, system).await));
+        said.line(&format!("a slot of {what}"), reply(&port.create_slot(&call, at, system, "spare").await));
+    }
+    for what in ["a slot", "the same again"] {
+        said.line(what, reply(&port.create_slot(&call, from, &system, "spare").await));
+    }
+    said.line("a checkpoint", reply(&port.checkpoint(&call, from, &system).await));
+    for (what, at) in [("source", from), ("target", to)] {
+        let kept = port.protection(at).await;
+        let kept = kept.get().unwrap();
+        said.line(&format!("the control file of the {what} names timeline"), kept.recorded);
+        let spare = kept.slots.iter().filter(|slot| slot.name == "spare").count();
+        said.line("slots of that name there", spare);
+    }
     said
 }

@@ -30,8 +30,8 @@ host all all 127.0.0.1/32 trust
 
 fn grants() -> String {
     format!(
-        "CREATE ROLE mrctl LOGIN PASSWORD '{CANARY}';
-        GRANT pg_monitor, pg_signal_backend TO mrctl;
+        "CREATE ROLE mrctl LOGIN REPLICATION PASSWORD '{CANARY}';
+        GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO mrctl;
         GRANT ALTER SYSTEM ON PARAMETER default_transaction_read_only TO mrctl;
         GRANT EXECUTE ON FUNCTION pg_reload_conf(), pg_promote(boolean, integer) TO mrctl;
         CREATE ROLE weak LOGIN;
