@@ -20,27 +20,31 @@ pub(super) fn old_in_words(old: &Known<ServerFacts>) -> &'static str {
 
 impl Reprotect {
     /// The new primary, if it is one that the old one can follow.
-    fn primary<'f>(&self, facts: &'f Facts) -> Result<(&'f ServerFacts, &'f PrimaryFacts), Judgement> {
+    fn primary<'f>(&self, facts: &'f Facts) -> Result<(&'f ServerFacts, &'f PrimaryFacts), Box<Judgement>> {
         let at = &self.pair.target;
         let new = match &facts.new {
             Known::Known(new) => new,
-            Known::Unknown(why) => return Err(Judgement::unknown(unread("the new primary", at, why))),
+            Known::Unknown(why) => {
+                return Err(Box::new(Judgement::unknown(unread("the new primary", at, why))));
+            }
         };
         let Some(primary) = new.primary() else {
-            return Err(Judgement::blocked(format!("{at} is a standby: nobody was promoted there")));
+            return Err(Box::new(Judgement::blocked(format!(
+                "{at} is a standby: nobody was promoted there"
+            ))));
         };
         let Some(old) = facts.old.get() else { return Ok((new, primary)) };
         if old.system != new.system {
-            return Err(Judgement::blocked(format!(
+            return Err(Box::new(Judgement::blocked(format!(
                 "two different clusters: {} and {}",
                 old.system, new.system
-            )));
+            ))));
         }
         match old.primary() {
-            Some(other) if other.timeline >= primary.timeline => Err(Judgement::blocked(format!(
+            Some(other) if other.timeline >= primary.timeline => Err(Box::new(Judgement::blocked(format!(
                 "{} writes timeline {}, {at} timeline {}: the one that was promoted has the newer; if the direction is right, a person has to decide which history stays",
                 self.pair.source, other.timeline, primary.timeline
-            ))),
+            )))),
             Some(_) | None => Ok((new, primary)),
         }
     }
@@ -78,7 +82,7 @@ impl Reprotect {
     pub(super) fn judge_checkpoint(&self, facts: &Facts) -> Judgement {
         let (_, new) = match self.primary(facts) {
             Ok(primary) => primary,
-            Err(judged) => return judged,
+            Err(judged) => return *judged,
         };
         if self.astray(facts, new).is_none() {
             return Judgement::reached("nothing is to be rewound: it follows already");
@@ -102,7 +106,7 @@ impl Reprotect {
     pub(super) fn judge_slot(&self, facts: &Facts) -> Judgement {
         let (_, new) = match self.primary(facts) {
             Ok(primary) => primary,
-            Err(judged) => return judged,
+            Err(judged) => return *judged,
         };
         let name = self.slot.as_deref().unwrap_or_default();
         match &facts.kept {
@@ -121,7 +125,7 @@ impl Reprotect {
     pub(super) fn judge_rejoined(&self, facts: &Facts) -> Judgement {
         let (_, new) = match self.primary(facts) {
             Ok(primary) => primary,
-            Err(judged) => return judged,
+            Err(judged) => return *judged,
         };
         let Some(astray) = self.astray(facts, new) else {
             let (source, target) = (&self.pair.source.region, &self.pair.target.region);
@@ -225,7 +229,7 @@ impl Reprotect {
     pub(super) fn judge_protected(&self, facts: &Facts) -> Judgement {
         let (new, primary) = match self.primary(facts) {
             Ok(primary) => primary,
-            Err(judged) => return judged,
+            Err(judged) => return *judged,
         };
         if let Some(astray) = self.astray(facts, primary) {
             return astray;
