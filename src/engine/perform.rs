@@ -4,6 +4,7 @@ use super::ask::{Person, ask};
 use super::decide::Task;
 use super::locks;
 use super::record::{Purpose, Record};
+use super::rollback::undos_left;
 use super::state::{Flight, RunState};
 use super::surprise::surprise;
 use super::survey;
@@ -50,6 +51,8 @@ pub struct Cx<'a> {
 const LOOKED_FOR: Duration = Duration::from_millis(1500);
 /// How long what is taken back is looked for at least.
 const UNDO: Duration = Duration::from_secs(60);
+/// How long an undo that failed twice is looked for before it is made once more: whatever is in its way may pass.
+const UNDO_AGAIN: Duration = Duration::from_secs(12);
 /// How long after its intent a call is still made. Who was held up for longer (a laptop that slept) must not come with it: what may
 /// still come about is reckoned from the intent.
 const STALE: Duration = Duration::from_secs(10);
@@ -129,6 +132,13 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
     };
     let doubted = effect.intent.as_ref().is_some_and(|i| matches!(i.flight, Flight::InDoubt { .. }));
     let again = unproved && purpose == Purpose::After && effect.may_be_made_again(&planned.effect);
+    // While a freeze is taken back users wait: an undo of which nothing can come about any more is not waited for, it is made again.
+    let undone = effect.undo.as_ref().filter(|_| purpose == Purpose::Undone).map(|undo| &undo.flight);
+    let failed_undo = match undone {
+        Some(Flight::Refused { .. }) => Some(Duration::ZERO),
+        Some(Flight::InDoubt { .. }) => Some(settles),
+        Some(Flight::InFlight { .. } | Flight::Acknowledged | Flight::Landed) | None => None,
+    };
     let changes = planned.effect.class != Class::Looks;
     let pace = planned.effect.pace;
     let within = match purpose {
@@ -178,7 +188,18 @@ async fn look(cx: &Cx<'_>, s: usize, e: usize, purpose: Purpose, state: &RunStat
                     Purpose::After if orphaned || again => {
                         spent >= LOOKED_FOR.min(within) && (spent >= within || !may_land(now, spent))
                     }
-                    Purpose::Before | Purpose::After | Purpose::Undone => spent >= within,
+                    Purpose::Undone => {
+                        spent
+                            >= failed_undo.map_or(within, |settles| {
+                                let waits = match (undos_left(effect), undone) {
+                                    (0, Some(Flight::InDoubt { .. })) => within,
+                                    (1, _) => UNDO_AGAIN,
+                                    _ => LOOKED_FOR,
+                                };
+                                waits.max(settles).min(within)
+                            })
+                    }
+                    Purpose::Before | Purpose::After => spent >= within,
                 }
             }
             Standing::Moving | Standing::Unknown => {

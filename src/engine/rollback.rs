@@ -242,3 +242,8 @@ fn undo_one(s: usize, e: usize, effect: &EffectState) -> Result<Task, String> {
 fn undo_limit(effect: &EffectState) -> u32 {
     effect.intent.as_ref().map_or(0, |intent| intent.attempt).max(effect.tried_before) + UNDO_TRIES
 }
+
+/// How often an undo may still be made by this process.
+pub(super) fn undos_left(effect: &EffectState) -> u32 {
+    undo_limit(effect).saturating_sub(effect.attempts)
+}

@@ -3,6 +3,7 @@
 
 use super::{Kill, Trial};
 use crate::engine::record::{Choice, Record, Verdict};
+use crate::world::clock::Moment;
 use crate::world::sim::Fault;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -145,6 +146,47 @@ fn a_target_that_nothing_reaches_any_more_is_not_promoted_however_quiet_the_sour
     let verdict = trial.process(Choice::Continue, Kill::Never).unwrap();
     assert_eq!(verdict, Verdict::RolledBack, "{}", trial.story());
     assert_eq!(trial.sim.postgres.writable("orders"), ["eu-west"], "{}", trial.story());
+}
+
+/// While a freeze is taken back users wait: an undo that failed is made again as soon as nothing of it can come about any more.
+#[test]
+fn an_undo_whose_call_fails_is_made_again_before_a_minute_of_stopped_writes_has_passed() {
+    let undo_of = |trial: &Trial| {
+        trial.records.iter().position(|record| matches!(record, Record::Replied { undo: true, .. })).unwrap()
+    };
+    let trial = || {
+        let trial = Trial::new("trial.yaml");
+        trial.sim.postgres.with("orders", "us-east", |server| (server.stuck, server.quiet) = (true, true));
+        trial
+    };
+    let call = {
+        let mut probe = trial();
+        assert_eq!(
+            probe.process(Choice::Continue, Kill::Never),
+            Some(Verdict::RolledBack),
+            "{}",
+            probe.story()
+        );
+        let before = &probe.records[..=undo_of(&probe)];
+        before.iter().filter(|record| matches!(record, Record::Replied { .. })).count()
+    };
+    for (fault, bound) in [(Fault::LostAbsent, 3), (Fault::Refuse, 3)] {
+        let mut trial = trial();
+        trial.fault = Some((call, fault.clone()));
+        assert_eq!(
+            trial.process(Choice::Continue, Kill::Never),
+            Some(Verdict::RolledBack),
+            "{}",
+            trial.story()
+        );
+        let intended = |(record, line): (&Record, &crate::journal::chain::Line)| {
+            matches!(record, Record::Intent { undo: true, step, .. } if step == "freeze").then_some(line.at)
+        };
+        let at: Vec<_> = trial.records.iter().zip(&trial.journal.lines).filter_map(intended).collect();
+        let [first, second] = at.as_slice() else { panic!("{fault:?}: {at:?}") };
+        let waited = Moment(*second).since(Moment(*first));
+        assert!(waited <= Duration::from_secs(bound), "{fault:?}: {waited:?}\n{}", trial.story());
+    }
 }
 
 /// The last look may see what the step has given up waiting for: then nobody is told that it may still happen.
