@@ -250,13 +250,14 @@ impl Sessions {
         // One that does not answer says enough of the others.
         let done = self.done.borrow_mut().get_mut(at).and_then(Vec::pop).filter(|session| !session.closed());
         if let Some(session) = done.or_else(|| self.spare(at)) {
-            let rename = format!("{}; {question}", sql::rename(name));
+            let rename = format!("{}; {}; {question}", sql::rename(name), sql::IDLE_ENDS);
             if let Ok(answer) = session.value(&rename, RENAME).await {
                 return Ok((session, answer));
             }
         }
         let session = self.open(at, name).await?;
-        let answer = session.value(question, self.timeout(at)).await?;
+        let question = format!("{}; {question}", sql::IDLE_ENDS);
+        let answer = session.value(&question, self.timeout(at)).await?;
         Ok((session, answer))
     }
 

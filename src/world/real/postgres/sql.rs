@@ -57,6 +57,10 @@ pub fn rename(name: &str) -> String {
     format!("SET application_name = {}", literal(name))
 }
 
+/// A session that changes is never idle for long. Where the way to us is lost without a word, the server would keep it for hours, and
+/// nobody could tell that what it was sent has not arrived.
+pub const IDLE_ENDS: &str = "SET idle_session_timeout = '15s'";
+
 /// A round trip.
 pub const NOTHING: &str = "SELECT 1";
 
