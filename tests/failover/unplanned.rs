@@ -45,7 +45,7 @@ impl Site {
     }
 
     /// The standby's upstream is cut off; what is on its way in a buffer of a stopped receiver would still arrive.
-    async fn cut_off(&self) {
+    pub(super) async fn cut_off(&self) {
         let standby = self.lab.connect(Region::UsEast, Role::Superuser).await.unwrap();
         standby.simple_query("ALTER SYSTEM SET primary_conninfo = ''").await.unwrap();
         standby.simple_query("SELECT pg_reload_conf()").await.unwrap();
