@@ -85,6 +85,13 @@ pub enum Flight {
     Landed,
 }
 
+impl Flight {
+    /// Whether a slice of it was answered, and another one is to come.
+    fn begun(&self) -> bool {
+        matches!(self, Self::InFlight { cursor } if !cursor.is_empty())
+    }
+}
+
 /// How an effect was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Undone {
@@ -143,6 +150,17 @@ impl EffectState {
         if let Some(intent) = &mut self.intent {
             intent.flight = Flight::Refused { why };
             (self.unproven, self.seen) = (false, None);
+        }
+    }
+
+    /// The next call of the last attempt was not made. Where it was the first one, that is a refusal; what earlier ones did, a look has to tell.
+    pub(super) fn not_sent(&mut self, undo: bool, why: String) {
+        let intent = if undo { &mut self.undo } else { &mut self.intent };
+        match intent {
+            Some(Intent { flight: flight @ Flight::InFlight { .. }, .. }) if flight.begun() => {
+                *flight = Flight::InDoubt { orphaned: false };
+            }
+            Some(_) | None => self.refuse(undo, why),
         }
     }
 

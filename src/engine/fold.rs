@@ -109,7 +109,7 @@ impl RunState {
                 self.lock_lost = Some(what.clone());
                 if let Some((s, e)) = find(plan, step, effect) {
                     let why = format!("the lock on {what} was lost");
-                    self.steps[s].effects[e].refuse(*undo, why);
+                    self.steps[s].effects[e].not_sent(*undo, why);
                 }
             }
             Record::Attested { member, how, by, .. } => self.attested(plan, member, how, by),

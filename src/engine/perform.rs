@@ -252,7 +252,8 @@ async fn apply(
             let seconds = held_up.unwrap_or_default().as_secs();
             locks::Guard::Changed(format!("held up for {seconds} s between the intent and the call"))
         }
-        (true, Some(intent)) => {
+        // Before each slice: between two of them another run may have taken a lock over.
+        (_, Some(intent)) => {
             let aim = if undo { Aim::Restored(&*intent.prior) } else { Aim::Applied };
             locks::guard(cx, state, planned, aim, handover).await
         }
@@ -260,7 +261,8 @@ async fn apply(
     };
     let refused = match guarded {
         locks::Guard::Held => None,
-        locks::Guard::Changed(why) => Some(Reply::refused(why)),
+        locks::Guard::Changed(why) if cursor.is_empty() => Some(Reply::refused(why)),
+        locks::Guard::Changed(why) => Some(Reply::lost(why)),
         locks::Guard::Lost(what) => {
             let (step, effect) = (step.id.clone(), planned.name.clone());
             return Record::LockLost { what, step, effect, undo };
