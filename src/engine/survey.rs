@@ -185,6 +185,17 @@ async fn fenced(plan: &Plan, world: &World, state: &RunState, set: &str) -> Opti
     })
 }
 
+/// Whether users are kept from a source that looks writable from here: nothing where no fence of this run stands there. mrctl's own path may
+/// lead past what a fence has closed.
+async fn closed_off(plan: &Plan, world: &World, state: &RunState, set: &str) -> Option<Known<()>> {
+    let stands = plan.effects().any(|(s, e, planned)| {
+        planned.action.info().part == Part::Fence
+            && planned.action.resources().contains(&format!("postgres/{set}"))
+            && state.steps[s].effects[e].stands()
+    });
+    if stands { fenced(plan, world, state, set).await } else { None }
+}
+
 /// What a server is now, in a word or two.
 fn server_in_words(facts: &Known<ServerFacts>, stopped: bool, fenced: bool) -> String {
     match facts {
@@ -225,7 +236,13 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
             |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
         let writable = now.writable();
         let unseen = now.unseen();
+        let closed = match writable.as_slice() {
+            [only] if *only == plan.from => closed_off(plan, world, state, name).await,
+            _ => None,
+        };
         let writes = match writable.as_slice() {
+            _ if closed == Some(Known::Known(())) => "nowhere (FENCED)".to_string(),
+            [only] if closed.is_some() => format!("unknown ({only} may be fenced)"),
             [] if now.frozen() && unseen.is_empty() => "nowhere (FROZEN)".to_string(),
             [] if now.frozen() => format!("nowhere seen (FROZEN; {} cannot be seen)", unseen.join(" and ")),
             [] if unseen.is_empty() => "nowhere".to_string(),
@@ -233,6 +250,17 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
             several => several.join(" and "),
         };
         unknown |= writable.is_empty() && !unseen.is_empty();
+        match &closed {
+            Some(Known::Known(())) => frozen.push(name.clone()),
+            Some(Known::Unknown(why)) => {
+                unknown = true;
+                notes.push(format!(
+                    "whether users can reach {name} in {}, which this run may have fenced, is unknown: {why}",
+                    plan.from
+                ));
+            }
+            None => {}
+        }
         if !passed && now.primaries().contains(&plan.to.as_str()) {
             let whose = if state.settled(plan, Some(name)) { "" } else { ", and not by this run" };
             notes.push(format!("{name} in {} is a primary by now{whose}", plan.to));
