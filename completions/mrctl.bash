@@ -1299,7 +1299,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__rehearse)
-            opts="-h --from --to --set --faults --deep --all --replay --from-live --report --real --accept-not-covered --no-certificate --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --from --to --mode --set --faults --deep --all --replay --from-live --report --real --accept-not-covered --no-certificate --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1311,6 +1311,10 @@ _mrctl() {
                     ;;
                 --to)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "planned unplanned" -- "${cur}"))
                     return 0
                     ;;
                 --set)

@@ -111,6 +111,8 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -l dry-run -d 'Look a
 complete -c mrctl -n "__fish_mrctl_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l from -d 'Region to leave; every direction that the inventory can serve if not given' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l to -d 'Region to move to' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l mode -d 'Whether the source answers: an unplanned run is rehearsed with one that is dead, that hangs, and that only some can reach' -r -f -a "planned\t'The source answers; nothing is lost'
+unplanned\t'The source is gone'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l set -d 'A parameter of the runbook' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l faults -d 'Faults in one schedule up to which everything is tried' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand rehearse" -l replay -d 'Show one counterexample with everything that happens in it, and what is true after each happening; step by step at a terminal' -r

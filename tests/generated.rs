@@ -6,8 +6,10 @@ use mrctl::cli::kinds::kind_text;
 use mrctl::cli::{completions, man};
 use mrctl::error::Code;
 use mrctl::exit_code::ExitCode;
+use mrctl::plan::Mode;
 use mrctl::rehearse::alphabet::ALPHABET;
 use mrctl::rehearse::invariants::{INVARIANTS, When};
+use mrctl::rehearse::source::Source;
 use mrctl::step::KINDS;
 use mrctl::world::plausible::RULES;
 use std::path::Path;
@@ -96,6 +98,13 @@ fn the_reference_of_the_rehearsal_is_as_committed() {
              `on` for a freeze)? What others set to the very value of ours cannot be told from ours, and what they set while a call is on its \
              way is not held against it. An undo of a shift writes the recorded contents back under the time to live that stands now, on \
              purpose. A promotion by others is taken back by no call; a server that is opened beside it is I1.\n";
+    text += "\nI3 in an unplanned run: of what a person has accepted as lost, which is what the target lacks when the loss is accepted, nothing more \
+             may be.\n\n## Unplanned runs\n\nWith `--mode unplanned` each direction is rehearsed with everything that its source may be like; a run \
+             has to complete, or to be refused with nothing changed, and everything else that can go wrong comes on top.\n\n\
+             | the source | ends alone as |\n|---|---|\n";
+    for source in Source::of(Mode::Unplanned) {
+        text += &format!("| {} | `{}` |\n", source.in_words().unwrap(), source.expects().word());
+    }
     text += "\n## What no rehearsal can show\n\nThe simulated world never breaks these rules, and a healthy real one neither. Each look of a \
              run is held against them, with what was seen before in the same run: where one is broken, no rehearsal has said anything \
              about that night.\n\n| rule | what always holds | because |\n|---|---|---|\n";

@@ -145,3 +145,36 @@ fn nonsense_is_refused_with_what_to_do() {
         assert!(said(&output).contains(with), "{arguments:?}: {}", said(&output));
     }
 }
+
+#[test]
+fn an_unplanned_run_is_rehearsed_with_everything_that_its_source_may_be_like() {
+    let (path, state) = (shipped("postgres-failover.yaml"), tempfile::tempdir().unwrap());
+    let (path, state) = (path.to_str().unwrap(), state.path().join("state"));
+    let kept = ["--state-dir", state.to_str().unwrap()];
+    let asked = ["rehearse", path, "--mode", "unplanned", "--from", "eu-west", "--faults", "1"];
+    let output = mrctl(&[&asked[..], &kept].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let text = out(&output).replace("\n      ", " ").replace("\n  ", " ");
+    assert_eq!(text.matches("eu-west → us-east").count(), 5, "{text}");
+    assert_eq!(text.matches("resume of an unplanned run without a terminal").count(), 5, "{text}");
+    for start in [
+        "is dead",
+        "and its host are gone",
+        "hangs",
+        "only mrctl cannot reach",
+        "mrctl and the standbys cannot",
+    ] {
+        assert!(text.contains(start), "{start}: {text}");
+    }
+    // One certificate for all of them, and none for the planned run.
+    let certificates: Vec<_> = std::fs::read_dir(state.join("rehearsals")).unwrap().collect();
+    assert_eq!(certificates.len(), 1);
+    let certificate = std::fs::read_to_string(certificates[0].as_ref().unwrap().path()).unwrap();
+    assert!(certificate.contains("\"mode\": \"unplanned\""), "{certificate}");
+    for (more, with) in [("--from-live", "from what is true now"), ("--real", "not caused on a lab")] {
+        let replay: &[&str] = if more == "--real" { &["--replay", "abc"] } else { &[] };
+        let refused = mrctl(&[&asked[..], &[more], replay].concat());
+        assert_eq!(refused.status.code(), Some(2), "{more}: {}", said(&refused));
+        assert!(said(&refused).contains(with), "{more}: {}", said(&refused));
+    }
+}

@@ -5,7 +5,7 @@ use super::wire;
 use crate::engine::record::{Covered, Record};
 use crate::error::{Code, Problem, Problems, Sources};
 use crate::output::certified::in_words;
-use crate::plan::Plan;
+use crate::plan::{Mode, Plan};
 use crate::rehearse::certified;
 use crate::rehearse::report::Report;
 use crate::rehearse::scene::scene;
@@ -32,13 +32,26 @@ pub fn keep(setup: &Setup, made: &[(&Plan, Start)], reports: &mut [Report]) {
         setup.say("mrctl: no certificate was kept: which build of mrctl this is could not be found out: its file cannot be read");
         return;
     };
-    for ((plan, start), report) in made.iter().zip(reports) {
-        let Some(says) = certificate_of(plan, report, start.clone(), program.clone()) else { continue };
+    let (mut made, mut rest) = (made, reports);
+    while let (Some((plan, start)), Some(first)) = (made.first(), rest.first()) {
+        // A plan that was rehearsed from several starts was rehearsed when all of them were.
+        let many = rest.iter().take_while(|report| report.plan == first.plan).count();
+        let (same, later) = rest.split_at_mut(many);
+        (made, rest) = (made.get(many..).unwrap_or_default(), later);
+        let Some(says) =
+            whole(same).and_then(|report| certificate_of(plan, &report, start.clone(), program.clone()))
+        else {
+            continue;
+        };
         match certificate::keep(&root, &says) {
             Ok(kept) => {
                 let short: String = kept.sha256.chars().take(12).collect();
-                setup.say(&format!("{} → {}: kept as certificate {short}", plan.from, plan.to));
-                report.certificate = Some(kept.sha256);
+                let mode = match plan.mode {
+                    Mode::Planned => "",
+                    Mode::Unplanned => ", unplanned",
+                };
+                setup.say(&format!("{} → {}{mode}: kept as certificate {short}", plan.from, plan.to));
+                same.iter_mut().for_each(|report| report.certificate = Some(kept.sha256.clone()));
             }
             Err(error) => {
                 let error = crate::error::escape::outside(&error.to_string(), 300);
@@ -46,6 +59,18 @@ pub fn keep(setup: &Setup, made: &[(&Plan, Start)], reports: &mut [Report]) {
             }
         }
     }
+}
+
+/// All rehearsals of one plan, as one.
+fn whole(same: &[Report]) -> Option<Report> {
+    let (first, others) = same.split_first()?;
+    Some(others.iter().fold(first.clone(), |mut whole, one| {
+        whole.counts.add(&one.counts);
+        whole.counts.states += one.counts.states;
+        whole.elapsed_ms += one.elapsed_ms;
+        whole.complete_for = whole.complete_for.min(one.complete_for);
+        whole
+    }))
 }
 
 /// The world that an inventory describes.
@@ -64,6 +89,7 @@ fn certificate_of(plan: &Plan, report: &Report, start: Start, program: String) -
         inventory_sha256: plan.inventory_sha256.clone(),
         from: plan.from.clone(),
         to: plan.to.clone(),
+        mode: plan.mode,
         parameters: Parameters::of(plan),
         kinds: plan.kinds.clone(),
         version: VERSION.into(),
@@ -110,16 +136,19 @@ impl Here {
     }
 }
 
-/// The command that rehearses as it is demanded. `direction`: source and target region; `given`: parameters as they were given.
+/// The command that rehearses as it is demanded. `direction`: source and target region, and the mode; `given`: parameters as they were given.
 pub fn command(
     setup: &Setup,
     runbook: &Path,
-    direction: [&str; 2],
+    (direction, mode): ([&str; 2], Mode),
     demand: Demand,
     given: &BTreeMap<String, String>,
 ) -> String {
     let mut words = vec!["mrctl".to_owned(), "rehearse".to_owned(), quoted(&runbook.display().to_string())];
     words.extend(["--from".into(), quoted(direction[0]), "--to".into(), quoted(direction[1])]);
+    if mode == Mode::Unplanned {
+        words.extend(["--mode".into(), mode.to_string()]);
+    }
     // Two is what a rehearsal tries by itself.
     if demand.faults > 2 {
         words.extend(["--faults".into(), demand.faults.to_string()]);

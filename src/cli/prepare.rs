@@ -23,6 +23,15 @@ pub enum ModeArg {
     Unplanned,
 }
 
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Planned => Self::Planned,
+            ModeArg::Unplanned => Self::Unplanned,
+        }
+    }
+}
+
 /// What a run is made from.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -112,10 +121,7 @@ async fn prepare_with(
         inventory_sha256: files.inventory_sha256.clone(),
         from: &from,
         to: &to,
-        mode: match args.mode {
-            ModeArg::Planned => Mode::Planned,
-            ModeArg::Unplanned => Mode::Unplanned,
-        },
+        mode: args.mode.into(),
         drill,
         parameters: &parameters,
     };
@@ -125,9 +131,10 @@ async fn prepare_with(
     let rehearsal = certificate::Here::read(setup).judge(&files.inventory.inventory, Wanted::of(&plan));
     let rehearse = {
         let direction = [plan.from.as_str(), plan.to.as_str()];
+        let direction = (direction, plan.mode);
         certificate::command(setup, &args.runbook, direction, rehearsal.demand, &parameters)
     };
-    // No rehearsal can cover an unplanned run yet; on the worst night nobody is sent away for that.
+    // On the worst night nobody is sent away for a rehearsal.
     let planned = plan.mode == Mode::Planned;
     if gate == Gate::Refuse && planned && rehearsal.unmet() {
         certificate::refuse(setup, &files.inventory, &files.sources, &rehearsal, &rehearse);

@@ -107,7 +107,13 @@ pub async fn all(
             if let (Some(judged), Ok((from, to))) = (&rehearsed, &direction)
                 && judged.unmet()
             {
-                let command = certificate::command(setup, &path, [from, to], judged.demand, &BTreeMap::new());
+                let command = certificate::command(
+                    setup,
+                    &path,
+                    ([from, to], Mode::Planned),
+                    judged.demand,
+                    &BTreeMap::new(),
+                );
                 reasons.push(certificate::obstacle(&command));
                 word = if word == "ready" { "not_ready" } else { word };
             }

@@ -2,6 +2,7 @@
 //! what is true now (`rehearse_live`).
 
 use super::certificate::quoted;
+use super::prepare::ModeArg;
 use super::rehearsal_reports::{Collected, Wanted, wanted};
 use super::replay::{self, Asked};
 use super::setup::{Files, Format, Setup};
@@ -10,7 +11,8 @@ use crate::error::Problems;
 use crate::exit_code::ExitCode;
 use crate::output::rehearsal::{Detail, render};
 use crate::plan::{Drill, Mode, Plan, Request, build};
-use crate::rehearse::report::{How, Report, rehearse as search, rehearse_in};
+use crate::rehearse::report::{How, Report, rehearse_in};
+use crate::rehearse::source::Source;
 use crate::store::certificate::Start;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +30,9 @@ pub struct RehearseArgs {
     /// Region to move to.
     #[arg(long, value_name = "REGION")]
     to: Option<String>,
+    /// Whether the source answers: an unplanned run is rehearsed with one that is dead, that hangs, and that only some can reach.
+    #[arg(long, value_enum, default_value = "planned")]
+    pub(super) mode: ModeArg,
     /// A parameter of the runbook.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -90,19 +95,30 @@ fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collecte
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if args.real && Mode::from(args.mode) == Mode::Unplanned {
+        let help = "replay it without --real, or try the unplanned failover itself: `mrctl lab --help`";
+        return setup.usage("an unplanned run is not caused on a lab", help);
+    }
     let (inventory, faults) = (&files.inventory.inventory, args.faults());
-    let mut reports: Vec<Report> =
-        plans.iter().map(|plan| search(plan, inventory, faults, workers())).collect();
+    // Each direction with everything that its source may be like.
+    let plans =
+        plans.into_iter().flat_map(|plan| Source::of(plan.mode).iter().map(move |one| (plan.clone(), *one)));
+    let (plans, sources): (Vec<Plan>, Vec<Source>) = plans.unzip();
+    let rehearsed = |(plan, source): (&Plan, &Source)| {
+        rehearse_in(plan, &How::with(plan, inventory, *source, faults, workers()))
+    };
+    let mut reports: Vec<Report> = plans.iter().zip(&sources).map(rehearsed).collect();
     let start = |plan: &Plan| certificate::from_inventory(plan, inventory);
     let made: Vec<_> = plans.iter().map(|plan| (plan, start(plan))).collect();
     certify(setup, args, &made, &mut reports);
     if let Some(asked) = args.asked(file) {
-        let hows: Vec<_> = plans.iter().map(|plan| How::of(plan, inventory, faults, 1)).collect();
+        let how = |(plan, source)| How::with(plan, inventory, source, faults, 1);
+        let hows: Vec<_> = plans.iter().zip(sources).map(how).collect();
         return replay::replay(setup, &asked, &plans, &reports, &hows);
     }
-    for (plan, report) in plans.iter().zip(&mut reports) {
+    for ((plan, source), report) in plans.iter().zip(sources).zip(&mut reports) {
         let again = |plan: &Plan, widths| {
-            rehearse_in(plan, &How { widths, ..How::of(plan, inventory, 0, workers()) })
+            rehearse_in(plan, &How { widths, ..How::with(plan, inventory, source, 0, workers()) })
         };
         mend(&files, &args.parameters(), plan, report, &again);
     }
@@ -191,7 +207,7 @@ fn plans(setup: &Setup, args: &RehearseArgs, files: &Files) -> Result<Vec<Plan>,
             inventory_sha256: files.inventory_sha256.clone(),
             from,
             to,
-            mode: Mode::Planned,
+            mode: args.mode.into(),
             drill: Drill::Real,
             parameters: &parameters,
         };
@@ -254,6 +270,9 @@ fn again(setup: &Setup, args: &RehearseArgs, file: &Path, report: &Report) -> St
     }
     option("--from", &report.from);
     option("--to", &report.to);
+    if report.mode == Mode::Unplanned {
+        option("--mode", &report.mode.to_string());
+    }
     for set in &args.set {
         option("--set", set);
     }

@@ -8,7 +8,7 @@ use super::wire;
 use crate::engine::survey::{self, ClusterNow};
 use crate::error::{Problems, Severity};
 use crate::exit_code::ExitCode;
-use crate::plan::Plan;
+use crate::plan::{Mode, Plan};
 use crate::redact::Redactor;
 use crate::rehearse::live::{Snapshot, look};
 use crate::rehearse::report::{How, Report, rehearse_in, rehearse_live};
@@ -18,6 +18,11 @@ use std::path::Path;
 
 /// `mrctl rehearse --from-live`.
 pub async fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
+    if Mode::from(args.mode) == Mode::Unplanned {
+        let help =
+            "rehearse it without --from-live; what is so now, `mrctl drill --dry-run --mode unplanned` tells";
+        return setup.usage("an unplanned run is not rehearsed from what is true now", help);
+    }
     let mut worst = ExitCode::Completed;
     let mut collected = Collected::default();
     for file in &args.files {

@@ -3,6 +3,7 @@
 use super::paint::{Text, Tone};
 use super::streams::Style;
 use super::words::count;
+use crate::plan::Mode;
 use crate::rehearse::remedy::{Remedy, SHOWN};
 use crate::rehearse::report::{Counterexample, Report, StoryLine};
 use crate::rehearse::start::{Start, StartFrom};
@@ -99,6 +100,9 @@ fn laid_out(lines: Vec<Line>, style: Style, width: usize) -> Vec<Text> {
 
 /// What was seen at the start; nothing where nothing was looked at.
 fn beginning(start: &Start) -> Vec<Text> {
+    if let Some(source) = &start.source {
+        return vec![Text::of(Tone::Strong, "start: ").plain(source)];
+    }
     let (Some(seen_at), Some(environment)) = (&start.seen_at, &start.environment) else { return Vec::new() };
     let mut lines =
         vec![Text::of(Tone::Strong, "start: ").plain(format!("as seen at {seen_at} in {environment}"))];
@@ -209,9 +213,13 @@ fn footer(report: &Report, style: Style) -> Vec<Line> {
             sign(style, false).plain(format!("given up after {} states: not complete", report.counts.states)),
         )),
         Some(up_to) if report.counterexamples.is_empty() && up_to == report.bound => lines.push(line(sign(style, true).plain(format!(
-            "complete for up to {} of {} kinds, in every step, rollback and resume of a planned run without a terminal",
+            "complete for up to {} of {} kinds, in every step, rollback and resume of {} run without a terminal",
             faults(up_to),
-            report.alphabet
+            report.alphabet,
+            match report.mode {
+                Mode::Planned => "a planned",
+                Mode::Unplanned => "an unplanned",
+            }
         )))),
         // With the fewest faults that break something nothing wider is begun.
         found => {

@@ -13,6 +13,7 @@ mod values;
 mod writers;
 
 pub use build::{Request, build};
+pub use consent::LOSE;
 pub use directory::{InventoryDirectory, command};
 pub use kinds::{TableOfKinds, runbook_schema};
 pub use model::{Ask, AskKind, Drill, FORMAT, Mode, Objectives, OnFailure, Plan, PlannedEffect, Step, Watch};

@@ -8,11 +8,16 @@ use std::path::Path;
 
 /// The plan of a real, planned run from `eu-west` to `us-east`, and what was found on the way to it.
 pub fn planned(runbook: &Path, inventory: &Path) -> (Option<Plan>, Problems, Sources) {
-    planned_as(Mode::Planned, runbook, inventory)
+    made(runbook, inventory, ["eu-west", "us-east"], Mode::Planned)
 }
 
-/// The same in any mode.
-pub fn planned_as(mode: Mode, runbook: &Path, inventory: &Path) -> (Option<Plan>, Problems, Sources) {
+/// The plan of a real run in this direction and mode.
+pub fn made(
+    runbook: &Path,
+    inventory: &Path,
+    [from, to]: [&str; 2],
+    mode: Mode,
+) -> (Option<Plan>, Problems, Sources) {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let inventory = open_inventory(inventory, None, &mut sources, &mut problems);
     let runbook = open_runbook(runbook, inventory.as_ref(), &TableOfKinds, &mut sources, &mut problems);
@@ -22,8 +27,8 @@ pub fn planned_as(mode: Mode, runbook: &Path, inventory: &Path) -> (Option<Plan>
         runbook_sha256: String::new(),
         inventory: &inventory,
         inventory_sha256: String::new(),
-        from: "eu-west",
-        to: "us-east",
+        from,
+        to,
         mode,
         drill: Drill::Real,
         parameters: &BTreeMap::new(),

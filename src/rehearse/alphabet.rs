@@ -39,8 +39,10 @@ pub enum Mishap {
     ThawedByOthers(Member),
     /// Somebody else gave the write setting a value of their own.
     SetByOthers(Member),
-    /// Somebody else started a server that this run had stopped.
+    /// Somebody else started a server that this run had stopped, or that was gone when it began.
     StartedByOthers(Member),
+    /// A server that was out of sight is there again.
+    InSightAgain(Member),
     /// Somebody else changed a record at a name server.
     RecordByOthers(RecordName),
     /// A second operator took the locks of a cluster over, and moved its writer.
@@ -74,13 +76,16 @@ pub enum CallFault {
     LostNotDone,
     /// A part of it was done; the answer was lost. Only of what can be half done.
     LostHalf,
+    /// It says that it was done, and it was not. Only of what may say so: a fence command.
+    Claimed,
     /// The answer was lost, and it is done later.
     Late,
 }
 
 impl CallFault {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Refused, Self::LostDone, Self::LostNotDone, Self::LostHalf, Self::Late];
+    pub const ALL: [Self; 6] =
+        [Self::Refused, Self::LostDone, Self::LostNotDone, Self::LostHalf, Self::Claimed, Self::Late];
 
     /// As the port understands it.
     pub(super) fn fault(self, late: std::time::Duration) -> Fault {
@@ -89,6 +94,7 @@ impl CallFault {
             Self::LostDone => Fault::LostApplied,
             Self::LostNotDone => Fault::LostAbsent,
             Self::LostHalf => Fault::LostHalf,
+            Self::Claimed => Fault::Claimed,
             Self::Late => Fault::Late(late),
         }
     }
@@ -113,6 +119,7 @@ pub const ALPHABET: &[Row] = &[
         meaning: "the answer of a changing call is lost, and a part of it was done: a setting is written and not loaded, \
                   one of the sessions is ended, one of the keys is copied",
     },
+    Row { name: "claimed", meaning: "a fence command says that it is done, and it is not" },
     Row { name: "late", meaning: "the answer of a changing call is lost, and it is done later" },
     Row {
         name: "killed",
@@ -148,7 +155,11 @@ pub const ALPHABET: &[Row] = &[
     },
     Row {
         name: "started_by_others",
-        meaning: "an init system or an operator starts the server that the run has stopped",
+        meaning: "an init system or an operator starts the server that the run has stopped, or that was gone when it began",
+    },
+    Row {
+        name: "in_sight_again",
+        meaning: "an old primary that nobody, or not everybody, could reach is there again",
     },
     Row {
         name: "record_by_others",
@@ -176,6 +187,7 @@ impl Mishap {
             Self::Call(_, CallFault::LostDone) => "lost_done",
             Self::Call(_, CallFault::LostNotDone) => "lost_not_done",
             Self::Call(_, CallFault::LostHalf) => "lost_half",
+            Self::Call(_, CallFault::Claimed) => "claimed",
             Self::Call(_, CallFault::Late) => "late",
             Self::Killed => "killed",
             Self::KilledMidway(_) | Self::KilledBeforeReply => "killed_before_reply",
@@ -194,6 +206,7 @@ impl Mishap {
             Self::ThawedByOthers(_) => "thawed_by_others",
             Self::SetByOthers(_) => "set_by_others",
             Self::StartedByOthers(_) => "started_by_others",
+            Self::InSightAgain(_) => "in_sight_again",
             Self::WroteThroughFreeze(_) => "wrote_through_freeze",
             Self::LockTaken(_) => "lock_taken",
             Self::AskedToStop => "asked_to_stop",
@@ -247,6 +260,7 @@ impl Mishap {
                 format!("somebody else sets default_transaction_read_only of {at} to off")
             }
             Self::StartedByOthers(at) => format!("somebody else starts {at} again"),
+            Self::InSightAgain(at) => format!("{at}, which was out of sight, is there again"),
             Self::WroteThroughFreeze(at) => format!("a client that ignores the freeze commits on {at}"),
             Self::LockTaken(at) => format!("another run takes the lock on {at}"),
             Self::AskedToStop => "the operator asks mrctl to stop".into(),
@@ -266,6 +280,7 @@ impl CallFault {
             Self::LostDone => "the answer is lost, and it was done",
             Self::LostNotDone => "the answer is lost, and it was not done",
             Self::LostHalf => "the answer is lost, and a part of it was done",
+            Self::Claimed => "it says that it is done, and it is not",
             Self::Late => "the answer is lost, and it is done later",
         }
     }

@@ -14,9 +14,10 @@ fn kept(ground: &Ground, node: &Node, sim: &Sim) -> BTreeMap<String, String> {
         kept.insert(
             format!("{at}"),
             format!(
-                "{}, {}, {}{}",
+                "{}, {}{}, {}{}",
                 if server.recovery { "standby" } else { "primary" },
                 if server.up { "up" } else { "down" },
+                if server.closed { ", closed off" } else { "" },
                 match &server.loaded {
                     Altered::Unset => "not frozen".to_owned(),
                     Altered::To(value) => format!("default_transaction_read_only set to {value}"),

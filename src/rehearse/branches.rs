@@ -37,6 +37,9 @@ impl Search<'_> {
                         if fault == CallFault::LostHalf && !node.sim.tape.halves(place) {
                             continue;
                         }
+                        if fault == CallFault::Claimed && !node.sim.tape.claims(place) {
+                            continue;
+                        }
                         let mut next = tape.clone();
                         next.resize(place, None);
                         next.push(Some(fault));

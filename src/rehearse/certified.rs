@@ -2,12 +2,14 @@
 
 use super::alphabet::ALPHABET;
 use super::invariants::{INVARIANTS, When};
+use super::source::Source;
+use crate::plan::Mode;
 use crate::world::sim::Sim;
 use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 
-/// SHA-256 over the names and meanings of every fault and every invariant. Hexadecimal. Another digest: something else was tried, or something
+/// SHA-256 over the names and meanings of every fault, every invariant, and everything that a lost source may be like. Hexadecimal. Another digest: something else was tried, or something
 /// else was checked.
 pub fn tables() -> String {
     let faults = ALPHABET.iter().map(|row| ["fault", row.name, row.meaning, ""]);
@@ -19,8 +21,10 @@ pub fn tables() -> String {
         };
         ["invariant", row.id, row.title, when]
     });
+    let sources = Source::of(Mode::Unplanned).iter().filter_map(|source| source.in_words());
+    let sources = sources.map(|source| ["source", source, "", ""]);
     let mut hasher = Sha256::new();
-    for text in faults.chain(invariants).flatten() {
+    for text in faults.chain(invariants).chain(sources).flatten() {
         hasher.update((text.len() as u64).to_be_bytes());
         hasher.update(text.as_bytes());
     }

@@ -23,6 +23,7 @@ pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
     let rolling = node.rolls_back();
     (
         node.alive,
+        &*node.accepted,
         &*node.foreign,
         &*node.split,
         node.diverged,

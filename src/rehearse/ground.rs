@@ -1,6 +1,7 @@
 //! What stays the same over a rehearsal, what an engine is broken with on purpose, and what a story is told from.
 
 use super::alphabet::Mishap;
+use super::source::Source;
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::plan::Plan;
@@ -17,6 +18,8 @@ pub struct Ground {
     pub starts: Starts,
     /// The world as it was.
     pub start: Sim,
+    /// What the source was like.
+    pub source: Source,
     /// Clusters whose applications write only where the primary is.
     pub local: BTreeSet<String>,
     /// What answers in each region.

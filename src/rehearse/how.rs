@@ -3,6 +3,7 @@
 use super::live::{Snapshot, stage};
 use super::node::Bend;
 use super::scene::{local_writers, places, scene};
+use super::source::Source;
 use crate::plan::Plan;
 use crate::runbook::inventory::Inventory;
 use crate::world::sim::Sim;
@@ -13,6 +14,8 @@ use std::ops::RangeInclusive;
 pub struct How<'a> {
     /// Makes the world that it begins in, once for each worker.
     pub world: Box<dyn Fn() -> Sim + Sync + 'a>,
+    /// What the source is like in it.
+    pub source: Source,
     /// Clusters whose applications write only where the primary is.
     pub local: BTreeSet<String>,
     /// What answers in each region.
@@ -32,6 +35,7 @@ impl<'a> How<'a> {
     pub fn of(plan: &'a Plan, inventory: &'a Inventory, mishaps: u32, workers: usize) -> Self {
         Self {
             world: Box::new(|| scene(plan, inventory)),
+            source: Source::Serves,
             local: local_writers(plan, inventory),
             places: places(inventory),
             bend: Bend::default(),
@@ -43,6 +47,22 @@ impl<'a> How<'a> {
 }
 
 impl<'a> How<'a> {
+    /// With a sound engine, in the world that the inventory describes, in which the source has become like this.
+    pub fn with(
+        plan: &'a Plan,
+        inventory: &'a Inventory,
+        source: Source,
+        mishaps: u32,
+        workers: usize,
+    ) -> Self {
+        let world = Box::new(move || {
+            let sim = scene(plan, inventory);
+            source.befalls(plan, &sim);
+            sim
+        });
+        Self { world, source, ..Self::of(plan, inventory, mishaps, workers) }
+    }
+
     /// With a sound engine, in the world that was seen.
     pub fn live(
         plan: &'a Plan,

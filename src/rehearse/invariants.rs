@@ -4,7 +4,7 @@ use super::as_before::not_as_before;
 use super::node::{Ground, Happening, Node};
 use crate::engine::record::{Record, Verdict};
 use crate::engine::state::{Flight, RunState};
-use crate::plan::PlannedEffect;
+use crate::plan::{Mode, PlannedEffect};
 use crate::step::contract::Part;
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
 use crate::world::sim::Sim;
@@ -47,7 +47,7 @@ const fn row(
 pub const INVARIANTS: &[Invariant] = &[
     row("I1", "two writable primaries", When::Always, two_primaries),
     row("I2", "users are sent nowhere", When::Always, nowhere),
-    row("I3", "an acknowledged write is lost", When::Always, lost),
+    row("I3", "an acknowledged write is lost", When::Always, super::accepted::lost),
     row("I4", "writes are stopped, and the run does not say so", When::Told, frozen),
     row("I18", "writes will stop, and the run does not say so", When::Told, super::waiting::unsaid),
     row("I5", "rolled back, and not as before", When::Ended, not_as_before),
@@ -110,17 +110,6 @@ fn nowhere(ground: &Ground, node: &Node) -> Option<String> {
     })
 }
 
-fn lost(_: &Ground, node: &Node) -> Option<String> {
-    node.told.iter().filter(|(cluster, _)| !node.foreign_to(cluster)).find_map(|(cluster, told)| {
-        let region = node.sim.postgres.writable(cluster).into_iter().next()?;
-        let log = node.sim.postgres.read(cluster, &region, |server| server.log.clone())?;
-        let lost = told.iter().filter(|name| !log.contains(name)).count();
-        (lost > 0).then(|| {
-            format!("{lost} acknowledged writes are not on {cluster} in {region}, which takes new ones")
-        })
-    })
-}
-
 /// Clusters that took writes at the start and take none now.
 fn stopped(ground: &Ground, node: &Node) -> BTreeSet<String> {
     let clusters = ground.plan.clusters.keys();
@@ -161,7 +150,7 @@ fn killed(ground: &Ground, node: &Node) -> Option<String> {
     if opaque(ground, node) {
         return None;
     }
-    (node.mishaps > 0 && node.only_killed && verdict != Verdict::Completed)
+    (node.mishaps > 0 && node.only_killed && verdict != ground.source.expects())
         .then(|| format!("it was killed and resumed, and ended as {}", word(verdict)))
 }
 
@@ -182,7 +171,9 @@ fn stuck(ground: &Ground, node: &Node) -> Option<String> {
     let torn = !node.foreign.is_empty()
         || !node.split.is_empty()
         || node.diverged
-        || node.state.diverges().is_some();
+        || node.state.diverges().is_some()
+        || super::left::lives(ground, node)
+        || super::left::came_back(ground, node);
     // Where the promotion has come about, nobody has to vouch for anything.
     let still = |cluster: &String| {
         node.sim.postgres.read(cluster, &ground.plan.to, |server| server.recovery) != Some(false)
@@ -192,8 +183,10 @@ fn stuck(ground: &Ground, node: &Node) -> Option<String> {
     // A server that was made a standby is not made a primary again by a rollback: it ends as unknown, and says so.
     let too_late = too_late || node.back && rejoined(ground, node);
     // What stays on purpose is a person's to take back; and what does not complete even alone is told as that.
-    let stays = ground.plan.effects().any(|(s, e, _)| {
-        ground.plan.steps[s].keep_because.is_some() && node.state.steps[s].effects[e].stands()
+    let stays = ground.plan.effects().any(|(s, e, planned)| {
+        // A fence is never given back.
+        let fenced = node.back && planned.action.info().part == Part::Fence;
+        (fenced || ground.plan.steps[s].keep_because.is_some()) && node.state.steps[s].effects[e].stands()
     });
     (hoped
         && node.mishaps > 0
@@ -243,12 +236,15 @@ fn stranded(ground: &Ground, node: &Node) -> Option<String> {
     let moved = |cluster: &&String| {
         node.state.passed_for(&ground.plan, cluster.as_str()) && !node.foreign_to(cluster)
     };
+    // An unplanned run leaves a name server that may be lost with its region, and says so: whoever does not answer sends nobody.
+    let left = |server: &str| ground.plan.mode == Mode::Unplanned && node.sim.dns.faults.is_silent(server);
     let moved: Vec<&String> = ground.local.iter().filter(moved).collect();
     node.sim
         .dns
         .shares()
         .into_iter()
-        .filter(|(at, _)| steers(&at.record) && !node.foreign_to(&format!("{} at {}", at.record, at.server)))
+        .filter(|(at, _)| steers(&at.record) && !left(&at.server))
+        .filter(|(at, _)| !node.foreign_to(&format!("{} at {}", at.record, at.server)))
         .find_map(|(at, shares)| {
             let shares = shares.get()?.clone();
             let regions = shares.iter().filter(|(_, share)| **share > 0).map(|(region, _)| region);
@@ -342,7 +338,14 @@ fn incomplete(ground: &Ground, node: &Node) -> Option<String> {
     if node.state.verdict != Some(Verdict::Completed) {
         return None;
     }
-    let ports = well(node).world();
+    let well = well(node);
+    // Name servers that it has left out, and says so, are left out here, too.
+    for (_, server) in super::left::untouched(ground, node) {
+        if node.sim.dns.faults.is_silent(server) {
+            well.dns.faults.silence(server);
+        }
+    }
+    let ports = well.world();
     let done: Vec<_> = ground
         .plan
         .effects()

@@ -1,5 +1,6 @@
 //! Rehearsal: the core, `perform` and the kinds of a real run, in a simulated world in which everything that can go wrong does.
 
+mod accepted;
 mod aftermath;
 pub mod alphabet;
 mod as_before;
@@ -14,6 +15,7 @@ pub mod ground;
 mod how;
 mod idle;
 pub mod invariants;
+mod left;
 pub mod live;
 mod loops;
 pub mod moves;
@@ -27,6 +29,7 @@ pub mod scene;
 pub mod search;
 mod seen;
 mod seized;
+pub mod source;
 pub mod start;
 pub mod story;
 mod suffer;

@@ -4,10 +4,12 @@ use super::alphabet::Mishap;
 use super::node::{Ground, Node};
 use crate::engine::decide::Task;
 use crate::engine::state::Stage;
+use crate::plan::Mode;
 use crate::step::Action;
 use crate::step::contract::Part;
 use crate::world::Member;
 use crate::world::dns::RecordName;
+use crate::world::sim::postgres::Server;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -90,7 +92,8 @@ fn locks(ground: &Ground, node: &Node, found: &mut Vec<Mishap>) {
     for (cluster, regions) in &ground.plan.clusters {
         for region in regions {
             let at = Member::new(cluster, region);
-            let up = node.sim.postgres.read(cluster, region, |server| server.up) == Some(true);
+            let up = |server: &Server| server.up && !server.isolated.us;
+            let up = node.sim.postgres.read(cluster, region, up) == Some(true);
             if up && !node.sim.postgres.lock_stolen(&at) {
                 found.push(Mishap::LockTaken(at));
             }
@@ -115,6 +118,12 @@ fn touched(ground: &Ground, node: &Node, s: usize, e: usize, changes: bool, foun
         // What its control file says is the proof.
         Action::PostgresStop(stop) if !changes => {
             found.push(Mishap::Silent(stop.control_data().argv.join(" ")))
+        }
+        Action::PostgresFence(fence) => {
+            found.extend(fence.fenced().map(|fenced| Mishap::Silent(fenced.argv.join(" "))));
+        }
+        Action::PostgresPromote(promote) => {
+            found.extend(promote.fenced().map(|fenced| Mishap::Silent(fenced.argv.join(" "))));
         }
         Action::Wait(_) => found.extend([Mishap::NoNumbers, Mishap::BadNumbers]),
         _ => {}
@@ -158,8 +167,10 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, found: &mut Vec<Mishap>
         }
     }
     for member in [&source, &target] {
-        let up = at(member).is_some_and(|(up, ..)| up);
-        if !node.sim.postgres.faults.is_silent(member) {
+        let isolated = |server: &Server| server.isolated.us;
+        let isolated = node.sim.postgres.read(cluster, &member.region, isolated) == Some(true);
+        let up = at(member).is_some_and(|(up, ..)| up) && !isolated;
+        if !isolated && !node.sim.postgres.faults.is_silent(member) {
             found.push(Mishap::Silent(member.to_string()));
         }
         if up {
@@ -167,21 +178,27 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, found: &mut Vec<Mishap>
         }
     }
     if let Some((true, true, behind, follows, _)) = at(&target) {
-        if !behind {
+        let streams = ground.plan.mode == Mode::Planned || heard(node, cluster, &source.region);
+        if !behind && streams {
             found.push(Mishap::LagGrows(target.clone()));
         }
-        if follows {
+        if follows && streams {
             found.push(Mishap::CutOff(target.clone()));
         }
-        if !behind && follows && matches!(at(&source), Some((true, false, ..))) {
+        if !behind && follows && streams && matches!(at(&source), Some((true, false, ..))) {
             found.push(Mishap::SecondOperator(cluster.to_owned()));
         }
         found.push(Mishap::PromotedByOthers(target));
     }
     // Down by our own stop, and not from the beginning.
-    let ran = ground.start.postgres.read(cluster, &source.region, |server| server.up) == Some(true);
+    let ran = ground.plan.mode == Mode::Unplanned
+        || ground.start.postgres.read(cluster, &source.region, |server| server.up) == Some(true);
     if ran && at(&source).is_some_and(|(up, ..)| !up) {
         found.push(Mishap::StartedByOthers(source.clone()));
+    }
+    let hidden = |server: &Server| server.up && server.isolated.any();
+    if node.sim.postgres.read(cluster, &source.region, hidden) == Some(true) {
+        found.push(Mishap::InSightAgain(source.clone()));
     }
     if let Some((true, false, _, _, altered)) = at(&source)
         && altered != crate::world::postgres::Altered::Unset
@@ -195,6 +212,12 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, found: &mut Vec<Mishap>
             found.push(Mishap::WroteThroughFreeze(source));
         }
     }
+}
+
+/// Whether a source is there for its standbys.
+fn heard(node: &Node, cluster: &str, source: &str) -> bool {
+    let heard = |server: &Server| server.up && server.isolated.standbys.is_none() && !server.closed;
+    node.sim.postgres.read(cluster, source, heard) == Some(true)
 }
 
 /// Clusters of which two servers take writes.
@@ -218,7 +241,7 @@ pub fn lateness(planned: &crate::plan::PlannedEffect) -> Duration {
     // What the kind says now, and not what a plan kept of it.
     let of = planned.action.effects().into_iter().find(|effect| effect.id == planned.effect.id);
     let settles = of.map_or(planned.effect.settles_ms, |effect| effect.settles_ms);
-    match info.name.starts_with("postgres.") && info.part != Part::Stop {
+    match info.name.starts_with("postgres.") && !matches!(info.part, Part::Stop | Part::Fence) {
         true => Duration::from_secs(20),
         false => Duration::from_millis(settles.saturating_sub(200)),
     }

@@ -2,6 +2,7 @@
 
 pub use super::ground::{Bend, Ground, Happening, Link};
 use super::idle::Looking;
+use super::source::Source;
 use crate::engine::ask::{Answered, Asked, AskedKind, Person};
 use crate::engine::decide::{Task, decide};
 use crate::engine::immediate::{Immediate, immediate};
@@ -39,6 +40,8 @@ pub struct Node {
     pub processes: u32,
     /// Writes of which applications were told that they are committed, by cluster.
     pub told: Rc<BTreeMap<String, Vec<String>>>,
+    /// Those of them of which a person has accepted that they are lost.
+    pub accepted: Rc<BTreeMap<String, BTreeSet<String>>>,
     /// Clusters and records of ours that others changed.
     pub foreign: Rc<BTreeSet<String>>,
     /// Clusters of which others made two primaries.
@@ -107,6 +110,7 @@ impl Ground {
     pub fn begin(
         plan: Plan,
         sim: Sim,
+        source: Source,
         local: BTreeSet<String>,
         places: BTreeMap<String, BTreeSet<String>>,
         bend: Bend,
@@ -129,6 +133,7 @@ impl Ground {
                     .map(|name| (name.clone(), told_before(&sim, name, &plan.from)))
                     .collect(),
             ),
+            accepted: Rc::default(),
             foreign: Rc::default(),
             split: Rc::default(),
             diverged: false,
@@ -155,7 +160,7 @@ impl Ground {
             since: None,
             starts: crate::engine::preview::starts_in_words(&starts),
         };
-        let ground = Self { plan, starts, start: sim, local, places, bend };
+        let ground = Self { plan, starts, start: sim, source, local, places, bend };
         node.append(&ground, created);
         Some((ground, node))
     }
@@ -174,6 +179,7 @@ impl Node {
             alive: self.alive,
             processes: self.processes,
             told: Rc::clone(&self.told),
+            accepted: Rc::clone(&self.accepted),
             foreign: Rc::clone(&self.foreign),
             split: Rc::clone(&self.split),
             diverged: self.diverged,
@@ -220,6 +226,7 @@ impl Node {
             bend(&ground.plan, &mut record);
         }
         self.note_seizures(ground);
+        self.accept(ground, &record);
         self.times.note(&ground.plan, self.sim.clock.now(), &record);
         self.forget_hashes(ground, &record);
         let looking = Looking::before(ground, self, &record);

@@ -122,7 +122,7 @@ impl Happened {
 /// Replays a counterexample of this plan.
 pub fn replay(plan: &Plan, how: &How<'_>, one: &Counterexample) -> Result<Replayed, Differs> {
     let (local, places) = (how.local.clone(), how.places.clone());
-    let begun = Ground::begin(plan.clone(), (how.world)(), local, places, how.bend);
+    let begun = Ground::begin(plan.clone(), (how.world)(), how.source, local, places, how.bend);
     let Some((ground, node)) = begun else {
         return Err(Differs::Stuck { at: 0, why: "a step waits for ever".into() });
     };

@@ -7,10 +7,11 @@ use super::node::{Ground, Happening, Node};
 use super::remedy::Remedy;
 use super::search::{Bound, Counts, Covered, Search, Worker};
 use super::seen::Seen;
+use super::source::Source;
 use super::start::Start;
 use super::story;
 use crate::engine::record::{Record, Verdict};
-use crate::plan::Plan;
+use crate::plan::{Mode, Plan};
 use crate::runbook::inventory::Inventory;
 use crate::step::{Class, Proof};
 use serde::Serialize;
@@ -32,6 +33,8 @@ pub struct Report {
     pub from: String,
     /// Target region.
     pub to: String,
+    /// Its mode.
+    pub mode: Mode,
     /// The plan's digest.
     pub plan: String,
     /// The world that it starts from.
@@ -94,6 +97,17 @@ impl Report {
     }
 }
 
+/// As [`rehearse`], of a plan whose source has become like this.
+pub fn rehearse_with(
+    plan: &Plan,
+    inventory: &Inventory,
+    source: Source,
+    mishaps: u32,
+    workers: usize,
+) -> Report {
+    rehearse_in(plan, &How::with(plan, inventory, source, mishaps, workers))
+}
+
 /// Rehearses a plan with every schedule of at most so many faults, in the world that its inventory describes. A wider search is not begun
 /// once a narrower one has found something: its shortest stories are the ones to mend first.
 pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32, workers: usize) -> Report {
@@ -127,7 +141,8 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
         from: plan.from.clone(),
         to: plan.to.clone(),
         plan: plan.digest(),
-        start: Start::default(),
+        mode: plan.mode,
+        start: Start { source: how.source.in_words().map(str::to_owned), ..Start::default() },
         complete_for: None,
         bound: *how.widths.end(),
         alphabet: ALPHABET.len(),
@@ -162,7 +177,10 @@ pub fn rehearse_in(plan: &Plan, how: &How<'_>) -> Report {
         report.counts = width.counts;
         report.fails_alone = width.fails_alone;
         report.counterexamples = width.counterexamples;
-        coverage(plan, &covered, &mut report);
+        // A run that is to be refused makes no change at all.
+        if how.source.expects() == Verdict::Completed {
+            coverage(plan, &covered, &mut report);
+        }
         if !report.clean() {
             break;
         }
@@ -228,7 +246,8 @@ fn width(plan: &Plan, how: &How<'_>, mishaps: u32, workers: usize) -> Width {
 fn part(plan: &Plan, how: &How<'_>, mishaps: u32, seen: &Seen, worker: Worker) -> Width {
     let mut width = Width::default();
     let (local, places) = (how.local.clone(), how.places.clone());
-    let Some((ground, node)) = Ground::begin(plan.clone(), (how.world)(), local, places, how.bend) else {
+    let begun = Ground::begin(plan.clone(), (how.world)(), how.source, local, places, how.bend);
+    let Some((ground, node)) = begun else {
         width.fails_alone = Some("a step waits for ever in the simulated world".into());
         return width;
     };
@@ -342,8 +361,9 @@ pub(super) fn adopted(node: &Node) -> Vec<String> {
 }
 
 /// Why a run that met nothing did not complete.
-pub(super) fn alone(node: &Node, verdict: Verdict) -> Option<String> {
-    if verdict == Verdict::Completed {
+pub(super) fn alone(ground: &Ground, node: &Node, verdict: Verdict) -> Option<String> {
+    let expected = ground.source.expects();
+    if verdict == expected {
         return None;
     }
     let why = node.trail.as_ref().and_then(|link| match &link.what {
@@ -353,5 +373,9 @@ pub(super) fn alone(node: &Node, verdict: Verdict) -> Option<String> {
         },
         Happening::Mishap(_) | Happening::Calm => None,
     });
-    Some(format!("it ends as {}: {}", verdict.word(), why.unwrap_or_default()))
+    let why = why.unwrap_or_default();
+    Some(match expected {
+        Verdict::Refused => format!("it ends as {}, and not as refused: {why}", verdict.word()),
+        _ => format!("it ends as {}: {why}", verdict.word()),
+    })
 }

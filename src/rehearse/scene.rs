@@ -7,7 +7,7 @@ use crate::step::Action;
 use crate::world::Member;
 use crate::world::exec::Command;
 use crate::world::record_content::RecordSpec;
-use crate::world::sim::exec::{Act, Script};
+use crate::world::sim::exec::{Act, Means, Script};
 use crate::world::sim::{Sim, http};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,9 +59,14 @@ pub fn scene(plan: &Plan, inventory: &Inventory) -> Sim {
                 (&member.start, Act::Start(at())),
                 (&member.control_data, Act::ControlData(at())),
                 (&member.look, Act::Look(at())),
+                (&member.fenced, Act::Fenced(at())),
             ];
-            for (command, act) in hooks {
-                let Some(command) = command else { continue };
+            let hooks = hooks.into_iter().filter_map(|(command, act)| Some((command.as_ref()?, act)));
+            // The first one ends the server, and where that proves nothing, the next one closes the way to it.
+            let fences = member.fence.iter().enumerate().map(|(rung, command)| {
+                (command, Act::Fence(at(), if rung == 0 { Means::End } else { Means::Close }))
+            });
+            for (command, act) in hooks.chain(fences) {
                 sim.exec.script(&command.command.join(" "), Script { acts: Some(act), ..Script::default() });
             }
         }

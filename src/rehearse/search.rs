@@ -294,7 +294,7 @@ impl<'a> Search<'a> {
         }
         *self.counts.ends.entry(verdict.word().to_owned()).or_default() += u64::from(new);
         if self.bound.mishaps == 0 && at.decisions == 0 && self.alone.is_none() {
-            self.alone = alone(&at.node, verdict);
+            self.alone = alone(self.ground, &at.node, verdict);
             self.adopted = adopted(&at.node);
         }
         let last = verdict.closes() || at.decisions >= DECISIONS;

@@ -11,6 +11,9 @@ pub struct Start {
     pub seen_at: Option<String>,
     /// The environment that was looked at.
     pub environment: Option<String>,
+    /// What the source is like, if it does not serve, or not everybody can see that it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// What is not as if everything were well and the source served, a line each.
     pub differs: Vec<String>,
     /// What was seen, or not seen, and the simulated world does not show as it is, a line each.

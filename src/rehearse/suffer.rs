@@ -84,12 +84,13 @@ impl Node {
                 self.torn(torn.then(|| at.resource.clone()));
             }
             Mishap::StartedByOthers(at) => {
-                postgres.start(&at.resource, &at.region);
+                postgres.come_back(&at.resource, &at.region);
                 let torn = self.promoting(ground, &at.resource);
                 // Not frozen, it takes commits at once, beside the new primary.
                 self.diverged |= torn && self.sim.postgres.writable(&at.resource).contains(&at.region);
                 self.torn(torn.then(|| at.resource.clone()));
             }
+            Mishap::InSightAgain(at) => postgres.in_sight_again(&at.resource, &at.region),
             Mishap::WroteThroughFreeze(at) => {
                 let name = format!("hostile-{}", self.mishaps);
                 // Beside another primary, or one that is about to be, it is lost whatever the run does; that the run says so is what

@@ -43,10 +43,6 @@ impl Node {
             regions.iter().map(move |region| crate::world::Member::new(cluster, region))
         });
         let postgres = &self.sim.postgres;
-        members.into_iter().any(|at| {
-            postgres.lock_stolen(&at)
-                && !postgres.faults.is_silent(&at)
-                && postgres.read(&at.resource, &at.region, |server| server.up) == Some(true)
-        })
+        members.into_iter().any(|at| postgres.lock_stolen(&at) && postgres.answers(&at))
     }
 }

@@ -10,6 +10,7 @@ pub use differs::{Demand, Differs, Judged, Mrctl, Wanted, judge};
 pub use parameters::Parameters;
 
 use super::{StoreError, io, sync_folder_of, write_durably};
+use crate::plan::Mode;
 use crate::world::clock::Moment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +45,9 @@ pub struct Certificate {
     pub from: String,
     /// Target region.
     pub to: String,
+    /// Mode. Written only where the source was rehearsed as gone.
+    #[serde(default = "planned", skip_serializing_if = "is_planned")]
+    pub mode: Mode,
     /// Parameters as given or defaulted, without their values.
     pub parameters: Parameters,
     /// Versions of the kinds.
@@ -73,6 +77,15 @@ pub struct Certificate {
     pub operator: String,
     /// On which host.
     pub host: String,
+}
+
+const fn planned() -> Mode {
+    Mode::Planned
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_planned(mode: &Mode) -> bool {
+    *mode == Mode::Planned
 }
 
 /// The state in which a rehearsal begins.
@@ -238,9 +251,12 @@ impl Certificate {
 }
 
 impl Certificates {
-    /// The newest of a runbook, in whichever direction.
+    /// The newest of a runbook's planned runs, in whichever direction.
     pub fn newest(&self, environment: &str, runbook: &str) -> Option<&Certificate> {
-        let of = |kept: &&Kept| kept.says.environment == environment && kept.says.runbook == runbook;
+        let of = |kept: &&Kept| {
+            let says = &kept.says;
+            says.environment == environment && says.runbook == runbook && says.mode == Mode::Planned
+        };
         self.kept.iter().filter(of).map(|kept| &kept.says).max_by_key(|says| says.at)
     }
 }

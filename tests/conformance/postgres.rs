@@ -1,6 +1,7 @@
 //! PostgreSQL.
 
 pub mod facts;
+pub mod gone;
 pub mod lost;
 pub mod more;
 mod real;

@@ -5,14 +5,16 @@ use crate::engine::record::{Choice, Record, Turn, Verdict};
 use crate::engine::state::{Flight, RunState, Stage, find};
 use crate::engine::switch::Hindrance;
 use crate::engine::{Task, decide};
-use crate::plan::testing::planned_as;
+use crate::plan::testing::made;
 use crate::plan::{Mode, Plan};
 use crate::step::Standing;
 use std::path::Path;
 
 fn unplanned() -> Plan {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    planned_as(Mode::Unplanned, &folder.join("trial.yaml"), &folder.join("production.yaml")).0.unwrap()
+    made(&folder.join("trial.yaml"), &folder.join("production.yaml"), ["eu-west", "us-east"], Mode::Unplanned)
+        .0
+        .unwrap()
 }
 
 fn place(what: impl Fn(&Record) -> bool) -> usize {

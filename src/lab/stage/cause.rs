@@ -44,6 +44,7 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
             CallFault::LostDone => "the command's stand-in does it, and ends with 1",
             CallFault::LostNotDone => "the command's stand-in does nothing, and ends with 1",
             CallFault::LostHalf => return Err("a command's stand-in does all or nothing"),
+            CallFault::Claimed => return Err("only a fence says so, and a lab has its own"),
             CallFault::Late => "the command's stand-in ends with 1, and does it later",
         },
         Mishap::Call(..) => {
@@ -67,6 +68,7 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
         Mishap::WroteThroughFreeze(_) => "a client with default_transaction_read_only=off commits",
         Mishap::LockTaken(_) => "the session that holds the lock is ended, and another takes it",
         Mishap::AskedToStop => "SIGTERM",
+        Mishap::InSightAgain(_) => return Err("the servers of a lab are in sight of everybody"),
         Mishap::RegionLost(_) => return Err("the regions of a lab share one machine"),
         Mishap::BadNumbers | Mishap::Unhealthy(_) => {
             return Err("what the users of a lab are answered cannot be set from outside");
@@ -127,6 +129,7 @@ impl Causes {
             Mishap::WroteThroughFreeze(at) => commit(lab, region(at)?).await,
             Mishap::LockTaken(at) => self.take_lock(lab, region(at)?).await,
             Mishap::Call(..)
+            | Mishap::InSightAgain(_)
             | Mishap::Killed
             | Mishap::KilledMidway(_)
             | Mishap::KilledBeforeReply

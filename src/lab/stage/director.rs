@@ -296,6 +296,7 @@ impl Director {
             | Mishap::WroteThroughFreeze(_)
             | Mishap::LockTaken(_) => inner.causes.cause(&self.lab, mishap).await?,
             Mishap::RegionLost(_)
+            | Mishap::InSightAgain(_)
             | Mishap::BadNumbers
             | Mishap::Unhealthy(_)
             | Mishap::OldAnswers(_)
@@ -320,8 +321,8 @@ impl Director {
         let met = match fault {
             CallFault::Refused => Met::Refused,
             CallFault::LostDone => Met::LostDone,
-            // What a stage can make of a call is never half done: `cause` refuses such a schedule.
-            CallFault::LostNotDone | CallFault::LostHalf => Met::LostNotDone,
+            // What a stage can make of a call is never half done, and never claimed: `cause` refuses such a schedule.
+            CallFault::LostNotDone | CallFault::LostHalf | CallFault::Claimed => Met::LostNotDone,
             CallFault::Late => Met::Late(late),
         };
         inner.armed = Some(Armed::new(Some(call), met));

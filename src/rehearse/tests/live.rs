@@ -353,6 +353,7 @@ fn a_write_that_a_standby_lacks_at_the_start_counts_as_told() {
         Default::default(),
         Default::default(),
         Default::default(),
+        Default::default(),
     )
     .unwrap();
     assert_eq!(node.told["orders"], ["before"]);

@@ -2,8 +2,10 @@
 
 use super::mutants::{MUTANTS, rehearsed_until};
 use super::{How, inventory, plan};
+use crate::plan::Mode;
 use crate::rehearse::node::Bend;
 use crate::rehearse::report::{Report, rehearse_in};
+use crate::rehearse::source::Source;
 use std::collections::BTreeSet;
 
 /// What was found, and how runs ended.
@@ -31,6 +33,18 @@ fn nothing_is_found_that_a_search_which_merges_less_does_not_find_and_nothing_le
         let (merged, apart) = (of(false), of(true));
         assert!(merged.counts.states < apart.counts.states, "{runbook}");
         assert_eq!(outcome(&merged), outcome(&apart), "{runbook}");
+    }
+}
+
+#[test]
+fn of_an_unplanned_run_nothing_less_is_found_either() {
+    let (plan, inventory) = (super::unplanned::plan(["eu-west", "us-east"]), inventory());
+    for source in Source::of(Mode::Unplanned) {
+        let of = |apart| {
+            let bend = Bend { apart, ..Bend::default() };
+            rehearse_in(&plan, &How { bend, ..How::with(&plan, &inventory, *source, 1, 1) })
+        };
+        assert_eq!(outcome(&of(false)), outcome(&of(true)), "{source:?}");
     }
 }
 

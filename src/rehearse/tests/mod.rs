@@ -10,6 +10,7 @@ mod regressions;
 mod remedies;
 mod reprotect;
 mod truths;
+mod unplanned;
 mod unwritten;
 
 use super::node::Bend;

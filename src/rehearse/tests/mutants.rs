@@ -1,6 +1,7 @@
 //! The checker, checked: engines, plans and worlds that are broken on purpose, each in a way that has hurt somebody. A rehearsal that
 //! does not catch one of them is worth nothing, and this list with its results stands in the documentation.
 
+mod gone;
 mod table;
 
 use super::{inventory, plan};
@@ -106,6 +107,12 @@ fn every_mutant_is_caught() {
         let found = caught(&rehearsed(mutant, 2));
         match found {
             Some(how) => text += &format!("| {} | {} | {how} |\n", mutant.what, mutant.class),
+            None => escaped.push(mutant.what),
+        }
+    }
+    for mutant in gone::GONE {
+        match gone::how(mutant) {
+            Some(how) => text += &format!("| {} (unplanned) | {} | {how} |\n", mutant.what, mutant.class),
             None => escaped.push(mutant.what),
         }
     }

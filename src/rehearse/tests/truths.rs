@@ -14,7 +14,8 @@ fn begun() -> (Ground, Node) {
     let how = How::of(&plan, &inventory, 1, 1);
     let sim = (how.world)();
     let (ground, mut node) =
-        Ground::begin(plan.clone(), sim, how.local.clone(), how.places.clone(), Bend::default()).unwrap();
+        Ground::begin(plan.clone(), sim, how.source, how.local.clone(), how.places.clone(), Bend::default())
+            .unwrap();
     node.open(&ground, Choice::Continue);
     assert_eq!(found(&ground, &node), None);
     (ground, node)

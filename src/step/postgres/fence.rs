@@ -44,6 +44,13 @@ pub struct Facts {
     pub vouched: bool,
 }
 
+impl Fence {
+    /// The command that tells whether users can reach the source.
+    pub fn fenced(&self) -> Option<&Command> {
+        self.fenced.as_ref()
+    }
+}
+
 /// Asks from where users come from whether they can reach a server.
 async fn asked(world: &World, command: Option<&Command>) -> Known<bool> {
     let Some(command) = command else { return Known::unknown("the member has no `fenced`") };

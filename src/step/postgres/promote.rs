@@ -34,6 +34,11 @@ pub struct Promote {
 }
 
 impl Promote {
+    /// In an unplanned run, the command that tells whether users can reach the source.
+    pub fn fenced(&self) -> Option<&Command> {
+        self.fenced.as_ref()
+    }
+
     /// The source right before: still as the handover says, or never promote.
     fn judge_source_before(&self, source: Known<Glance>, handover: &Handover) -> Option<Judgement> {
         let source = match source {

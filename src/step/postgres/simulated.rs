@@ -1,5 +1,6 @@
 //! The kinds against simulated servers: every call ready in one poll, every fault met once.
 
+mod gone;
 mod guards;
 
 use super::catch_up::CatchUp;
@@ -14,8 +15,9 @@ use crate::journal::memory::MemoryJournal;
 use crate::journal::{IntentKey, Permit, Storage};
 use crate::step::{Aim, Judgement, Kind, Sight, Standing};
 use crate::world::postgres::{Altered, Handover, HandoverBy, Lsn};
-use crate::world::sim::exec::Script;
+use crate::world::sim::exec::{Act, Means, Script};
 use crate::world::sim::postgres::Session;
+use crate::world::sim::postgres_isolated::Isolated;
 use crate::world::sim::{Fault, Sim, two_regions};
 use crate::world::{Answer, Member, Reply, World};
 use futures_util::FutureExt;

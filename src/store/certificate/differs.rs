@@ -1,7 +1,7 @@
 //! Whether a certificate covers what would run, and what stands against it.
 
 use super::{Certificates, Kept, Parameters};
-use crate::plan::Plan;
+use crate::plan::{Mode, Plan};
 use crate::runbook::inventory::Rehearsal;
 use std::cmp::Reverse;
 use std::path::PathBuf;
@@ -125,7 +125,8 @@ impl<'a> Wanted<'a> {
 
 /// Looks for the certificate of what is wanted. `now`: milliseconds since the epoch.
 pub fn judge(all: &Certificates, wanted: Wanted<'_>, demand: Demand, mrctl: Mrctl<'_>, now: i64) -> Judged {
-    let same = all.kept.iter().filter(|kept| kept.says.about() == wanted.about);
+    let mode = wanted.plan.map_or(Mode::Planned, |plan| plan.mode);
+    let same = all.kept.iter().filter(|kept| kept.says.about() == wanted.about && kept.says.mode == mode);
     let judged = same.map(|kept| (kept, differs(kept, wanted, demand, mrctl, now)));
     let best = judged.min_by_key(|(kept, differs)| (differs.len(), Reverse(kept.says.at)));
     let (best, differs) = best.map_or((None, Vec::new()), |(kept, differs)| (Some(kept.clone()), differs));

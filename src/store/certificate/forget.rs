@@ -10,7 +10,7 @@ pub(super) const MOST: usize = 512;
 /// How little a certificate is needed; what comes last goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
-    /// The newest of its runbook, direction and number of faults that was made with the texts and the program that were rehearsed last: what a
+    /// The newest of its runbook, direction, mode and number of faults that was made with the texts and the program that were rehearsed last: what a
     /// policy asks for next. It stays, however many there are.
     Next,
     /// Made with the texts and the program that were rehearsed last, with other parameters or before.
@@ -48,7 +48,7 @@ pub(super) fn too_many(mut all: Vec<Kept>) -> Vec<Kept> {
         };
         let need = if newest.is_some_and(|newest| made_with(newest) != made_with(kept)) {
             Need::Behind
-        } else if seen.insert((says.about(), says.faults)) {
+        } else if seen.insert((says.about(), says.mode, says.faults)) {
             Need::Next
         } else {
             Need::Current

@@ -25,6 +25,7 @@ fn certificate(plan: &Plan) -> Certificate {
         inventory_sha256: plan.inventory_sha256.clone(),
         from: plan.from.clone(),
         to: plan.to.clone(),
+        mode: plan.mode,
         parameters: Parameters::of(plan),
         kinds: plan.kinds.clone(),
         version: "1".into(),

@@ -11,6 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+/// How a fence command keeps users from a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Means {
+    /// Ends it.
+    End,
+    /// Closes the way to it.
+    Close,
+}
+
 /// What a command does to a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
@@ -24,6 +33,10 @@ pub enum Act {
     Look(Member),
     /// Makes it a standby of the primary in this region, through a slot if one is named.
     Rejoin(Member, String, Option<String>),
+    /// Fences it.
+    Fence(Member, Means),
+    /// Looks whether users can reach it.
+    Fenced(Member),
 }
 
 /// What a command does.
@@ -130,6 +143,15 @@ impl SimExec {
     }
 }
 
+/// The exit code of a look from where users come from.
+fn fenced(nobody_reaches: &Known<bool>) -> i32 {
+    match nobody_reaches {
+        Known::Known(true) => 0,
+        Known::Known(false) => 3,
+        Known::Unknown(_) => 4,
+    }
+}
+
 impl Deed for Script {
     type Truth = Truth;
 
@@ -142,7 +164,8 @@ impl Deed for Script {
                     Some(Act::Rejoin(at, primary, slot)) => {
                         truth.postgres.rejoin(at, primary, slot.as_deref());
                     }
-                    Some(Act::ControlData(_) | Act::Look(_)) | None => {}
+                    Some(Act::Fence(at, means)) => truth.postgres.fence(at, *means),
+                    Some(Act::ControlData(_) | Act::Look(_) | Act::Fenced(_)) | None => {}
                 }
                 if let Some(mark) = &self.clears {
                     truth.marks.remove(mark);
@@ -156,6 +179,11 @@ impl Deed for Script {
             75 => Reply::refused("exit code 75 (nothing was done)"),
             code => Reply::lost(format!("exit code {code}")),
         }
+    }
+
+    /// What a fence command says of itself proves nothing.
+    fn claims(&self) -> Option<Reply> {
+        matches!(self.acts, Some(Act::Fence(..))).then(|| Reply::acknowledged(ENDED_WELL))
     }
 }
 
@@ -174,13 +202,20 @@ impl Exec for SimExec {
                 let code = match (&script.asks, &script.acts) {
                     (Some(mark), _) => i32::from(!self.truth.borrow().marks.contains(mark)),
                     (None, Some(Act::Look(at))) if runs(at) == Some(true) => 3,
+                    (None, Some(Act::Fenced(at))) => fenced(&self.truth.borrow().postgres.nobody_reaches(at)),
                     (None, _) => script.code,
                 };
                 let stdout = match &script.acts {
                     Some(Act::ControlData(at)) => self.truth.borrow().postgres.control_data(at),
-                    Some(Act::Stop(_) | Act::Start(_) | Act::Look(_) | Act::Rejoin(..)) | None => {
-                        script.stdout
-                    }
+                    Some(
+                        Act::Stop(_)
+                        | Act::Start(_)
+                        | Act::Look(_)
+                        | Act::Rejoin(..)
+                        | Act::Fence(..)
+                        | Act::Fenced(_),
+                    )
+                    | None => script.stdout,
                 };
                 Known::Known(Output { code, stdout, stderr: String::new() })
             }

@@ -25,6 +25,9 @@ pub enum Fault {
     /// A part of it is done and the rest never, and the answer gets lost (cases L13, L14, L15 and L16). Nothing is done where no part of it is something of
     /// its own.
     LostHalf,
+    /// It is not done, and the answer says that it is. Only of what may say so: see [`Deed::claims`] (cases U5 and
+    /// U6).
+    Claimed,
     /// The answer gets lost, and it is done after this time (cases L3, L6, L9 and L12).
     Late(Duration),
 }
@@ -36,6 +39,8 @@ pub struct Tape {
     calls: Cell<usize>,
     /// Those of the calls, counted from 0, of which a part could have been done.
     halves: RefCell<Vec<usize>>,
+    /// Those that could have said that they did what they did not.
+    claims: RefCell<Vec<usize>>,
 }
 
 impl Tape {
@@ -44,6 +49,7 @@ impl Tape {
         *self.next.borrow_mut() = faults.into_iter().collect();
         self.calls.set(0);
         self.halves.borrow_mut().clear();
+        self.claims.borrow_mut().clear();
     }
 
     /// Changing calls since [`Tape::play`].
@@ -56,9 +62,17 @@ impl Tape {
         self.halves.borrow().contains(&call)
     }
 
-    fn next(&self, halves: bool) -> Fault {
+    /// Whether this call (counted from 0) could have said that it did what it did not.
+    pub fn claims(&self, call: usize) -> bool {
+        self.claims.borrow().contains(&call)
+    }
+
+    fn next(&self, halves: bool, claims: bool) -> Fault {
         if halves {
             self.halves.borrow_mut().push(self.calls.get());
+        }
+        if claims {
+            self.claims.borrow_mut().push(self.calls.get());
         }
         self.calls.set(self.calls.get() + 1);
         self.next.borrow_mut().pop_front().unwrap_or(Fault::None)
@@ -84,6 +98,11 @@ pub trait Deed: Clone + Debug + Hash {
 
     /// A part of it that can be done without the rest, where that is neither all of it nor nothing.
     fn half(&self, _truth: &Self::Truth) -> Option<Self> {
+        None
+    }
+
+    /// What it says of itself where it may say so without having done anything.
+    fn claims(&self) -> Option<Reply> {
         None
     }
 }
@@ -225,7 +244,7 @@ impl<D: Deed> Faults<D> {
         }
         let own = self.next.borrow_mut().pop_front();
         let half = deed.half(&truth.borrow());
-        let fault = own.unwrap_or_else(|| self.common.tape.next(half.is_some()));
+        let fault = own.unwrap_or_else(|| self.common.tape.next(half.is_some(), deed.claims().is_some()));
         match fault {
             Fault::None => deed.make(&mut truth.borrow_mut()),
             Fault::Refuse => Reply::refused("refused by a simulated fault"),
@@ -234,6 +253,7 @@ impl<D: Deed> Faults<D> {
                 Reply::lost("the answer was lost")
             }
             Fault::LostAbsent => Reply::lost("the answer was lost"),
+            Fault::Claimed => deed.claims().unwrap_or_else(|| Reply::lost("the answer was lost")),
             Fault::LostHalf => {
                 if let Some(half) = half {
                     half.make(&mut truth.borrow_mut());

@@ -16,6 +16,7 @@ pub mod notify;
 pub mod postgres;
 mod postgres_deed;
 mod postgres_digest;
+pub mod postgres_isolated;
 mod postgres_others;
 mod postgres_rejoin;
 pub mod postgres_seen;

@@ -5,6 +5,7 @@ use super::Faults;
 use super::exec::SimExec;
 use super::fault::Common;
 use super::postgres_deed::{Call, What};
+use super::postgres_isolated::Isolated;
 use super::postgres_rejoin::Kept;
 use super::postgres_seen::Still;
 use super::postgres_server::{RECORD, read};
@@ -55,6 +56,8 @@ impl Truth {
                 || standby.paused
                 || standby.stuck
                 || !upstream.up
+                || upstream.isolated.standbys.is_some()
+                || upstream.closed
                 || upstream.timeline != standby.timeline
             {
                 continue;
@@ -79,8 +82,11 @@ impl Truth {
     }
 
     fn senders(&self, of: &Member) -> Vec<Sender> {
-        let follows =
-            |server: &&Server| server.up && server.recovery && server.follows.as_ref() == Some(&of.region);
+        let reached =
+            self.servers.get(of).is_some_and(|server| server.isolated.standbys.is_none() && !server.closed);
+        let follows = |server: &&Server| {
+            reached && server.up && server.recovery && server.follows.as_ref() == Some(&of.region)
+        };
         let servers =
             self.servers.iter().filter(|(member, server)| member.resource == of.resource && follows(server));
         servers
@@ -147,6 +153,8 @@ impl SimPostgres {
             let server = Server {
                 system: format!("system-of-{cluster}"),
                 up: true,
+                isolated: Isolated::default(),
+                closed: false,
                 clean: false,
                 written: false,
                 started: 1,
@@ -209,7 +217,7 @@ impl SimPostgres {
     /// An application commits a write, and is told so; a hostile one ignores the freeze (case F1).
     pub fn write(&self, cluster: &str, region: &str, name: &str, hostile: bool) -> bool {
         let written = self.with(cluster, region, |server| {
-            let may = server.open() || hostile && server.up && !server.recovery;
+            let may = server.open() || hostile && server.up && server.reached() && !server.recovery;
             if may {
                 server.commit(name.to_owned());
             }
@@ -255,7 +263,7 @@ impl SimPostgres {
 
     /// A change under the next fault; a refusal is not counted as done. A server that does not answer was sent nothing (case P15).
     fn change(&self, permit: &Permit, at: &Member, what: What) -> Reply {
-        if self.faults.is_silent(at) {
+        if self.out_of_sight(at) {
             return Reply::refused("no connection: no answer in time");
         }
         self.settle();
@@ -264,9 +272,15 @@ impl SimPostgres {
         self.faults.run(&at.to_string(), &self.truth, call)
     }
 
+    /// Whether nothing of it reaches mrctl, nor the other way round.
+    fn out_of_sight(&self, at: &Member) -> bool {
+        let isolated = || self.truth.borrow().servers.get(at).is_some_and(|server| server.isolated.us);
+        self.faults.is_silent(at) || isolated()
+    }
+
     fn facts(&self, at: &Member, scope: &Scope) -> Known<ServerFacts> {
         self.settle();
-        if self.faults.is_silent(at) {
+        if self.out_of_sight(at) {
             return Known::unknown("no answer in time");
         }
         self.replicate();
@@ -275,22 +289,13 @@ impl SimPostgres {
             None => Known::unknown(format!("{at} is not there")),
             Some(server) if !server.up => Known::unknown("no connection: connection refused"),
             Some(server) => {
-                let mut facts = read(server, truth.senders(at), truth.upstream_runs(at), scope);
+                let mut facts = read(server, truth.senders(at), truth.heard(at, self.faults.now()), scope);
                 // A call that is on its way has its session at the server.
                 let ours = self.faults.on_their_way(at);
                 facts.ours = Known::Known(ours.into_iter().map(|call| call.name).collect());
                 Known::Known(facts)
             }
         }
-    }
-}
-
-impl Truth {
-    fn upstream_runs(&self, of: &Member) -> bool {
-        let upstream = self.servers.get(of).and_then(|server| server.follows.as_ref());
-        upstream
-            .and_then(|region| self.servers.get(&Member::new(&of.resource, region)))
-            .is_some_and(|server| server.up)
     }
 }
 

@@ -20,6 +20,7 @@ impl SimPostgres {
         self.faults.digest(hasher);
         self.truth.digest(truth).hash(hasher);
         let truth = self.truth.borrow();
+        truth.digest_silence(self.faults.now(), hasher);
         let mut last = None;
         for cluster in truth.servers.keys().map(|at| &at.resource) {
             if last.replace(cluster) != Some(cluster) {
@@ -69,6 +70,8 @@ fn one(server: &Server, (position, transaction, upkeep): Least, mut hasher: &mut
     let Server {
         system,
         up,
+        isolated,
+        closed,
         clean,
         written,
         started: _,
@@ -100,6 +103,8 @@ fn one(server: &Server, (position, transaction, upkeep): Least, mut hasher: &mut
         kept,
     } = server;
     (system, up, clean, written, recovery, timeline).hash(&mut hasher);
+    // Since when is hashed with the time, and only where a receiver may still hear of it.
+    (isolated.us, isolated.applications, isolated.standbys.is_some(), closed).hash(&mut hasher);
     (at - position, next_transaction - transaction, runs - upkeep, unflushed, switched).hash(&mut hasher);
     // Where a segment begins, positions count by themselves.
     if *switched || *unflushed > 0 {

@@ -64,6 +64,7 @@ impl SimPostgres {
             let truth = self.truth.borrow();
             let reached = |at: &Member| {
                 truth.servers[at].up
+                    && !truth.servers[at].isolated.us
                     && !self.faults.is_silent(at)
                     && truth.locks.get(at).is_none_or(|holder| holder == run)
             };

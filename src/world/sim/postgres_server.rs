@@ -1,5 +1,6 @@
 //! One simulated server: its state, what a look sees of it, and the guards of the real statements.
 
+use super::postgres_isolated::{Heard, Isolated};
 use super::postgres_rejoin::Kept;
 use super::postgres_seen::{Still, unless};
 use crate::world::Known;
@@ -46,6 +47,10 @@ pub struct Server {
     pub system: String,
     /// Whether it runs; what does not is unknown (case P7).
     pub up: bool,
+    /// From whom it is cut off (cases U1 and U2).
+    pub isolated: Isolated,
+    /// Whether a fence has closed the way of applications and standbys to it, and whoever looks from there can tell (case U5).
+    pub closed: bool,
     /// Whether it was stopped cleanly, and did not run since (case P7).
     pub clean: bool,
     /// Whether the application has committed since the server last changed: bookkeeping of a rehearsal.
@@ -107,11 +112,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Whether a plain session of the application can commit: it runs, is no standby, and no freeze binds the application, which a
+    /// Whether applications get there at all (cases U2 and U5).
+    pub(super) fn reached(&self) -> bool {
+        !self.isolated.applications && !self.closed
+    }
+
+    /// Whether a plain session of the application can commit: it runs and is reached, is no standby, and no freeze binds the application, which a
     /// setting of its role may lift (case P13).
     pub(super) fn open(&self) -> bool {
         let lifted = || self.overrides.iter().any(|setting| setting.ends_with("=off"));
-        self.up && !self.recovery && (!self.frozen() || lifted())
+        self.up && self.reached() && !self.recovery && (!self.frozen() || lifted())
     }
 
     /// How far the insert position stands ahead: behind what was told of as committed and is not on disk (case P6), or behind the
@@ -137,10 +147,10 @@ impl Server {
 }
 
 /// What a look sees.
-pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, scope: &Scope) -> ServerFacts {
+pub(super) fn read(server: &Server, senders: Vec<Sender>, heard: Heard, scope: &Scope) -> ServerFacts {
     let role = if server.recovery {
         let (status, silent_ms) = server.still.receiver.clone();
-        let receiver = Receiver { status, timeline: server.timeline, silent_ms };
+        let receiver = |silent_ms| Known::Known(Receiver { status, timeline: server.timeline, silent_ms });
         Role::Standby(StandbyFacts {
             received: Known::Known(Lsn(server.position)),
             replayed: Known::Known(Lsn(server.position)),
@@ -152,7 +162,11 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, upstream_runs: bool, s
             },
             replay: if server.paused { "paused" } else { "not paused" }.into(),
             // Without one the lag is not known (case F4).
-            receiver: if upstream_runs { Known::Known(receiver) } else { Known::unknown(NO_RECEIVER) },
+            receiver: match heard {
+                Heard::Now => receiver(silent_ms),
+                Heard::Nothing(for_ms) => receiver(for_ms),
+                Heard::Gone => Known::unknown(NO_RECEIVER),
+            },
             recovery_targets: server.recovery_targets.clone(),
             apply_delay_ms: server.still.apply_delay_ms,
         })
