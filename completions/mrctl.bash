@@ -76,6 +76,9 @@ _mrctl() {
             mrctl,status)
                 cmd="mrctl__subcmd__status"
                 ;;
+            mrctl,step)
+                cmd="mrctl__subcmd__step"
+                ;;
             mrctl__subcmd__audit,show)
                 cmd="mrctl__subcmd__audit__subcmd__show"
                 ;;
@@ -125,7 +128,7 @@ _mrctl() {
 
     case "${cmd}" in
         mrctl)
-            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover failback drill rehearse status resume rollback abandon runs audit export import check kinds explain schema init lab completions man"
+            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover failback drill rehearse status resume rollback step abandon runs audit export import check kinds explain schema init lab completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,7 +554,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__failover)
-            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --rehearsal-waived --dry-run --reason --fenced --destroyed --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --rehearsal-waived --dry-run --reason --since --fenced --destroyed --waive --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -593,11 +596,19 @@ _mrctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fenced)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --destroyed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --waive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1365,7 +1376,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__resume)
-            opts="-h --reason --fenced --destroyed --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --reason --mode --runbook --fenced --destroyed --waive --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1375,11 +1386,23 @@ _mrctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "planned unplanned" -- "${cur}"))
+                    return 0
+                    ;;
+                --runbook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fenced)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --destroyed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --waive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1539,6 +1562,44 @@ _mrctl() {
                 return 0
             fi
             case "${prev}" in
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mrctl__subcmd__step)
+            opts="-h --skip --done --retry --reason --inventory --state-dir --mirror-dir --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --inventory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -41,6 +41,7 @@ complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rehearse" -d 'Try every
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "status" -d 'Tell what is true now: regions, resources, open runs'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "resume" -d 'Go on with an open run'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rollback" -d 'Take back what an open run changed; only before a promotion'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "step" -d 'Decide about one step of a run that stands still'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "abandon" -d 'Close an open run as it is'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "runs" -d 'List runs'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "audit" -d 'Read the journal of a run'
@@ -64,8 +65,10 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l approve -d 'An 
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l reason -d 'Why, for the journal: needed where it is unplanned, goes back soon after the last one, or leaves a data set that is unprotected' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l since -d 'When the incident was declared: a time such as 2026-11-28T21:14:00Z, or how long ago, such as 12m. The recovery time counts from it' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l destroyed -d 'A member that you vouch for as destroyed' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l waive -d 'Pass this check, should it be red, and record why; may be given several times. Never for what proves who a server is, or that nothing is lost' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
@@ -142,8 +145,12 @@ always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l reason -d 'Why, for the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l mode -d 'Take a planned run over as an unplanned one, from where it stands: its source is gone' -r -f -a "planned\t'The source answers; nothing is lost'
+unplanned\t'The source is gone'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l runbook -d 'The runbook, with --mode unplanned: the plan is made anew from it' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l destroyed -d 'A member that you vouch for as destroyed' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l waive -d 'Pass this check, should it be red, and record why; may be given several times. Never for what proves who a server is, or that nothing is lost' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l approve -d 'An approval given beforehand: role:NAME, step:ID, or loss:ID for what an unplanned promotion loses' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l plan-digest -d 'Digest of the plan that was approved' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
@@ -168,6 +175,19 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -l color -d 'Wheth
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l reason -d 'Why, for the journal' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l skip -d 'Go on without it. Not where a later step relies on it, and not while it may still come about'
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l done -d 'You did it yourself. Looked at, where it can be; else your word is recorded'
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -l retry -d 'Try it again, also if it was left out before. Not where it may have come about and nothing can be looked at'
+complete -c mrctl -n "__fish_mrctl_using_subcommand step" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l reason -d 'Why: whoever reads the journal will want to know' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand abandon" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
