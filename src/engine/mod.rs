@@ -25,6 +25,7 @@ pub mod surprise;
 pub mod survey;
 pub mod switch;
 pub mod times;
+mod verdict;
 
 #[cfg(test)]
 mod tests;

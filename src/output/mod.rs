@@ -4,6 +4,8 @@ pub mod canvas;
 pub mod certified;
 pub mod checklist;
 pub mod events;
+#[cfg(test)]
+mod events_page;
 pub mod given;
 pub mod input;
 pub mod junit;

@@ -1,4 +1,5 @@
-use super::events::{COMMON, EVENTS, page};
+use super::events::{COMMON, EVENTS};
+use super::events_page::page;
 use super::ndjson::*;
 use super::sample::*;
 use super::streams::Output;
