@@ -13,6 +13,7 @@ use crate::plan::{Drill, Plan};
 use crate::runbook::{Loaded, open_runbook};
 use crate::store::Run;
 use clap::Args;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Goes back to where a finished run came from: its runbook with both regions swapped, as a planned failover, with the consent of one.
@@ -107,7 +108,7 @@ fn runbook(setup: &Setup, run: &Run, given: Option<&Path>, reason: &str) -> Resu
     let read: Vec<Candidate> = candidates.iter().filter_map(|path| Candidate::read(path, &loaded)).collect();
     let same = read.iter().find(|one| one.sha256 == plan.runbook_sha256);
     if let Some(same) = same {
-        return match same.directed && given.is_none() {
+        return match same.directed {
             true => Err(mirrored(setup, run, same)),
             false => Ok(same.path.clone()),
         };
@@ -130,6 +131,9 @@ fn runbook(setup: &Setup, run: &Run, given: Option<&Path>, reason: &str) -> Resu
         );
         let help = "compare them, and say with --reason why the changed one is right".to_string();
         return Err(refuse(setup, Code::RunbookChanged, why, help));
+    }
+    if changed.directed && given.is_none() {
+        return Err(mirrored(setup, run, changed));
     }
     setup.say(&format!(
         "warning: {} was changed since; gone on with for the reason given",
@@ -163,7 +167,13 @@ impl Candidate {
 fn mirrored(setup: &Setup, run: &Run, runbook: &Candidate) -> ExitCode {
     let (from, to) = (&run.plan.from, &run.plan.to);
     let path = run.folder.join("failback.yaml");
-    if let Err(error) = std::fs::write(&path, swapped(&runbook.text, from, to)) {
+    // What a person has mended already is not written over.
+    let written = std::fs::File::create_new(&path)
+        .and_then(|mut file| file.write_all(swapped(&runbook.text, from, to).as_bytes()));
+    if let Err(error) = written.or_else(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(error),
+    }) {
         return setup.fail(&format!("{}: {error}", path.display()));
     }
     let why = format!(

@@ -6,9 +6,10 @@ use crate::exit_code::ExitCode;
 use crate::journal::lock::{FileLock, LockError};
 use crate::output::words::time;
 use crate::plan::Plan;
-use crate::store::Store;
+use crate::store::{Run, Store};
 use crate::world::postgres::{AtWork, LockSight};
 use crate::world::{Known, Member, World};
+use std::collections::BTreeSet;
 
 /// Takes every lock: files on this host, open runs, advisory locks on each reachable member. `own`: the run that goes on; `run`: the one
 /// that they are for.
@@ -20,7 +21,10 @@ pub async fn lock(
     own: Option<&str>,
     run: &str,
 ) -> Result<Vec<FileLock>, ExitCode> {
-    let locks = match store.lock(&plan.resources, &holder()) {
+    let mut resources: BTreeSet<String> = plan.resources.iter().cloned().collect();
+    resources.extend(own.and_then(|own| store.read(own).ok()).iter().flat_map(Run::resources));
+    let listed: Vec<String> = resources.iter().cloned().collect();
+    let locks = match store.lock(&listed, &holder()) {
         Ok(locks) => locks,
         Err(error @ LockError::Held { .. }) => {
             setup.say(&format!("mrctl: locked: {error}"));
@@ -43,8 +47,7 @@ pub async fn lock(
         return Err(ExitCode::Locked);
     }
     for run in runs.iter().filter(|run| run.open() && own != Some(run.id.as_str())) {
-        let shared: Vec<&String> = run.plan.resources.iter().filter(|r| plan.resources.contains(r)).collect();
-        if let Some(resource) = shared.first() {
+        if let Some(resource) = run.resources().intersection(&resources).next() {
             let short = store.short(&run.id);
             setup.say(&format!(
                 "mrctl: locked: run {short} ({}, {} → {}) is {} and holds {resource}",
@@ -130,7 +133,7 @@ fn age(milliseconds: u64) -> i64 {
 /// How far the run is that holds a resource on this host, and how long ago that was.
 fn last_record(setup: &Setup, store: &Store, resource: &String) {
     let Ok((runs, _)) = store.runs() else { return };
-    let Some(run) = runs.iter().find(|run| run.open() && run.plan.resources.contains(resource)) else {
+    let Some(run) = runs.iter().find(|run| run.open() && run.resources().contains(resource)) else {
         return;
     };
     let Some((line, _)) = run.lines.last() else { return };

@@ -213,11 +213,13 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
     if let Err(code) = possible(setup, &before, &short, &decision) {
         return code;
     }
-    if let Some(at) = store.exported(&id).filter(|_| decision.reason.is_empty()) {
+    // A reason that is for something else says nothing about that.
+    let own_reason = !decision.reason.is_empty() && takeover.is_none() && decision.attested.is_empty();
+    if let Some(at) = store.exported(&id).filter(|_| !own_reason) {
         setup.say(&format!(
             "mrctl: refused: run {short} was exported at {at}, to go on with it on another host."
         ));
-        setup.say("  bring it back with `mrctl import`, or say with --reason that it has not gone on there");
+        setup.say("  bring it back with `mrctl import`; or say with --reason, and nothing else, that it has not gone on there");
         return ExitCode::Refused;
     }
     let (world, inventory) = match &takeover {
@@ -269,7 +271,8 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         _ => None,
     });
     // Vouched for before the process begins: what it decides depends on it.
-    let mut opening: Vec<Record> = takeover.into_iter().map(|takeover| takeover.record).collect();
+    let mut opening: Vec<Record> =
+        takeover.into_iter().flat_map(|takeover| [takeover.record, takeover.rehearsed]).collect();
     opening.extend(vouch::records(&decision.attested, decision.reason));
     opening.extend(waive::records(&decision.waived));
     opening.push(opened(setup, decision.choice, decision.reason, torn));

@@ -90,14 +90,11 @@ async fn decide(setup: &Setup, args: StepArgs) -> Result<(), ExitCode> {
     let (world, inventory) = resume::world(setup).await?;
     if inventory != before.plan.inventory_sha256 {
         // What is looked at has to be what the run was planned with.
-        if how == Handling::Done {
-            setup.say(&format!(
-                "mrctl: refused: the inventory is not the one with which run {short} was planned."
-            ));
-            setup.say("  give the one of that time with --inventory");
-            return Err(ExitCode::Refused);
-        }
-        setup.say(&format!("warning: the inventory is not the one with which run {short} was planned"));
+        setup.say(&format!(
+            "mrctl: refused: the inventory is not the one with which run {short} was planned."
+        ));
+        setup.say("  give the one of that time with --inventory");
+        return Err(ExitCode::Refused);
     }
     let _locks = lock(setup, &store, &before.plan, &world, Some(&id), &id).await?;
     // Somebody may have gone on with it between the first look and the lock.
@@ -141,6 +138,14 @@ fn possible(setup: &Setup, run: &Run, short: &str, step: &str, how: Handling) ->
     if !run.open() {
         setup.say(&format!("mrctl: refused: run {short} is closed: {}", run.word()));
         setup.say("  nothing is gone on with in it; `mrctl runs` lists the open ones");
+        return Err(ExitCode::Refused);
+    }
+    // Whoever goes on notes what was cut, and begins what was never begun.
+    if run.torn > 0 || !matches!(run.lines.first(), Some((_, Record::Created { .. }))) {
+        setup.say(&format!(
+            "mrctl: refused: the end of run {short}'s journal is torn, or it was never begun."
+        ));
+        setup.say(&format!("  `mrctl resume {short}` goes on with it, and notes that"));
         return Err(ExitCode::Refused);
     }
     let Some(s) = run.plan.step_index(step) else {

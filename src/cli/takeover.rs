@@ -2,6 +2,7 @@
 
 use super::prepare::{Gate, ModeArg, PlanArgs, prepare};
 use super::setup::{Setup, operator};
+use super::{certificate, hold};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::engine::survey;
@@ -32,6 +33,8 @@ pub struct Takeover {
     pub world: World,
     /// What the journal keeps of it.
     pub record: Record,
+    /// Whether the plan that counts from now was rehearsed.
+    pub rehearsed: Record,
 }
 
 impl TakeoverArgs {
@@ -99,14 +102,17 @@ pub async fn take_over(
         }
     }
     answering(setup, &world, &plan, short).await?;
+    let reason = hold::weigh(setup, &prepared.holds, reason)?;
     let record = Record::Switched {
         from: run.plan.digest(),
         plan: plan.digest(),
         to: Box::new(plan.clone()),
         by: operator(),
-        reason: reason.to_string(),
+        reason,
     };
-    Ok(Takeover { plan, world, record })
+    // What was rehearsed of the planned one says nothing about this one.
+    let rehearsed = certificate::record(&prepared.rehearsal, "");
+    Ok(Takeover { plan, world, record, rehearsed })
 }
 
 /// Refuses where every old primary answers: then nobody has to lose anything.

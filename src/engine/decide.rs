@@ -319,6 +319,7 @@ fn doubted(plan: &Plan, state: &RunState) -> Option<Result<Task, String>> {
         let left_out = step.skipped.is_some() && step.takes_back.is_none();
         if !doubt
             || left_out
+            || state.by_hand.skips(&step.id)
             || step.temporary
             || progress.warned
             || planned.effect.proof != Proof::Look

@@ -2,7 +2,7 @@
 
 use super::effect_state::{EffectState, Flight, Undone};
 use super::state::{RunState, Stage};
-use crate::plan::{AskKind, Plan, PlannedEffect};
+use crate::plan::{AskKind, Mode, Plan, PlannedEffect};
 use crate::step::{Class, Proof};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,6 +171,26 @@ impl RunState {
         let used: Vec<String> =
             self.handovers.keys().filter(|set| self.settled(plan, Some(set))).cloned().collect();
         self.handovers.retain(|set, _| used.contains(set));
+    }
+
+    /// A promotion was disarmed. In an unplanned run nothing is given back for that, and nothing is gained by asking a person: the proof is
+    /// made anew, and the promotion is asked for again, with a consent that covers what is seen then.
+    pub(super) fn proof_again(&mut self, plan: &Plan, s: usize, e: usize) {
+        let Some(set) = plan.steps[s].effects[e].effect.needs.as_ref() else { return };
+        if plan.mode == Mode::Planned {
+            return;
+        }
+        self.steps[s].effects[e].forget_if_refused();
+        self.handovers.remove(set);
+        for (s, e, planned) in
+            plan.effects().filter(|(_, _, planned)| planned.effect.makes.as_ref() == Some(set))
+        {
+            let effect = &mut self.steps[s].effects[e];
+            (effect.seen, effect.found) = (None, false);
+            if planned.effect.class != Class::Undoable {
+                effect.intent = None;
+            }
+        }
     }
 
     /// Freezes of ours whose server a later effect of ours has stopped: it cannot be asked, and cannot write.

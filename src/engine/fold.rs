@@ -178,6 +178,7 @@ impl RunState {
                 {
                     // Not an attempt of ours, this one or one before it, can come about any more.
                     state.disarm(why);
+                    self.proof_again(plan, s, e);
                     return;
                 }
                 let seen = match standing {

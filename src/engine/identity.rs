@@ -30,7 +30,7 @@ pub(super) fn changed(plan: &Plan, state: &RunState, s: usize, e: usize, facts: 
 }
 
 /// Names of identity facts that effects of this run have changed, or may have.
-fn ours(plan: &Plan, state: &RunState) -> BTreeSet<String> {
+pub(super) fn ours(plan: &Plan, state: &RunState) -> BTreeSet<String> {
     let effects = state.intents.iter().filter_map(|(s, e)| {
         let intent = state.steps.get(*s)?.effects.get(*e)?.intent.as_ref()?;
         Some((&plan.steps[*s].effects[*e], &intent.prior))
@@ -38,5 +38,7 @@ fn ours(plan: &Plan, state: &RunState) -> BTreeSet<String> {
     effects
         .flat_map(|(planned, prior)| planned.action.identity(&planned.effect.id, prior))
         .map(|(name, _)| name)
+        // No change of ours makes another cluster of one.
+        .filter(|name| !name.ends_with("/system"))
         .collect()
 }

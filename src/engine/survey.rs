@@ -234,15 +234,22 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         let passed = state.passed_for(plan, name) || follows_up(plan, name);
         let label =
             |what: &str| if plan.clusters.len() > 1 { format!("{what} of {name}") } else { what.to_string() };
-        let writable = now.writable();
+        let mut writable = now.writable();
         let unseen = now.unseen();
-        let closed = match writable.as_slice() {
-            [only] if *only == plan.from => closed_off(plan, world, state, name).await,
-            _ => None,
+        let closed = match writable.contains(&plan.from.as_str()) {
+            true => closed_off(plan, world, state, name).await,
+            false => None,
         };
+        // Seen over our own path, behind its fence: users cannot write there.
+        if writable.len() > 1 && closed == Some(Known::Known(())) {
+            writable.retain(|region| *region != plan.from);
+            notes.push(format!("{name} in {} answers behind its fence, where no user reaches it", plan.from));
+        }
         let writes = match writable.as_slice() {
-            _ if closed == Some(Known::Known(())) => "nowhere (FENCED)".to_string(),
-            [only] if closed.is_some() => format!("unknown ({only} may be fenced)"),
+            [only] if *only == plan.from && closed == Some(Known::Known(())) => {
+                "nowhere (FENCED)".to_string()
+            }
+            [only] if *only == plan.from && closed.is_some() => format!("unknown ({only} may be fenced)"),
             [] if now.frozen() && unseen.is_empty() => "nowhere (FROZEN)".to_string(),
             [] if now.frozen() => format!("nowhere seen (FROZEN; {} cannot be seen)", unseen.join(" and ")),
             [] if unseen.is_empty() => "nowhere".to_string(),
@@ -251,7 +258,8 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         };
         unknown |= writable.is_empty() && !unseen.is_empty();
         match &closed {
-            Some(Known::Known(())) => frozen.push(name.clone()),
+            Some(Known::Known(())) if writable.contains(&plan.from.as_str()) => frozen.push(name.clone()),
+            Some(Known::Known(())) => {}
             Some(Known::Unknown(why)) => {
                 unknown = true;
                 notes.push(format!(
@@ -279,15 +287,16 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                 unknown = true;
                 notes.push(format!("the old primary of {name} in {old} may be reached by users: {why}"));
             }
-            parts.push(format!(
-                "{}: {}",
-                label(what),
-                server_in_words(
+            let shut = ours && passed && closed == Some(Known::Known(()));
+            let word = match shut {
+                true => "fenced".to_string(),
+                false => server_in_words(
                     facts,
                     ours && stopped(plan, state, name),
-                    matches!(behind_a_fence, Some(Known::Known(())))
-                )
-            ));
+                    matches!(behind_a_fence, Some(Known::Known(()))),
+                ),
+            };
+            parts.push(format!("{}: {word}", label(what)));
             if passed
                 && let (Some(handover), Known::Unknown(why)) = (state.handovers.get(name), facts)
                 && handover.by == HandoverBy::Soft
@@ -307,7 +316,7 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
             }
             let accepted =
                 state.handovers.get(name).is_some_and(|handover| handover.by == HandoverBy::LossAccepted);
-            if passed && accepted && facts.is(|facts| !facts.in_recovery()) {
+            if passed && accepted && !shut && facts.is(|facts| !facts.in_recovery()) {
                 notes.push(format!(
                     "the old primary of {name} in {old} answers again: what it has that the new one lacks is unknown; stop it before anybody writes there"
                 ));

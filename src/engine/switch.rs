@@ -2,6 +2,7 @@
 
 use super::by_hand::ByHand;
 use super::effect_state::{EffectState, Flight, Undone};
+use super::identity::ours;
 use super::state::{RunState, Stage};
 use crate::plan::{Mode, Plan};
 use crate::step::Class;
@@ -19,6 +20,14 @@ pub enum Hindrance {
     Another(String),
     /// A change of ours stands, and the new plan does not know it, or knows something else by its name.
     Lost(String),
+    /// Something stands against going on with it at all, in either mode.
+    Stopped(String),
+    /// Another server answers than the one that it was planned for.
+    OtherServers(String),
+    /// The inventory is another one, and changes stand that were made by the old one.
+    OtherInventory,
+    /// The target is vouched for as one that takes no writes.
+    TargetFenced(String),
     /// Taking back a change was begun, and nobody knows what became of it.
     UndoInDoubt(String),
 }
@@ -32,6 +41,15 @@ impl Hindrance {
             Self::MayPromote => "the promotion may have been made, or may still come about".into(),
             Self::Another(what) => format!("that is not the plan of this run: {what}"),
             Self::Lost(what) => format!("{what} stands, and the new plan has no such change"),
+            Self::Stopped(line) => line.clone(),
+            Self::OtherServers(what) => format!("it was planned for others: {what}"),
+            Self::OtherInventory => {
+                "the inventory is not the one with which its changes were made, and may mean other servers"
+                    .into()
+            }
+            Self::TargetFenced(member) => {
+                format!("{member} is vouched for as fenced or destroyed, and would be promoted")
+            }
             Self::UndoInDoubt(what) => {
                 format!("{what} may or may not have been taken back: nobody knows what became of it")
             }
@@ -43,6 +61,15 @@ impl Hindrance {
         match self {
             Self::Unplanned | Self::Promoted => format!("go on with `mrctl resume {run}`"),
             Self::MayPromote => format!("`mrctl resume {run}` looks at it first"),
+            Self::Stopped(_) => format!(
+                "find out what it is; then decide about that alone: `mrctl resume {run} --reason …`, or `mrctl rollback {run}`"
+            ),
+            Self::OtherInventory => format!(
+                "give the one of that time with --inventory; or close the run with `mrctl abandon {run}` and begin a new one with `mrctl failover --mode unplanned`"
+            ),
+            Self::OtherServers(_) | Self::TargetFenced(_) => format!(
+                "close it with `mrctl abandon {run}`, and begin a new run with `mrctl failover --mode unplanned`, which approves what is there now"
+            ),
             Self::Another(_) | Self::Lost(_) => {
                 "give the runbook, the inventory and the directions that it was planned with".into()
             }
@@ -66,6 +93,22 @@ impl RunState {
         if self.armed(old) {
             found.push(Hindrance::MayPromote);
         }
+        // The reason is for the switch, and accepts nothing else.
+        found.extend(self.against_going_on(old).iter().map(|against| Hindrance::Stopped(against.line())));
+        let ours = ours(old, self);
+        let differ = old.identity.iter().filter_map(|(name, before)| {
+            let now = new.identity.get(name).filter(|now| *now != before && !ours.contains(name))?;
+            Some(format!("{name} was {before}, is {now}"))
+        });
+        let differ = differ.collect::<Vec<_>>().join("; ");
+        if !differ.is_empty() {
+            found.push(Hindrance::OtherServers(differ));
+        }
+        if self.changed() && old.inventory_sha256 != new.inventory_sha256 {
+            found.push(Hindrance::OtherInventory);
+        }
+        let target = self.fenced.iter().filter(|member| member.region == new.to);
+        found.extend(target.map(|member| Hindrance::TargetFenced(member.to_string())));
         for (what, before, now) in [
             ("it is of the runbook", &old.runbook, &new.runbook),
             ("it leaves", &old.from, &new.from),

@@ -91,6 +91,17 @@ impl Moments {
         if let Record::Created { since, .. } = record {
             self.declared = *since;
         }
+        if let Record::Looked {
+            step,
+            purpose: Purpose::Undo | Purpose::Undone,
+            standing: Standing::Reached,
+            ..
+        } = record
+        {
+            // Taken back: writes go on.
+            let of = format!("{step}/");
+            self.first.retain(|(name, with), _| *name != Named::WritesStopped || !with.starts_with(&of));
+        }
         let Some((name, with)) = named(plan, record) else { return };
         // A consent that died is no decision: the one that the promotion was made with counts.
         let again = name == Named::Decided && !self.first.keys().any(|(name, _)| *name == Named::Promoted);
@@ -121,6 +132,12 @@ fn named(plan: &Plan, record: &Record) -> Option<(Named, String)> {
     let (planned, with) = (&plan.steps[s].effects[e], format!("{step}/{effect}"));
     if plan.steps[s].marks.as_deref() == Some("service_restored") && e + 1 == plan.steps[s].effects.len() {
         return Some((Named::ServiceRestored, with));
+    }
+    // Half of a freeze, or that nobody sees the old primary any more, stops nothing for sure.
+    if e + 1 < plan.steps[s].effects.len()
+        || planned.effect.class == Class::Looks && planned.action.info().part == Part::Fence
+    {
+        return None;
     }
     let name = match planned.action.info().part {
         _ if planned.effect.class == Class::Pivot => Named::Promoted,

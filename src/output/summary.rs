@@ -3,6 +3,7 @@
 use super::checklist::{Frame, columns, flow, path};
 use super::measure::GapEnd;
 use super::model::{Ending, Model};
+use super::moments::Named;
 use super::paint::{Text, Tone, wrap};
 use super::streams::Style;
 use super::words::{allowance, time};
@@ -323,7 +324,8 @@ fn measures(model: &Model, style: Style) -> Vec<Text> {
             )
         };
         let label = if declared.is_some() { "since the incident" } else { "since the beginning" };
-        let moments: Vec<String> = reached.iter().map(one).collect();
+        let shown = |moment: &&super::moments::Moment| declared.is_some() || moment.name != Named::Begun;
+        let moments: Vec<String> = reached.iter().filter(shown).map(one).collect();
         rows.push((label, Text::of(Tone::Plain, moments.join(", "))));
     }
     if let Some(lost) = lost(model) {

@@ -12,7 +12,8 @@ use crate::engine::state::{RunState, Stage};
 use crate::engine::times::Times;
 use crate::journal::memory::Unkept;
 use crate::journal::{Permit, Storage as _};
-use crate::plan::Plan;
+use crate::plan::{Mode, Plan};
+use crate::step::Class;
 use crate::world::clock::{Clock as _, Moment};
 use crate::world::sim::{Fault, Sim, Truths};
 use crate::world::{Answer, World, ready};
@@ -249,7 +250,12 @@ impl Node {
             | Record::Required { step, .. } => ground.plan.step_index(step),
             _ => None,
         };
-        match one {
+        // A promotion that is seen to be disarmed takes its proof along.
+        let disarms = |s: &usize| {
+            ground.plan.mode == Mode::Unplanned
+                && ground.plan.steps[*s].effects.iter().any(|planned| planned.effect.class == Class::Pivot)
+        };
+        match one.filter(|s| !disarms(s)) {
             Some(s) if ground.bend.state.is_none() && !ground.plan.ways_back() => {
                 self.hashes[s].set(None);
                 // What was seen last counts in its step only as long as it is the last.

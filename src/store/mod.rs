@@ -14,6 +14,7 @@ use crate::journal::chain::Line;
 use crate::journal::file::{Journal, OpenError, read_intact, read_lines};
 use crate::journal::lock::{FileLock, LockError};
 use crate::plan::Plan;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,8 @@ pub struct Run {
     pub lines: Vec<(Line, Record)>,
     /// What they fold to.
     pub state: RunState,
+    /// Bytes of a torn last line; none once it is opened, which cuts them.
+    pub torn: usize,
 }
 
 /// What can be read of a run that cannot be read as a whole.
@@ -130,6 +133,12 @@ impl Run {
     /// The verdict's word; `running` without one.
     pub fn word(&self) -> &'static str {
         self.state.verdict.map_or("interrupted", Verdict::word)
+    }
+
+    /// Everything that it holds: what the plan that counts now is about, and, if it was taken over, what the one was about that it was begun
+    /// with, because changes of that one may stand.
+    pub fn resources(&self) -> BTreeSet<String> {
+        self.plan.resources.iter().chain(&self.begun_with.resources).cloned().collect()
     }
 
     /// When it began, milliseconds since the epoch.
@@ -281,8 +290,8 @@ impl Store {
     pub fn read(&self, id: &str) -> Result<Run, StoreError> {
         let folder = self.runs_folder().join(id);
         let plan = read_plan(&folder.join("plan.json"))?;
-        let (lines, _, _) = read_lines(&folder.join("journal.jsonl"))?;
-        self.fold(id, folder, plan, lines)
+        let (lines, _, torn) = read_lines(&folder.join("journal.jsonl"))?;
+        self.fold(id, folder, plan, lines).map(|run| Run { torn, ..run })
     }
 
     /// What can be read of a run that cannot be read as a whole.
@@ -351,7 +360,7 @@ impl Store {
         }
         // The plan that counts now says what everything before it means.
         let state = RunState::of(&plan, read.iter().map(|(_, record)| record));
-        Ok(Run { id: id.to_string(), folder, plan, begun_with, lines: read, state })
+        Ok(Run { id: id.to_string(), folder, plan, begun_with, lines: read, state, torn: 0 })
     }
 
     /// Locks resources on this host, in order, so that two runs cannot hold each other up.

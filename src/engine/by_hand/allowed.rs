@@ -106,6 +106,18 @@ fn done_by_hand(state: &RunState, s: usize, step: &Step) -> Result<(), Refusal> 
             "look what is so with `mrctl status`; then close the run with `mrctl abandon RUN --reason …`",
         ));
     }
+    let mut effects = step.effects.iter().zip(&state.steps[s].effects);
+    if let Some((planned, _)) =
+        effects.find(|(p, effect)| p.effect.freezes.is_some() && effect.intent.is_none())
+    {
+        return Err(no(
+            format!(
+                "{}/{} stops writes: a freeze that this run has not made is bounded by no clock, and taken back by nobody",
+                step.id, planned.name
+            ),
+            "take it back by hand, and let `mrctl resume RUN` make it",
+        ));
+    }
     if let Some(planned) = step.effects.iter().find(|planned| planned.effect.makes.is_some()) {
         return Err(no(
             format!("{}/{} is a proof that mrctl makes itself, and each process anew", step.id, planned.name),

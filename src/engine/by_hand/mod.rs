@@ -165,6 +165,9 @@ pub fn not_waivable(step: &Step) -> Option<String> {
             ask.text
         ));
     }
+    if !step.questions.is_empty() && !step.effects.is_empty() {
+        return Some("a person answers it, and a no is not waived".into());
+    }
     let looks = |planned: &PlannedEffect| planned.effect.class == Class::Looks;
     match step.effects.as_slice() {
         [] => Some("it is no check: a person answers it".into()),

@@ -137,7 +137,7 @@ fn nothing_that_a_later_step_relies_on_is_left_out() {
     insta::assert_snapshot!(table(&killed(|record| matches!(record, Record::Opened { .. }))), @r"
     ready: done
     lag: skip done
-    freeze: done
+    freeze: nothing
     catch_up: nothing
     promote: nothing
     writable: done
@@ -225,6 +225,20 @@ fn a_step_that_is_left_out_is_left_out_and_told() {
     assert_eq!(trial.why(), "left out by hand: users");
     assert_eq!(trial.state.by_hand.lines(&trial.plan), ["users was left out by ada: a test"]);
     assert_eq!(trial.sim.notify.sent().len(), 1);
+}
+
+#[test]
+fn a_change_that_is_not_there_and_is_left_out_does_not_keep_the_run_open() {
+    // Killed before the call of the shift: users are where they were.
+    let mut trial = killed(intends("shift"));
+    trial.sim.dns.faults.silence("pdns-eu");
+    let ended = trial.process(Choice::Continue, Kill::Never);
+    assert!(ended.is_some_and(|verdict| !verdict.closes()), "{}", trial.story());
+    trial.sim.dns.faults.unsilence("pdns-eu");
+    trial.decide("shift", Handling::Skip);
+    let ended = trial.process(Choice::Continue, Kill::Never);
+    assert_eq!(ended, Some(Verdict::Completed), "{}", trial.story());
+    assert!(trial.why().contains("left out by hand: shift"), "{}", trial.why());
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::engine::switch::Hindrance;
 use crate::engine::{Task, decide};
 use crate::plan::testing::made;
 use crate::plan::{Mode, Plan};
-use crate::step::Standing;
+use crate::step::{Remark, Standing};
+use crate::world::Member;
 use std::path::Path;
 
 fn unplanned() -> Plan {
@@ -139,6 +140,30 @@ fn what_stands_against_it_is_named() {
     let step = renamed.step_index("freeze").unwrap();
     renamed.steps[step].id = "stop_writes".into();
     assert_eq!(state.against_switching(old, &renamed), [Hindrance::Lost("freeze/read_only".into())]);
+    // Another server answers by now than the one that it was planned for: the reason for the switch says nothing about that.
+    let system = old.identity.keys().find(|name| name.contains("system")).unwrap().clone();
+    let mut stranger = new.clone();
+    stranger.identity.insert(system.clone(), "4711".into());
+    let found = state.against_switching(old, &stranger);
+    assert!(
+        matches!(found.as_slice(), [Hindrance::OtherServers(what)] if what.contains(&system) && what.contains("4711")),
+        "{found:?}"
+    );
+    let other = Plan { inventory_sha256: "another".into(), ..new.clone() };
+    assert_eq!(state.against_switching(old, &other), [Hindrance::OtherInventory], "the freeze stands");
+    let mut vouched = killed(|record| looked_reached(record, "catch_up"));
+    vouched.append(&Record::Attested {
+        member: Member::new("orders", "us-east"),
+        how: "fenced".into(),
+        by: "ada".into(),
+        reason: "a test".into(),
+    });
+    let found = vouched.state.against_switching(&vouched.plan, &new);
+    assert!(matches!(found.as_slice(), [Hindrance::TargetFenced(_)]), "{found:?}");
+    let mut diverged = trial.state.clone();
+    diverged.remarks.push(("orders".into(), Remark::Divergence));
+    let found = diverged.against_switching(old, &new);
+    assert!(matches!(found.as_slice(), [Hindrance::Stopped(line)] if line.contains("orders")), "{found:?}");
     // The promotion may have been made.
     let intent = place(|record| matches!(record, Record::Intent { step, .. } if step == "promote"));
     let mut armed = Trial::new("trial.yaml");

@@ -67,6 +67,7 @@ fn what_rehearsals_of_unplanned_runs_have_found_is_mended() {
 
 #[test]
 fn an_unplanned_run_whose_source_hangs_survives_every_two_faults() {
-    // The others take longer in a debug build; `.ci/run` rehearses them all with a release build.
+    // The others take longer in a debug build; `.ci/run` rehearses them all with a release build. Found here, and mended: a promotion that was
+    // forgotten with a restart of its server paused the run, where a new proof was all that it took.
     clean("hung", &rehearse_with(&plan(DIRECTIONS[0]), &inventory(), Source::Hung, 2, 2), 2);
 }

@@ -282,7 +282,14 @@ impl Kind for Promote {
 
     fn disarmed(&self, _effect: &str, facts: &PairFacts, handover: Option<&Handover>) -> Option<String> {
         let (target, handover) = (facts.target.get()?, handover?);
-        let same = target.system == handover.system && target.started != handover.target_started;
+        // A later start of the same server, which has everything that it had: another standby that answers at its address by now has been
+        // asked nothing, and would say nothing about the one that was.
+        let started = |text: &str| text.parse::<u128>().ok();
+        let later = started(&target.started)? > started(&handover.target_started)?;
+        let standby = target.standby()?;
+        let further = standby.timeline.is(|timeline| *timeline == handover.timeline)
+            && standby.replayed.is(|replayed| *replayed >= handover.position);
+        let same = target.system == handover.system && later && further;
         // Our session ended with the server that it was at. What is sent from now on is refused by its own guard: the server's start is
         // part of the statement. And a server that starts removes the request for a promotion that it finds.
         (same && target.in_recovery() && target.ours.is(Vec::is_empty)).then(|| {
