@@ -219,7 +219,9 @@ async fn go_on(setup: &Setup, text: Option<&str>, decision: Decision<'_>, approv
         setup.say(&format!(
             "mrctl: refused: run {short} was exported at {at}, to go on with it on another host."
         ));
-        setup.say("  bring it back with `mrctl import`; or say with --reason, and nothing else, that it has not gone on there");
+        setup.say(&format!(
+            "  bring it back with `mrctl import`; or say that it has not gone on there, and nothing else: mrctl resume {short} --reason …"
+        ));
         return ExitCode::Refused;
     }
     let (world, inventory) = match &takeover {

@@ -83,6 +83,21 @@ async fn killed_after_it_was_taken_over_a_resume_goes_on_as_unplanned() {
     site.frozen_and_killed(&runbook);
     site.lab.kill_postgres(Region::EuWest).await.unwrap();
     let digest = site.looked(&runbook);
+    // It may have gone on elsewhere: the reason for taking it over says nothing about that.
+    let run = site.journals()[0].parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    let file = site.state().join("run.json").display().to_string();
+    assert_eq!(site.mrctl(&["export", &run, "--to", &file]).code, 0);
+    let exported = site.take_over(&runbook, &digest);
+    assert_eq!(exported.code, 5, "{exported}");
+    assert!(exported.stderr.contains("was exported"), "{exported}");
+    std::fs::remove_file(site.journals()[0].with_file_name("exported.json")).unwrap();
+    // Nobody decides about steps of a run whose end is torn: whoever goes on with it notes that.
+    let whole = std::fs::read(&site.journals()[0]).unwrap();
+    std::fs::write(&site.journals()[0], &whole[..whole.len() - 9]).unwrap();
+    let torn = site.mrctl(&["step", &run, "freeze", "--retry", "--reason", "a test"]);
+    assert_eq!(torn.code, 5, "{torn}");
+    assert!(torn.stderr.contains("is torn"), "{torn}");
+    std::fs::write(&site.journals()[0], &whole).unwrap();
     let arguments = site.taking_over(&runbook, &digest);
     let journal = site.journals().remove(0);
     let mut child = site
