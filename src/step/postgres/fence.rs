@@ -52,7 +52,7 @@ impl Fence {
 }
 
 /// Asks from where users come from whether they can reach a server.
-async fn asked(world: &World, command: Option<&Command>) -> Known<bool> {
+pub(super) async fn asked(world: &World, command: Option<&Command>) -> Known<bool> {
     let Some(command) = command else { return Known::unknown("the member has no `fenced`") };
     match world.exec.look(command).await {
         Known::Known(output) if output.code == 0 => Known::Known(true),

@@ -1,6 +1,5 @@
 //! `postgres.reprotect`: the old primary becomes a standby of the new one, by the operator's own command, and is proved to follow it.
 
-use super::fence::fenced;
 use super::{OnlyCluster, Pair, pair};
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
@@ -10,14 +9,18 @@ use crate::step::contract::{
 use crate::step::scope::Scope;
 use crate::world::exec::Command;
 use crate::world::plausible::Sighting;
-use crate::world::postgres::{Altered, Change, GlanceRole, Handover, Protection, ServerFacts};
+use crate::world::postgres::{Altered, Change, GlanceRole, Handover, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World};
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
 
+mod direction;
 mod judge;
+mod look;
 #[cfg(test)]
 mod tests;
+
+pub use look::Facts;
 
 /// What stands for the region of the new primary in the arguments of `rejoin`.
 const PRIMARY: &str = "${primary}";
@@ -37,23 +40,9 @@ pub struct Reprotect {
     /// Tells whether a user can reach it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fenced: Option<Command>,
-}
-
-/// Both servers, and what each keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Facts {
-    /// The old primary.
-    pub old: Known<ServerFacts>,
-    /// The new one.
-    pub new: Known<ServerFacts>,
-    /// What the new one keeps for standbys.
-    pub kept: Known<Protection>,
-    /// What the old one still keeps from its time as a primary.
-    pub left: Known<Protection>,
-    /// Whether the old one is certainly stopped. Asked where it does not answer.
-    pub stopped: Known<bool>,
-    /// Whether no user can reach the old one. Asked where it does not answer, or takes writes.
-    pub fenced: Known<bool>,
+    /// Prints its control file: where it is silent, that tells which of both is the newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    control_data: Option<Command>,
 }
 
 impl Reprotect {
@@ -65,46 +54,6 @@ impl Reprotect {
     /// Who becomes a standby, of whom, and through which slot.
     pub fn rejoins(&self) -> (&Member, &Member, Option<&str>) {
         (&self.pair.source, &self.pair.target, self.slot.as_deref())
-    }
-
-    async fn see(&self, world: &World, run: &str) -> Facts {
-        let scope = crate::world::postgres::Scope { keep: self.keep.clone(), run: run.to_string() };
-        let postgres = &world.postgres;
-        let (old, new, kept) = futures_util::future::join3(
-            postgres.look(&self.pair.source, &scope),
-            postgres.look(&self.pair.target, &scope),
-            postgres.protection(&self.pair.target),
-        )
-        .await;
-        let unasked = || Known::unknown("not asked: it answers");
-        let (left, stopped, asked) = match &old {
-            Known::Known(facts) if facts.in_recovery() => {
-                (postgres.protection(&self.pair.source).await, unasked(), unasked())
-            }
-            // One that is only frozen needs no fence.
-            Known::Known(facts) if facts.read_only.binds() => {
-                (Known::unknown("a primary still"), unasked(), unasked())
-            }
-            Known::Known(_) | Known::Unknown(_) => {
-                let (stopped, fenced) = futures_util::future::join(
-                    self.stopped(world),
-                    fenced(world, &self.pair.source, self.fenced.as_ref()),
-                )
-                .await;
-                (Known::unknown("no standby yet"), stopped, fenced)
-            }
-        };
-        Facts { old, new, kept, left, stopped, fenced: asked }
-    }
-
-    async fn stopped(&self, world: &World) -> Known<bool> {
-        let Some(look) = &self.look else { return Known::unknown("the member has no `look`") };
-        match world.exec.look(look).await {
-            Known::Known(output) if output.code == 0 => Known::Known(true),
-            Known::Known(output) if output.code == 3 => Known::Known(false),
-            Known::Known(output) => Known::Unknown(format!("`look` ended with {}", output.code)),
-            Known::Unknown(why) => Known::Unknown(why),
-        }
     }
 
     /// The old one is looked at once more right before a command that would end it.
@@ -188,6 +137,7 @@ impl Kind for Reprotect {
             slot: hooks.slot,
             look: hooks.look,
             fenced: hooks.fenced,
+            control_data: hooks.control_data,
         })
     }
 

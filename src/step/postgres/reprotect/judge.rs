@@ -6,7 +6,7 @@ use crate::step::postgres::evidence::answers;
 use crate::step::postgres::unread;
 use crate::world::Known;
 use crate::world::postgres::protection::drop_by_hand;
-use crate::world::postgres::{Altered, Glance, PrimaryFacts, ServerFacts};
+use crate::world::postgres::{Altered, Glance, PrimaryFacts, Protection, Role, ServerFacts};
 
 /// What the old primary is, in a few words.
 pub(super) fn old_in_words(old: &Known<ServerFacts>) -> &'static str {
@@ -80,7 +80,7 @@ impl Reprotect {
     }
 
     pub(super) fn judge_checkpoint(&self, facts: &Facts) -> Judgement {
-        let (_, new) = match self.primary(facts) {
+        let (server, new) = match self.primary(facts) {
             Ok(primary) => primary,
             Err(judged) => return *judged,
         };
@@ -91,39 +91,46 @@ impl Reprotect {
         if let Some(judged) = self.held(facts, new) {
             return judged;
         }
-        match &facts.kept {
-            Known::Known(kept) if kept.recorded == new.timeline => {
+        match self.kept(facts, server) {
+            Ok(kept) if kept.recorded == new.timeline => {
                 Judgement::reached(format!("the control file names timeline {}", new.timeline))
             }
-            Known::Known(kept) => Judgement::not_reached(format!(
+            Ok(kept) if kept.recorded > new.timeline => Judgement::blocked(format!(
+                "the control file names timeline {}, and {} is written",
+                kept.recorded, new.timeline
+            )),
+            Ok(kept) => Judgement::not_reached(format!(
                 "the control file names timeline {}, and {} is written: a rewind would find nothing to do",
                 kept.recorded, new.timeline
             )),
-            Known::Unknown(why) => Judgement::unknown(unread("the control file", &self.pair.target, why)),
+            Err(judged) => *judged,
         }
     }
 
     pub(super) fn judge_slot(&self, facts: &Facts) -> Judgement {
-        let (_, new) = match self.primary(facts) {
+        let (server, new) = match self.primary(facts) {
             Ok(primary) => primary,
             Err(judged) => return *judged,
         };
         let name = self.slot.as_deref().unwrap_or_default();
-        match &facts.kept {
-            Known::Known(kept) if kept.slots.iter().any(|slot| slot.name == name) => {
-                Judgement::reached(format!("slot {name} is there"))
-            }
+        let kept = match self.kept(facts, server) {
+            Ok(kept) => kept,
+            Err(judged) => return *judged,
+        };
+        let there = kept.slots.iter().any(|slot| slot.name == name);
+        match self.astray(facts, new) {
+            None if there => Judgement::reached(format!("slot {name} is there")),
             // One that nobody uses would keep everything for ever.
-            Known::Known(_) if self.astray(facts, new).is_none() => {
-                Judgement::reached(format!("it follows without the slot {name}"))
-            }
-            Known::Known(_) => Judgement::not_reached(format!("there is no slot {name}")),
-            Known::Unknown(why) => Judgement::unknown(unread("the slots", &self.pair.target, why)),
+            None => Judgement::reached(format!("it follows without the slot {name}")),
+            Some(_) if there => Judgement::reached(format!("slot {name} is there")),
+            Some(_) => self
+                .held(facts, new)
+                .unwrap_or_else(|| Judgement::not_reached(format!("there is no slot {name}"))),
         }
     }
 
     pub(super) fn judge_rejoined(&self, facts: &Facts) -> Judgement {
-        let (_, new) = match self.primary(facts) {
+        let (server, new) = match self.primary(facts) {
             Ok(primary) => primary,
             Err(judged) => return *judged,
         };
@@ -137,33 +144,69 @@ impl Reprotect {
         if astray.standing == Standing::Unknown {
             return astray;
         }
-        if facts.kept.is(|kept| kept.recorded != new.timeline) {
-            return Judgement::blocked(format!(
-                "the control file of {} still names an older timeline: a rewind would find nothing to do",
-                self.pair.target
-            ));
+        match self.kept(facts, server) {
+            Ok(kept) if kept.recorded == new.timeline => {}
+            Ok(kept) => {
+                return Judgement::blocked(format!(
+                    "the control file of {} names timeline {}, and {} is written: a rewind would find nothing to do",
+                    self.pair.target, kept.recorded, new.timeline
+                ));
+            }
+            Err(judged) => return *judged,
+        }
+        if let Some(judged) = self.held(facts, new) {
+            return judged;
         }
         match &facts.old {
             Known::Known(old) if old.in_recovery() => astray,
-            Known::Known(old) => self.judge_primary(old, facts, new),
-            Known::Unknown(why) => self.judge_silent(why, facts),
+            Known::Known(_) | Known::Unknown(_) => self.judge_old(facts, new),
         }
     }
 
-    /// What forbids to end the old one, if anything does.
+    /// What the new primary keeps, as far as it is of this cluster.
+    fn kept<'f>(&self, facts: &'f Facts, new: &ServerFacts) -> Result<&'f Protection, Box<Judgement>> {
+        let at = &self.pair.target;
+        match &facts.kept {
+            Known::Known(kept) if kept.system == new.system => Ok(kept),
+            Known::Known(kept) => Err(Box::new(Judgement::blocked(format!(
+                "{at} was two different clusters within a moment: {} and {}",
+                new.system, kept.system
+            )))),
+            Known::Unknown(why) => {
+                Err(Box::new(Judgement::unknown(unread("the control file and the slots", at, why))))
+            }
+        }
+    }
+
+    /// What forbids to end the old one, if anything does. Asked before anything is begun, too.
     fn held(&self, facts: &Facts, new: &PrimaryFacts) -> Option<Judgement> {
-        let judged = match &facts.old {
-            Known::Known(old) if old.in_recovery() => return None,
-            Known::Known(old) => self.judge_primary(old, facts, new),
-            Known::Unknown(why) => self.judge_silent(why, facts),
-        };
+        if let Some(newer) = self.newer_elsewhere(facts, new) {
+            return Some(newer);
+        }
+        let judged = self.judge_old(facts, new);
         (judged.standing != Standing::NotReached).then_some(judged)
     }
 
+    fn judge_old(&self, facts: &Facts, new: &PrimaryFacts) -> Judgement {
+        match &facts.old {
+            Known::Known(old) => match &old.role {
+                Role::Standby(standby) => self.judge_standby(standby, new),
+                Role::Primary(primary) => self.judge_primary(old, primary, facts, new),
+            },
+            Known::Unknown(why) => self.judge_silent(why, facts, new),
+        }
+    }
+
     /// The old one is a primary still.
-    fn judge_primary(&self, old: &ServerFacts, facts: &Facts, new: &PrimaryFacts) -> Judgement {
-        let at = &self.pair.source;
-        let timeline = old.primary().map_or(0, |old| old.timeline);
+    fn judge_primary(
+        &self,
+        old: &ServerFacts,
+        primary: &PrimaryFacts,
+        facts: &Facts,
+        new: &PrimaryFacts,
+    ) -> Judgement {
+        let (at, timeline) = (&self.pair.source, primary.timeline);
+        // Proved from where users come from. A person's word does not outweigh what is seen here.
         if facts.fenced == Known::Known(true) {
             return Judgement::not_reached(format!(
                 "a primary on timeline {timeline}, which no user can reach"
@@ -186,25 +229,36 @@ impl Reprotect {
         }
     }
 
-    /// The old one does not answer: that it harms nobody has to be proved.
-    fn judge_silent(&self, why: &str, facts: &Facts) -> Judgement {
+    /// The old one does not answer: that it harms nobody has to be proved, and that it is the older one.
+    fn judge_silent(&self, why: &str, facts: &Facts, new: &PrimaryFacts) -> Judgement {
         let at = &self.pair.source;
-        if facts.fenced == Known::Known(true) {
-            return Judgement::not_reached(format!("{at} does not answer, and is fenced"));
-        }
-        if let Some(how) = answers(&facts.old) {
-            return Judgement::unknown(format!("{at} {how}"));
-        }
-        match &facts.stopped {
-            Known::Known(true) => Judgement::not_reached(format!("{at} is stopped")),
-            Known::Known(false) => Judgement::unknown(format!(
-                "{at} runs and does not answer ({why}): it may be a primary that takes writes"
-            )),
-            Known::Unknown(unproved) => Judgement::unknown(format!(
-                "{at} does not answer ({why}), and nothing proves that it is stopped or fenced ({unproved}): \
-                 stop it, or vouch for it with --fenced"
-            )),
-        }
+        let harmless = match (&facts.fenced, answers(&facts.old), &facts.stopped) {
+            (Known::Known(true), _, _) => format!("{at} does not answer, and is fenced"),
+            (Known::Known(false) | Known::Unknown(_), Some(how), _) => {
+                return Judgement::unknown(format!("{at} {how}"));
+            }
+            (Known::Known(false), None, _) => {
+                return Judgement::unknown(format!(
+                    "{at} does not answer here ({why}), and users can reach it: it may be a primary that takes writes"
+                ));
+            }
+            (Known::Unknown(_), None, Known::Known(true)) => format!("{at} is stopped"),
+            (Known::Unknown(_), None, Known::Known(false)) => {
+                return Judgement::unknown(format!(
+                    "{at} runs and does not answer ({why}): it may be a primary that takes writes"
+                ));
+            }
+            (Known::Unknown(_), None, Known::Unknown(_)) if facts.vouches(&at.region) => {
+                format!("{at} does not answer, and a person vouches for it")
+            }
+            (Known::Unknown(_), None, Known::Unknown(unproved)) => {
+                return Judgement::unknown(format!(
+                    "{at} does not answer ({why}), and nothing proves that it is stopped or fenced ({unproved}): \
+                     stop it, or vouch for it with --fenced"
+                ));
+            }
+        };
+        self.not_older(facts, new).unwrap_or_else(|| Judgement::not_reached(harmless))
     }
 
     pub(super) fn judge_thawed(&self, facts: &Facts) -> Judgement {
