@@ -274,7 +274,7 @@ async fn failovers_back_and_forth_with_a_real_rejoin_lose_nothing_and_never_have
 /// Looks at both databases every 10 ms, from outside, over connections of its own.
 struct Watch {
     stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    task: tokio::task::JoinHandle<(usize, usize)>,
+    task: tokio::task::JoinHandle<([Eye; 2], usize)>,
 }
 
 impl Watch {
@@ -284,26 +284,31 @@ impl Watch {
         let task = tokio::spawn(async move {
             let lab = mrctl::lab::Lab::open(&folder).unwrap();
             let mut eyes = [Eye::of(Region::EuWest), Eye::of(Region::UsEast)];
-            let (mut looks, mut sightings) = (0, 0);
+            let mut sightings = 0;
             while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
                 let [eu, us] = &mut eyes;
                 // Writable before and after the other was seen writable: both at that moment.
                 let before = eu.writable(&lab).await;
-                let other = before && us.writable(&lab).await;
-                sightings += usize::from(other && eu.writable(&lab).await);
-                looks += 1;
+                let other = us.writable(&lab).await;
+                sightings += usize::from(before && other && eu.writable(&lab).await);
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            (looks, sightings)
+            (eyes, sightings)
         });
         Self { stop, task }
     }
 
+    /// Both have to have been seen, and each of them writable at some time: who sees nothing proves nothing.
     async fn stop(self) {
         self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        let (looks, sightings) = self.task.await.unwrap();
-        assert!(looks > 100, "only {looks} looks");
-        assert_eq!(sightings, 0, "two writable primaries in {looks} looks");
+        let (eyes, sightings) = self.task.await.unwrap();
+        for Eye { region, answers, writable, .. } in &eyes {
+            assert!(
+                *answers >= 20 && *writable >= 10,
+                "{region}: {answers} answers, {writable} times writable"
+            );
+        }
+        assert_eq!(sightings, 0, "two writable primaries");
     }
 }
 
@@ -311,11 +316,15 @@ impl Watch {
 struct Eye {
     region: Region,
     session: Option<mrctl::lab::Session>,
+    /// How often it answered.
+    answers: usize,
+    /// How often it was writable.
+    writable: usize,
 }
 
 impl Eye {
     fn of(region: Region) -> Self {
-        Self { region, session: None }
+        Self { region, session: None, answers: 0, writable: 0 }
     }
 
     /// Whether a new transaction could write there now, as the server says.
@@ -329,7 +338,12 @@ impl Eye {
             &[],
         );
         match tokio::time::timeout(Duration::from_secs(2), asked).await {
-            Ok(Ok(row)) => row.get(0),
+            Ok(Ok(row)) => {
+                let writable: bool = row.get(0);
+                self.answers += 1;
+                self.writable += usize::from(writable);
+                writable
+            }
             Ok(Err(_)) | Err(_) => {
                 self.session = None;
                 false

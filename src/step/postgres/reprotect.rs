@@ -9,7 +9,7 @@ use crate::step::contract::{
 use crate::step::scope::Scope;
 use crate::world::exec::Command;
 use crate::world::plausible::Sighting;
-use crate::world::postgres::{Altered, Change, GlanceRole, Handover, ServerFacts};
+use crate::world::postgres::{Altered, Change, Commits, GlanceRole, Handover, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World};
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
@@ -17,6 +17,7 @@ use std::hash::{Hash, Hasher};
 mod direction;
 mod judge;
 mod look;
+mod slot;
 #[cfg(test)]
 mod tests;
 
@@ -59,22 +60,38 @@ impl Reprotect {
     /// The old one is looked at once more right before a command that would end it.
     async fn run_rejoin(&self, permit: &Permit, prior: &Facts, world: &World) -> Reply {
         let facts = self.see(world, permit.run()).await;
-        let ended =
-            |facts: &Facts| facts.old.get().and_then(ServerFacts::primary).map(|old| old.next_transaction);
-        if let (Some(then), Some(now)) = (ended(prior), ended(&facts))
-            && now > then
-        {
-            return Reply::refused(format!(
-                "{} took {} transactions since it was looked at, in spite of its freeze: stop it, and see what it has",
-                self.pair.source,
-                now - then
-            ));
+        if let Some(why) = self.changed(prior, &facts).or_else(|| self.no_slot(&facts)) {
+            return Reply::refused(why);
         }
         let judged = self.judge_rejoined(&facts);
         match judged.standing {
             Standing::NotReached => world.exec.run(permit, &self.rejoin).await,
             Standing::Reached => Reply::refused(format!("nothing is to be done: {}", judged.evidence)),
             Standing::Moving | Standing::Blocked | Standing::Unknown => Reply::refused(judged.evidence),
+        }
+    }
+
+    /// Whether the old one is not what it was when it was judged. Its upkeep goes on under a freeze, and is nothing of anybody's.
+    fn changed(&self, prior: &Facts, now: &Facts) -> Option<String> {
+        let at = &self.pair.source;
+        let (then, now) = match (&prior.old, &now.old) {
+            (Known::Known(then), Known::Known(now)) => (then, now),
+            (Known::Unknown(_), Known::Unknown(_)) => return None,
+            (Known::Known(_), Known::Unknown(why)) => {
+                return Some(format!("{at} answered when it was looked at, and does not any more: {why}"));
+            }
+            (Known::Unknown(_), Known::Known(_)) => {
+                return Some(format!("{at} did not answer when it was looked at, and does now"));
+            }
+        };
+        if then.started != now.started || then.in_recovery() != now.in_recovery() {
+            return Some(format!("{at} was started again since it was looked at"));
+        }
+        match now.primary()?.commits_since(then.primary()?) {
+            Commits::None | Commits::Upkeep(_) => None,
+            Commits::Writes(ended) => Some(format!(
+                "{at} took {ended} transactions since it was looked at, in spite of its freeze: stop it, and see what it has"
+            )),
         }
     }
 
@@ -103,7 +120,7 @@ impl Kind for Reprotect {
         summary: "Makes the old primary a standby of the new one, by its own command, and proves that it streams.",
         changes: true,
         touches: "the old primary's server and data, through the inventory's `rejoin` command; a slot on the new primary",
-        undo: "nothing to put back: what only the old primary had is gone, as far as `rejoin` rewinds it",
+        undo: "nothing is put back: what only the old primary had is gone, as far as `rejoin` rewinds it, and a slot that was made stays and keeps write-ahead log until the old primary streams through it or the slot is dropped",
         grants: &[
             "GRANT pg_monitor, pg_checkpoint TO mrctl",
             "ALTER ROLE mrctl REPLICATION, where the member names a `slot` that is not there",
@@ -245,8 +262,12 @@ impl Kind for Reprotect {
     }
 
     fn by_hand(&self, effect: &str, _facts: &Facts, _world: &World) -> Vec<String> {
+        let left = self
+            .drop_left()
+            .map(|drop| format!("{drop} -- where it will not rejoin: the slot keeps write-ahead log"));
         match effect {
-            "rejoin" => vec![self.rejoin.argv.join(" ")],
+            "slot" => left.into_iter().collect(),
+            "rejoin" => std::iter::once(self.rejoin.argv.join(" ")).chain(left).collect(),
             _ => Vec::new(),
         }
     }

@@ -55,14 +55,25 @@ impl Handover {
     /// connected, who reports his rows up to a minute late, a run of autovacuum that was counted meanwhile is taken for the
     /// explanation: that is none, and the safe side is the other one, where something was written elsewhere by who came since.
     pub fn commits_since(&self, source: &PrimaryFacts) -> Commits {
-        let (then, now) = (&self.activity, &source.activity);
-        let elsewhere =
-            now.elsewhere_rows == then.elsewhere_rows || now.elsewhere_sessions == then.elsewhere_sessions;
-        let quiet = then.counted && now.counted && now.rows == then.rows && elsewhere;
-        match source.next_transaction.saturating_sub(self.next_transaction) {
-            0 => Commits::None,
-            ended if quiet && (now.complete || now.upkeep > then.upkeep) => Commits::Upkeep(ended),
-            ended => Commits::Writes(ended),
-        }
+        commits(&self.activity, self.next_transaction, source)
+    }
+}
+
+impl PrimaryFacts {
+    /// What ended here since another look at the same server, as [`Handover::commits_since`] tells it.
+    pub fn commits_since(&self, then: &Self) -> Commits {
+        commits(&then.activity, then.next_transaction, self)
+    }
+}
+
+fn commits(then: &Activity, next_transaction: u64, source: &PrimaryFacts) -> Commits {
+    let now = &source.activity;
+    let elsewhere =
+        now.elsewhere_rows == then.elsewhere_rows || now.elsewhere_sessions == then.elsewhere_sessions;
+    let quiet = then.counted && now.counted && now.rows == then.rows && elsewhere;
+    match source.next_transaction.saturating_sub(next_transaction) {
+        0 => Commits::None,
+        ended if quiet && (now.complete || now.upkeep > then.upkeep) => Commits::Upkeep(ended),
+        ended => Commits::Writes(ended),
     }
 }

@@ -11,23 +11,51 @@ pub struct Protection {
     /// Timeline of the last checkpoint, as the control file names it. On a fresh primary it is the old one until a checkpoint, and
     /// `pg_rewind` of version 15 and older then finds nothing to do (measured).
     pub recorded: u32,
-    /// Physical slots that outlive a connection, by name.
+    /// Slots that outlive a connection, by name.
     pub slots: Vec<Slot>,
 }
 
-/// A physical replication slot.
+/// A replication slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Slot {
     /// Its name.
     pub name: String,
     /// Whether a standby streams through it. One that nobody uses keeps write-ahead log until the disk is full.
     pub active: bool,
+    /// Whether a standby can stream through it; a logical one serves others.
+    #[serde(default)]
+    pub physical: bool,
+    /// Whether it keeps write-ahead log at all: one that was made without, and never used, does not.
+    #[serde(default)]
+    pub reserved: bool,
+    /// Whether what it should have kept is gone.
+    #[serde(default)]
+    pub lost: bool,
+    /// State of the sender that uses it, such as `streaming`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+}
+
+impl Slot {
+    /// Why no standby can rely on it, if none can.
+    pub fn unfit(&self) -> Option<&'static str> {
+        match self {
+            Self { physical: false, .. } => Some("is a logical one"),
+            Self { lost: true, .. } => Some("has lost what it should have kept"),
+            Self { reserved: false, .. } => Some("keeps no write-ahead log"),
+            Self { .. } => None,
+        }
+    }
 }
 
 impl Protection {
-    /// Slots that nobody uses.
+    /// Physical slots that nobody uses.
     pub fn idle(&self) -> Vec<&str> {
-        self.slots.iter().filter(|slot| !slot.active).map(|slot| slot.name.as_str()).collect()
+        self.slots
+            .iter()
+            .filter(|slot| slot.physical && !slot.active)
+            .map(|slot| slot.name.as_str())
+            .collect()
     }
 }
 

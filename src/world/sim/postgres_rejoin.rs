@@ -13,11 +13,13 @@ pub struct Kept {
     pub recorded: u32,
     /// Slots.
     pub slots: BTreeSet<String>,
+    /// The slot through which it streams itself, as a standby.
+    pub through: Option<String>,
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Self { recorded: 1, slots: BTreeSet::new() }
+        Self { recorded: 1, slots: BTreeSet::new(), through: None }
     }
 }
 
@@ -42,14 +44,21 @@ impl SimPostgres {
     pub(super) fn protection_of(&self, at: &Member, system: String) -> Protection {
         let truth = self.truth.borrow();
         let kept = truth.servers.get(at).map(|server| server.kept.clone()).unwrap_or_default();
-        // A slot has no owner here: whoever follows uses it.
-        let used = truth.servers.iter().any(|(member, server)| {
-            member.resource == at.resource
-                && server.up
-                && server.recovery
-                && server.follows.as_ref() == Some(&at.region)
-        });
-        let slots = kept.slots.into_iter().map(|name| Slot { name, active: used }).collect();
+        let used = |name: &String| {
+            truth.servers.iter().any(|(member, server)| {
+                member.resource == at.resource
+                    && server.up
+                    && server.recovery
+                    && server.follows.as_ref() == Some(&at.region)
+                    && server.kept.through.as_ref() == Some(name)
+            })
+        };
+        let slot = |name: String| {
+            let active = used(&name);
+            let sender = active.then(|| "streaming".to_owned());
+            Slot { name, active, physical: true, reserved: true, lost: false, sender }
+        };
+        let slots = kept.slots.into_iter().map(slot).collect();
         Protection { system, recorded: kept.recorded, slots }
     }
 
@@ -77,6 +86,7 @@ impl SimPostgres {
             (server.sessions, server.prepared) = (vec![], vec![]);
             server.written = false;
             server.follows = fit.then(|| primary.to_owned());
+            server.kept.through = slot.filter(|_| fit).map(str::to_owned);
             if fit {
                 server.timeline = source.timeline;
                 server.kept.recorded = source.timeline;

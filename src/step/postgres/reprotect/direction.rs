@@ -26,6 +26,12 @@ impl Reprotect {
                 new.timeline
             ));
         }
+        // One that connects again tries every few seconds. Nothing of it has to be rewound.
+        if timeline == new.timeline {
+            return Judgement::moving(format!(
+                "{at} is a standby of timeline {timeline} already and does not stream from {target} at this moment: it is waited for; if it stays so, its log says why, and once it is stopped it can be rejoined"
+            ));
+        }
         Judgement::not_reached(format!("a standby of timeline {timeline}"))
     }
 

@@ -18,9 +18,17 @@ pub(super) fn old_in_words(old: &Known<ServerFacts>) -> &'static str {
     }
 }
 
+/// Whether a setting is on, in any of the server's words for it.
+fn is_on(value: &str) -> bool {
+    ["on", "true", "yes", "1"].contains(&value.to_ascii_lowercase().as_str())
+}
+
 impl Reprotect {
     /// The new primary, if it is one that the old one can follow.
-    fn primary<'f>(&self, facts: &'f Facts) -> Result<(&'f ServerFacts, &'f PrimaryFacts), Box<Judgement>> {
+    pub(super) fn primary<'f>(
+        &self,
+        facts: &'f Facts,
+    ) -> Result<(&'f ServerFacts, &'f PrimaryFacts), Box<Judgement>> {
         let at = &self.pair.target;
         let new = match &facts.new {
             Known::Known(new) => new,
@@ -50,7 +58,7 @@ impl Reprotect {
     }
 
     /// Why the old one does not follow the new one yet; nothing if it does, as both of them say.
-    fn astray(&self, facts: &Facts, new: &PrimaryFacts) -> Option<Judgement> {
+    pub(super) fn astray(&self, facts: &Facts, new: &PrimaryFacts) -> Option<Judgement> {
         let Some(standby) = facts.old.get().and_then(ServerFacts::standby) else {
             return Some(Judgement::not_reached(old_in_words(&facts.old)));
         };
@@ -68,15 +76,7 @@ impl Reprotect {
                 return Some(Judgement::not_reached(format!("{source} is a standby: {why}")));
             }
         }
-        match &new.senders {
-            Known::Known(senders) if senders.iter().any(|sender| sender.state == "streaming") => None,
-            Known::Known(_) => {
-                Some(Judgement::not_reached(format!("{target} does not see any standby stream yet")))
-            }
-            Known::Unknown(why) => {
-                Some(Judgement::unknown(format!("who follows {target} is unknown: {why}")))
-            }
-        }
+        self.unsent(standby, facts, new)
     }
 
     pub(super) fn judge_checkpoint(&self, facts: &Facts) -> Judgement {
@@ -104,28 +104,6 @@ impl Reprotect {
                 kept.recorded, new.timeline
             )),
             Err(judged) => *judged,
-        }
-    }
-
-    pub(super) fn judge_slot(&self, facts: &Facts) -> Judgement {
-        let (server, new) = match self.primary(facts) {
-            Ok(primary) => primary,
-            Err(judged) => return *judged,
-        };
-        let name = self.slot.as_deref().unwrap_or_default();
-        let kept = match self.kept(facts, server) {
-            Ok(kept) => kept,
-            Err(judged) => return *judged,
-        };
-        let there = kept.slots.iter().any(|slot| slot.name == name);
-        match self.astray(facts, new) {
-            None if there => Judgement::reached(format!("slot {name} is there")),
-            // One that nobody uses would keep everything for ever.
-            None => Judgement::reached(format!("it follows without the slot {name}")),
-            Some(_) if there => Judgement::reached(format!("slot {name} is there")),
-            Some(_) => self
-                .held(facts, new)
-                .unwrap_or_else(|| Judgement::not_reached(format!("there is no slot {name}"))),
         }
     }
 
@@ -164,7 +142,11 @@ impl Reprotect {
     }
 
     /// What the new primary keeps, as far as it is of this cluster.
-    fn kept<'f>(&self, facts: &'f Facts, new: &ServerFacts) -> Result<&'f Protection, Box<Judgement>> {
+    pub(super) fn kept<'f>(
+        &self,
+        facts: &'f Facts,
+        new: &ServerFacts,
+    ) -> Result<&'f Protection, Box<Judgement>> {
         let at = &self.pair.target;
         match &facts.kept {
             Known::Known(kept) if kept.system == new.system => Ok(kept),
@@ -179,7 +161,7 @@ impl Reprotect {
     }
 
     /// What forbids to end the old one, if anything does. Asked before anything is begun, too.
-    fn held(&self, facts: &Facts, new: &PrimaryFacts) -> Option<Judgement> {
+    pub(super) fn held(&self, facts: &Facts, new: &PrimaryFacts) -> Option<Judgement> {
         if let Some(newer) = self.newer_elsewhere(facts, new) {
             return Some(newer);
         }
@@ -268,15 +250,24 @@ impl Reprotect {
             Known::Known(_) => return Judgement::blocked(format!("{at} is no standby")),
             Known::Unknown(why) => return Judgement::unknown(unread("the standby", at, why)),
         };
-        match &old.read_only.altered {
-            Known::Known(Altered::To(value)) if old.read_only.on => Judgement::not_reached(format!(
+        let on = &old.read_only;
+        match &on.altered {
+            // Also where what we get ourselves is something else: it comes back with a promotion.
+            Known::Known(Altered::To(value)) if is_on(value) => Judgement::not_reached(format!(
                 "the freeze is left in its configuration (default_transaction_read_only = {value}): a promotion would come up read-only"
             )),
-            Known::Known(_) | Known::Unknown(_) if old.read_only.on => Judgement::blocked(format!(
-                "{at} is read-only by its {}: a promotion there would come up read-only; mrctl did not set that",
-                old.read_only.source
+            Known::Unknown(why) => Judgement::unknown(format!(
+                "whether a freeze is left in the configuration of {at} is unknown: {why}"
             )),
-            Known::Known(_) | Known::Unknown(_) => Judgement::reached("no freeze is left"),
+            Known::Known(_) if on.hidden() => Judgement::unknown(format!(
+                "whether a freeze is left on {at} is hidden by a setting of our own {}: take that away",
+                on.source
+            )),
+            Known::Known(_) if on.on => Judgement::blocked(format!(
+                "{at} is read-only by its {}: a promotion there would come up read-only; mrctl did not set that",
+                on.source
+            )),
+            Known::Known(_) => Judgement::reached("no freeze is left"),
         }
     }
 

@@ -12,13 +12,7 @@ use serde::Deserialize;
 struct Raw {
     system: String,
     recorded: Option<u32>,
-    slots: Vec<RawSlot>,
-}
-
-#[derive(Deserialize)]
-struct RawSlot {
-    name: String,
-    active: bool,
+    slots: Vec<Slot>,
 }
 
 pub(super) async fn look(connections: &Connections, at: &Member) -> Known<Protection> {
@@ -39,8 +33,7 @@ fn read(text: &str) -> Known<Protection> {
         Err(error) => return Known::Unknown(format!("the server's answer cannot be read: {error}")),
     };
     let Some(recorded) = raw.recorded else { return Known::unknown("the control file names no timeline") };
-    let slots = raw.slots.into_iter().map(|slot| Slot { name: slot.name, active: slot.active }).collect();
-    Known::Known(Protection { system: raw.system, recorded, slots })
+    Known::Known(Protection { system: raw.system, recorded, slots: raw.slots })
 }
 
 pub(super) async fn checkpoint(
@@ -83,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_control_file_without_a_timeline_is_unknown() {
-        let text = r#"{"system":"7","recorded":2,"slots":[{"name":"a","active":false}]}"#;
+        let text = r#"{"system":"7","recorded":2,"slots":[{"name":"a","active":false,"physical":true,"reserved":true,"lost":false,"sender":null}]}"#;
         let Known::Known(seen) = read(text) else { panic!("unreadable") };
         assert_eq!((seen.recorded, seen.idle()), (2, vec!["a"]));
         let unknown = read(r#"{"system":"7","recorded":null,"slots":[]}"#);

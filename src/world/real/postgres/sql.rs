@@ -38,8 +38,10 @@ pub const GLANCE: &str = "SELECT json_build_object(\
 pub const PROTECTION: &str = "SELECT json_build_object(\
     'system', (SELECT system_identifier::text FROM pg_control_system()),\
     'recorded', (SELECT timeline_id FROM pg_control_checkpoint()),\
-    'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active) ORDER BY slot_name), '[]'::json) \
-        FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT temporary))::text";
+    'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active, \
+        'physical', slot_type = 'physical', 'reserved', restart_lsn IS NOT NULL, 'lost', wal_status IS NOT DISTINCT FROM 'lost', \
+        'sender', (SELECT state FROM pg_stat_replication WHERE pid = active_pid)) ORDER BY slot_name), '[]'::json) \
+        FROM pg_replication_slots WHERE NOT temporary))::text";
 
 /// A checkpoint at once, not spread over time.
 pub const CHECKPOINT: &str = "CHECKPOINT";
