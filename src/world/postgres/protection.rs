@@ -13,6 +13,12 @@ pub struct Protection {
     pub recorded: u32,
     /// Slots that outlive a connection, by name.
     pub slots: Vec<Slot>,
+    /// Whether our role may ask for a checkpoint there.
+    #[serde(default)]
+    pub may_checkpoint: bool,
+    /// Whether it may make a slot.
+    #[serde(default)]
+    pub may_replicate: bool,
 }
 
 /// A replication slot.

@@ -59,7 +59,7 @@ impl SimPostgres {
             Slot { name, active, physical: true, reserved: true, lost: false, sender }
         };
         let slots = kept.slots.into_iter().map(slot).collect();
-        Protection { system, recorded: kept.recorded, slots }
+        Protection { system, recorded: kept.recorded, slots, may_checkpoint: true, may_replicate: true }
     }
 
     /// What a rejoin command does: stops it, rewinds it to the primary in that region, starts it as its standby. Where that is no primary,

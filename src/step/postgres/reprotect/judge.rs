@@ -91,6 +91,9 @@ impl Reprotect {
         if let Some(judged) = self.held(facts, new) {
             return judged;
         }
+        if let Some(lacks) = facts.kept.get().and_then(|kept| self.lacks(facts, kept, new)) {
+            return lacks;
+        }
         match self.kept(facts, server) {
             Ok(kept) if kept.recorded == new.timeline => {
                 Judgement::reached(format!("the control file names timeline {}", new.timeline))

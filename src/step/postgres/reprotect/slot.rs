@@ -4,7 +4,7 @@ use super::{Facts, Reprotect};
 use crate::step::contract::Judgement;
 use crate::world::Known;
 use crate::world::postgres::protection::drop_by_hand;
-use crate::world::postgres::{PrimaryFacts, ServerFacts, Slot, StandbyFacts};
+use crate::world::postgres::{PrimaryFacts, Protection, ServerFacts, Slot, StandbyFacts};
 
 impl Reprotect {
     /// The slot that the member names, where it is there.
@@ -93,6 +93,22 @@ impl Reprotect {
             ));
         }
         Judgement::reached(format!("slot {name} is there"))
+    }
+
+    /// A right that a later effect would be refused for: before anything is begun.
+    pub(super) fn lacks(&self, facts: &Facts, kept: &Protection, new: &PrimaryFacts) -> Option<Judgement> {
+        let at = &self.pair.target;
+        if kept.recorded < new.timeline && !kept.may_checkpoint {
+            return Some(Judgement::blocked(format!(
+                "our role may not ask for a checkpoint on {at}: GRANT pg_checkpoint TO mrctl (before version 15 only a superuser may)"
+            )));
+        }
+        if self.slot.is_some() && self.named(facts).is_none() && !kept.may_replicate {
+            return Some(Judgement::blocked(format!(
+                "our role may not make a slot on {at}: ALTER ROLE mrctl REPLICATION"
+            )));
+        }
+        None
     }
 
     /// Right before the rejoin: why the slot that the old one is to stream through would not do.

@@ -46,7 +46,13 @@ fn kept(recorded: u32, slots: &[(&str, bool)]) -> Known<Protection> {
             sender: active.then(|| "streaming".to_owned()),
         })
         .collect();
-    Known::Known(Protection { system: "7301".into(), recorded, slots })
+    Known::Known(Protection {
+        system: "7301".into(),
+        recorded,
+        slots,
+        may_checkpoint: true,
+        may_replicate: true,
+    })
 }
 
 /// Its control file: of a primary of timeline 1 that was shut down, with one thing changed.

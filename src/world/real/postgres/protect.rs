@@ -13,6 +13,8 @@ struct Raw {
     system: String,
     recorded: Option<u32>,
     slots: Vec<Slot>,
+    may_checkpoint: bool,
+    may_replicate: bool,
 }
 
 pub(super) async fn look(connections: &Connections, at: &Member) -> Known<Protection> {
@@ -33,7 +35,8 @@ fn read(text: &str) -> Known<Protection> {
         Err(error) => return Known::Unknown(format!("the server's answer cannot be read: {error}")),
     };
     let Some(recorded) = raw.recorded else { return Known::unknown("the control file names no timeline") };
-    Known::Known(Protection { system: raw.system, recorded, slots: raw.slots })
+    let Raw { system, slots, may_checkpoint, may_replicate, .. } = raw;
+    Known::Known(Protection { system, recorded, slots, may_checkpoint, may_replicate })
 }
 
 pub(super) async fn checkpoint(
@@ -76,10 +79,11 @@ mod tests {
 
     #[test]
     fn a_control_file_without_a_timeline_is_unknown() {
-        let text = r#"{"system":"7","recorded":2,"slots":[{"name":"a","active":false,"physical":true,"reserved":true,"lost":false,"sender":null}]}"#;
+        let text = r#"{"system":"7","recorded":2,"slots":[{"name":"a","active":false,"physical":true,"reserved":true,"lost":false,"sender":null}],"may_checkpoint":true,"may_replicate":true}"#;
         let Known::Known(seen) = read(text) else { panic!("unreadable") };
         assert_eq!((seen.recorded, seen.idle()), (2, vec!["a"]));
-        let unknown = read(r#"{"system":"7","recorded":null,"slots":[]}"#);
+        let unknown =
+            read(r#"{"system":"7","recorded":null,"slots":[],"may_checkpoint":true,"may_replicate":true}"#);
         assert_eq!(unknown, Known::unknown("the control file names no timeline"));
     }
 }

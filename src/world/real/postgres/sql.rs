@@ -41,7 +41,10 @@ pub const PROTECTION: &str = "SELECT json_build_object(\
     'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active, \
         'physical', slot_type = 'physical', 'reserved', restart_lsn IS NOT NULL, 'lost', wal_status IS NOT DISTINCT FROM 'lost', \
         'sender', (SELECT state FROM pg_stat_replication WHERE pid = active_pid)) ORDER BY slot_name), '[]'::json) \
-        FROM pg_replication_slots WHERE NOT temporary))::text";
+        FROM pg_replication_slots WHERE NOT temporary),\
+    'may_checkpoint', (SELECT u.rolsuper OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'pg_checkpoint' \
+        AND pg_has_role(r.oid, 'USAGE')) FROM pg_roles u WHERE u.rolname = current_user),\
+    'may_replicate', (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user))::text";
 
 /// A checkpoint at once, not spread over time.
 pub const CHECKPOINT: &str = "CHECKPOINT";

@@ -124,3 +124,24 @@ fn only_what_is_as_it_was_when_it_was_judged_is_ended() {
     assert!(reprotect().changed(&stopped(), &back(|_| {})).is_some());
     assert_eq!(reprotect().changed(&stopped(), &stopped()), None);
 }
+
+#[test]
+fn rights_are_asked_for_before_anything_is_begun() {
+    let may = |recorded: u32, checkpoint: bool, replicate: bool, slots: &[(&str, bool)]| {
+        let kept = kept(recorded, slots).map(|kept| crate::world::postgres::Protection {
+            may_checkpoint: checkpoint,
+            may_replicate: replicate,
+            ..kept
+        });
+        judged("checkpoint", &Facts { kept, ..stopped() })
+    };
+    assert_eq!(may(1, true, true, &[]).standing, Standing::NotReached);
+    let refused = may(1, false, true, &[]);
+    assert_eq!(refused.standing, Standing::Blocked);
+    assert!(refused.evidence.contains("GRANT pg_checkpoint TO mrctl"), "{}", refused.evidence);
+    let refused = may(2, true, false, &[]);
+    assert_eq!(refused.standing, Standing::Blocked);
+    assert!(refused.evidence.contains("ALTER ROLE mrctl REPLICATION"), "{}", refused.evidence);
+    // What is there already needs no right.
+    assert_eq!(may(2, false, false, &[("eu_west", false)]).standing, Standing::Reached);
+}
