@@ -6,6 +6,7 @@ use super::{certificate, hold};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::engine::survey;
+use crate::engine::switch::Hindrance;
 use crate::exit_code::ExitCode;
 use crate::output::given::{Approvals, missing};
 use crate::plan::{Drill, Plan};
@@ -63,9 +64,11 @@ impl TakeoverArgs {
     }
 }
 
-/// Says what stands against it.
-fn hindered(setup: &Setup, run: &Run, short: &str, plan: &Plan) -> Result<(), ExitCode> {
-    let against = run.state.against_switching(&run.plan, plan);
+/// Says what stands against it. `plan`: the new one; none while there is none yet.
+fn hindered(setup: &Setup, run: &Run, short: &str, plan: Option<&Plan>) -> Result<(), ExitCode> {
+    let mut against = run.state.against_switching(&run.plan, plan.unwrap_or(&run.plan));
+    // What becomes of an undo in doubt is for the new plan to say: it may leave that step out.
+    against.retain(|one| plan.is_some() || !matches!(one, Hindrance::UndoInDoubt(_)));
     for one in &against {
         setup.say(&format!("mrctl: refused: run {short} cannot be taken over: {}", one.line()));
         setup.say(&format!("  {}", one.help(short)));
@@ -82,7 +85,7 @@ pub async fn take_over(
     reason: &str,
 ) -> Result<Takeover, ExitCode> {
     // What no plan helps against is said before one is made.
-    hindered(setup, run, short, &run.plan)?;
+    hindered(setup, run, short, None)?;
     let args = PlanArgs {
         runbook: runbook.to_path_buf(),
         from: Some(run.plan.from.clone()),
@@ -92,7 +95,7 @@ pub async fn take_over(
     };
     let prepared = prepare(setup, &args, Drill::Real, Gate::Tell).await?;
     let (plan, world) = (prepared.plan, prepared.world);
-    hindered(setup, run, short, &plan)?;
+    hindered(setup, run, short, Some(&plan))?;
     for (what, before, now) in [
         ("runbook", &run.plan.runbook_sha256, &plan.runbook_sha256),
         ("inventory", &run.plan.inventory_sha256, &plan.inventory_sha256),

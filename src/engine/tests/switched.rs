@@ -174,6 +174,22 @@ fn what_stands_against_it_is_named() {
 }
 
 #[test]
+fn an_undo_at_the_source_that_died_is_not_waited_for() {
+    // The unfreeze was sent, and the source died with its answer.
+    let freeze = |record: &Record| looked_reached(record, "freeze");
+    let undone =
+        |record: &Record| matches!(record, Record::Intent { step, undo: true, .. } if step == "freeze");
+    let mut dry = killed(freeze);
+    dry.process(Choice::RollBack, Kill::Never);
+    let at = dry.records.iter().position(undone).unwrap() + 1;
+    let mut trial = killed(freeze);
+    assert_eq!(trial.process(Choice::RollBack, Kill::Record(at)), None);
+    let new = unplanned();
+    assert!(new.steps[new.step_index("freeze").unwrap()].skipped.is_some());
+    assert_eq!(trial.state.against_switching(&trial.plan, &new), []);
+}
+
+#[test]
 fn an_undo_of_which_nobody_knows_what_became_is_looked_at_first() {
     let mut trial = killed(|record| matches!(record, Record::Intent { step, .. } if step == "freeze"));
     // Everything but the undo of the time to live is done.
