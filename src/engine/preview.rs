@@ -57,7 +57,27 @@ pub async fn preview(plan: &Plan, world: &World, starts: &Starts) -> BTreeMap<(u
         };
         ((s, e), preview)
     });
-    futures_util::future::join_all(looks).await.into_iter().collect()
+    let mut seen: BTreeMap<(usize, usize), Preview> =
+        futures_util::future::join_all(looks).await.into_iter().collect();
+    behind_a_rejoin(plan, &mut seen);
+    seen
+}
+
+/// What comes within a rejoin depends on what comes first there: the first effect that is not there yet has looked at everything that forbids
+/// it, and the others are about a server that is made only by it.
+fn behind_a_rejoin(plan: &Plan, seen: &mut BTreeMap<(usize, usize), Preview>) {
+    for (s, step) in plan.steps.iter().enumerate() {
+        let rejoins = step.effects.iter().any(|planned| planned.action.info().part == Part::Rejoin);
+        let mut effects = (0..step.effects.len()).filter(|_| rejoins);
+        let open =
+            effects.find(|e| seen.get(&(s, *e)).is_some_and(|p| p.judged.standing != Standing::Reached));
+        let Some(open) = open else { continue };
+        for e in open + 1..step.effects.len() {
+            if let Some(preview) = seen.get_mut(&(s, e)) {
+                preview.later = true;
+            }
+        }
+    }
 }
 
 /// What speaks against pressing the button now.
@@ -78,7 +98,7 @@ pub fn obstacles(plan: &Plan, seen: &BTreeMap<(usize, usize), Preview>) -> Obsta
         let planned = &step.effects[*e];
         let changes = planned.effect.class != Class::Looks;
         let stands = match judged.standing {
-            Standing::Unknown => true,
+            Standing::Unknown => !(*later && planned.action.info().part == Part::Rejoin),
             Standing::Blocked => !later,
             Standing::NotReached | Standing::Moving => !changes && !later,
             // Nobody can adopt it without a terminal, and behind a promotion it is too late to find that out.

@@ -93,6 +93,9 @@ async fn after_a_planned_move_the_old_primary_comes_back_as_a_standby_and_asking
     let status = site.mrctl(&["status"]).stdout;
     assert!(status.contains("UNPROTECTED"), "{status}");
     load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    // What only comes about by its first effects is no obstacle to it.
+    let looked = site.run(&[site.reprotecting(eu, us), vec!["--dry-run".into()]].concat());
+    assert_eq!(looked.code, 0, "{looked}");
     let ended = site.run(&site.reprotecting(eu, us));
     assert_eq!(ended.code, 0, "{ended}");
     let world = ended.last("ended")["world"].as_str().unwrap().to_string();
@@ -135,6 +138,8 @@ async fn a_second_primary_is_not_ended_and_nobody_goes_back_to_what_is_no_standb
     old.simple_query("ALTER SYSTEM RESET default_transaction_read_only").await.unwrap();
     old.simple_query("SELECT pg_reload_conf()").await.unwrap();
     until("the old one takes writes", async || site.writable(eu).await).await;
+    let looked = site.run(&[site.reprotecting(eu, us), vec!["--dry-run".into()]].concat());
+    assert_eq!(looked.code, 10, "{looked}");
     let refused = site.run(&site.reprotecting(eu, us));
     assert_eq!(refused.code, 5, "{refused}");
     assert!(refused.stdout.contains("divergence: orders in eu-west is a second primary"), "{refused}");
@@ -230,6 +235,9 @@ async fn when_the_primary_died_its_server_comes_back_as_a_standby_and_the_way_ba
     let watch = Watch::start(&site);
     let load = Load::start(&site.lab, &load()).unwrap();
     load.wait_for(30, Duration::from_secs(30)).await.unwrap();
+    // What only comes about by its first effects is no obstacle to it.
+    let looked = site.run(&[site.reprotecting(eu, us), vec!["--dry-run".into()]].concat());
+    assert_eq!(looked.code, 0, "{looked}");
     let ended = site.run(&site.reprotecting(eu, us));
     assert_eq!(ended.code, 0, "{ended}");
     assert!(site.streams(eu).await);
