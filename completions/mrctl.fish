@@ -39,6 +39,7 @@ complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "failback" -d 'Go back t
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "drill" -d 'Practise a runbook; with --dry-run look at everything and change nothing'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rehearse" -d 'Try every way in which a runbook can go wrong, in a simulated world'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "status" -d 'Tell what is true now: regions, resources, open runs'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "heartbeat" -d 'Write heartbeats, so that an unplanned failover counts what it loses'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "resume" -d 'Go on with an open run'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "rollback" -d 'Take back what an open run changed; only before a promotion'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "step" -d 'Decide about one step of a run that stands still'
@@ -144,6 +145,16 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand status" -l color -d 'Whether
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand heartbeat" -l count -d 'End after so many tries. The exit code is 0 if the last one was acknowledged' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand heartbeat" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand heartbeat" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand heartbeat" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand heartbeat" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand heartbeat" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand heartbeat" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l reason -d 'Why, for the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l mode -d 'Take a planned run over as an unplanned one, from where it stands: its source is gone' -r -f -a "planned\t'The source answers; nothing is lost'
 unplanned\t'The source is gone'"

@@ -2,6 +2,7 @@
 
 mod blocked;
 mod by_hand;
+mod counted;
 mod faults;
 mod kept;
 mod killed;

@@ -198,9 +198,14 @@ signals:
     std::fs::write(&path, inventory).unwrap();
     let (mut sources, mut problems) = (Sources::default(), Problems::default());
     let loaded = mrctl::runbook::discovery::load(&path, &mut sources, &mut problems).unwrap();
-    let world =
-        mrctl::cli::wire::world(&loaded, &Default::default(), mrctl::error::Severity::Error, &mut problems)
-            .await;
+    let world = mrctl::cli::wire::world(
+        &loaded,
+        &Default::default(),
+        mrctl::error::Severity::Error,
+        None,
+        &mut problems,
+    )
+    .await;
     assert_eq!(problems.errors(), 0, "{problems:?}");
     let signals = world.unwrap().signals;
     for (region, number) in [("eu-west", 0.0), ("us-east", 1.0)] {

@@ -1,7 +1,7 @@
 //! Drives a run with a person, readers and signals, and turns its end into an exit code.
 
-use super::beside;
 use super::setup::{Format, Setup, host, now, operator};
+use super::{beating, beside};
 use crate::engine::Person;
 use crate::engine::driver::{DriveError, Driver, Reader, Signals};
 use crate::engine::record::{Choice, Record};
@@ -143,6 +143,8 @@ impl Drive<'_> {
         }
         let readers: Rc<dyn Reader> = Rc::new(Readers(readers));
         let reader: Rc<dyn Reader> = Rc::new(beside::Clean { readers, redactor: setup.redactor.clone() });
+        let beaten = world.clone();
+        let beating = beating::begin(setup, &plan, &beaten).await;
         let driver = Driver::new(
             Rc::new(plan),
             world,
@@ -159,7 +161,14 @@ impl Drive<'_> {
                 audit(&mut driver, &path);
                 let opening = opening.iter().try_for_each(|record| driver.append(record));
                 let result = match opening {
-                    Ok(()) => driver.drive(&Process::new()).await,
+                    Ok(()) => {
+                        let process = Process::new();
+                        tokio::select! {
+                            biased;
+                            result = driver.drive(&process) => result,
+                            never = beating.go_on() => match never {},
+                        }
+                    }
                     Err(error) => Err(error),
                 };
                 if result.is_err() {

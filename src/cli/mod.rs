@@ -1,6 +1,7 @@
 //! Commands, one file each; the only place that wires real ports.
 
 pub mod abandon;
+mod beating;
 mod beside;
 mod certificate;
 pub mod describe;
@@ -9,6 +10,8 @@ pub mod drive;
 mod dry_run;
 mod failback;
 mod failover;
+mod heartbeat;
+mod heartbeat_rows;
 pub mod history;
 mod hold;
 pub mod kinds;

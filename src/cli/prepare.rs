@@ -89,7 +89,14 @@ pub async fn prepare(setup: &Setup, args: &PlanArgs, drill: Drill, gate: Gate) -
     // What is plainly wrong is said before secrets are read, which may be missing where somebody only tries.
     known_regions(setup, args, &files)?;
     let mut problems = Problems::new();
-    let world = wire::world(&files.inventory, &setup.redactor, Severity::Error, &mut problems).await;
+    let world = wire::world(
+        &files.inventory,
+        &setup.redactor,
+        Severity::Error,
+        setup.state.as_deref(),
+        &mut problems,
+    )
+    .await;
     setup.problems(&problems, &files.sources);
     let world = world.ok_or(ExitCode::Invalid)?;
     prepare_with(setup, args, drill, gate, &files, world).await

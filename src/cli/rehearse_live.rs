@@ -37,7 +37,14 @@ async fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Co
         Err(code) => return code,
     };
     let mut problems = Problems::new();
-    let world = wire::world(&files.inventory, &setup.redactor, Severity::Warning, &mut problems).await;
+    let world = wire::world(
+        &files.inventory,
+        &setup.redactor,
+        Severity::Warning,
+        setup.state.as_deref(),
+        &mut problems,
+    )
+    .await;
     setup.problems(&problems, &files.sources);
     let Some(world) = world else {
         collected.invalid(file);

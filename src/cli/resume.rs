@@ -91,7 +91,10 @@ pub(super) async fn world(setup: &Setup) -> Result<(World, String), ExitCode> {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
-        Some(loaded) => wire::world(loaded, &setup.redactor, Severity::Warning, &mut problems).await,
+        Some(loaded) => {
+            wire::world(loaded, &setup.redactor, Severity::Warning, setup.state.as_deref(), &mut problems)
+                .await
+        }
         None => None,
     };
     setup.problems(&problems, &sources);

@@ -2,8 +2,8 @@
 
 use super::setup::{Format, Setup};
 use super::{
-    abandon, describe, dry_run, failback, failover, history, kinds, lab, rehearse, rehearse_live, resume,
-    status, step, wire,
+    abandon, describe, dry_run, failback, failover, heartbeat, history, kinds, lab, rehearse, rehearse_live,
+    resume, status, step, wire,
 };
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
@@ -88,6 +88,7 @@ enum Command {
     Rehearse(rehearse::RehearseArgs),
     /// Tell what is true now: regions, resources, open runs.
     Status,
+    Heartbeat(heartbeat::HeartbeatArgs),
     /// Go on with an open run.
     Resume(resume::ResumeArgs),
     /// Take back what an open run changed; only before a promotion.
@@ -188,6 +189,7 @@ async fn connected(setup: &Setup, command: Command) -> ExitCode {
         Command::Drill(args) => dry_run::drill(setup, args).await,
         Command::Status => status::status(setup).await,
         Command::Rehearse(args) => rehearse_live::rehearse(setup, &args).await,
+        Command::Heartbeat(args) => heartbeat::heartbeat(setup, args).await,
         Command::Resume(args) => resume::resume(setup, args).await,
         Command::Rollback(args) => resume::rollback(setup, args).await,
         Command::Step(args) => step::step(setup, args).await,

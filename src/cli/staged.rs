@@ -302,7 +302,16 @@ impl Company<'_> {
         let mut problems = Problems::new();
         let loaded = open_inventory(&self.stage.direct(), None, &mut Sources::new(), &mut problems);
         let world = match &loaded {
-            Some(loaded) => wire::world(loaded, &self.setup.redactor, Severity::Warning, &mut problems).await,
+            Some(loaded) => {
+                wire::world(
+                    loaded,
+                    &self.setup.redactor,
+                    Severity::Warning,
+                    self.setup.state.as_deref(),
+                    &mut problems,
+                )
+                .await
+            }
             None => None,
         };
         let Some(world) = world else {

@@ -1,6 +1,7 @@
 //! `mrctl status`: what is true now, from the systems alone, what is open here, and whether each runbook would work.
 
 use super::certificate;
+use super::heartbeat_rows;
 use super::history;
 use super::readiness::{self, Readiness};
 use super::setup::{Format, Setup};
@@ -76,6 +77,7 @@ impl Seen {
             let regions: Vec<String> = cluster.members.keys().cloned().collect();
             let now = survey::cluster(world, name, &regions, "").await;
             self.rows.extend(now.members.iter().map(|(region, facts)| server(name, region, facts)));
+            self.rows.extend(heartbeat_rows::rows(world, name, &now).await);
             if now.frozen() {
                 self.alarms.push(format!("FROZEN: nobody can write to {name}"));
             }
@@ -198,7 +200,10 @@ pub async fn status(setup: &Setup) -> ExitCode {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
-        Some(loaded) => wire::world(loaded, &setup.redactor, Severity::Warning, &mut problems).await,
+        Some(loaded) => {
+            wire::world(loaded, &setup.redactor, Severity::Warning, setup.state.as_deref(), &mut problems)
+                .await
+        }
         None => None,
     };
     setup.problems(&problems, &sources);

@@ -29,13 +29,27 @@ pub async fn world(
     loaded: &Loaded,
     redactor: &Redactor,
     weak: Severity,
+    state: Option<&Path>,
     problems: &mut Problems,
 ) -> Option<World> {
     let variables = |name: &str| variable(name);
     let resolver = Resolver { variables: &variables, timeout: SECRET };
     let mut wiring = Wiring { loaded, redactor, resolver, weak, problems };
     let before = wiring.problems.errors();
-    let postgres = Rc::new(postgres::RealPostgres::new(wiring.postgres().await).held_by(&holder()));
+    let heartbeats = postgres::Heartbeats {
+        folder: heartbeats(state),
+        tables: loaded
+            .inventory
+            .postgres
+            .iter()
+            .filter_map(|(name, cluster)| {
+                let heartbeat = cluster.heartbeat.as_ref()?;
+                Some((name.clone(), (heartbeat.table.clone(), heartbeat.every.as_duration())))
+            })
+            .collect(),
+    };
+    let postgres = postgres::RealPostgres::new(wiring.postgres().await).with_heartbeats(heartbeats);
+    let postgres = Rc::new(postgres.held_by(&holder()));
     let dns = wiring.dns().await;
     let http = wiring.http();
     let cache = wiring.cache().await;
@@ -388,6 +402,11 @@ pub fn state_folder(given: Option<&Path>) -> Option<std::path::PathBuf> {
         .or_else(|| variable("MRCTL_STATE_DIR").map(Into::into))
         .or_else(|| variable("XDG_STATE_HOME").map(|home| Path::new(&home).join("mrctl")))
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state/mrctl")))
+}
+
+/// The folder in which the last heartbeats are remembered; `given` as for [`state_folder`].
+pub fn heartbeats(given: Option<&Path>) -> Option<std::path::PathBuf> {
+    state_folder(given).map(|folder| folder.join("heartbeats"))
 }
 
 /// The folder to which runs are copied as they go: as given, else `MRCTL_MIRROR_DIR`; none by default.

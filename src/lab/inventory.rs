@@ -41,6 +41,7 @@ postgres:
     applications: [app]
     keep: [monitoring, postgres]
     probe_table: mrctl.probe
+    heartbeat: { table: mrctl.heartbeat, every: 1s }
     members:
 ";
     for region in Region::ALL {

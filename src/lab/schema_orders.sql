@@ -7,6 +7,8 @@ GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) TO mrctl;
 CREATE SCHEMA mrctl AUTHORIZATION mrctl;
 CREATE TABLE mrctl.probe (run_id text PRIMARY KEY, ts timestamptz NOT NULL);
 GRANT SELECT, INSERT, UPDATE, DELETE ON mrctl.probe TO mrctl;
+CREATE TABLE mrctl.heartbeat (writer text PRIMARY KEY, number bigint NOT NULL, at_ms bigint NOT NULL);
+GRANT SELECT, INSERT, UPDATE ON mrctl.heartbeat TO mrctl;
 CREATE TABLE orders (
     id text PRIMARY KEY,
     client integer NOT NULL,

@@ -353,6 +353,11 @@ pub const EVENTS: &[Event] = &[
                 "what promotions lost of what was committed: `nothing`, `accepted` (by a person), `unknown`; null if nothing was promoted",
             ),
             f(
+                "counted",
+                "object",
+                "by data set, what heartbeats counted of what was accepted as lost: `heartbeats`, `transactions` (`least`, `most`), `bytes`, `from_ms`, `until_ms` (Unix, milliseconds); what came after `until_ms` is not counted",
+            ),
+            f(
                 "service_restored_ms",
                 "integer or null",
                 "from the incident's declaration (`--since`), else from the beginning, to the step that marks `service_restored`",

@@ -281,6 +281,7 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                     "write_gap_ms": gap.filter(|gap| gap.ended.is_some()).map(|gap| gap.length(at)),
                     "frozen_since": gap.filter(|gap| gap.ended.is_none()).map(|gap| Moment(gap.began).rfc3339()),
                     "data_lost": summary::lost(model).map(summary::Lost::word),
+                    "counted": summary::counted(model).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
                     "service_restored_ms": recovery.map(|span| span.length(at)),
                     "declared": model.measures.moments.declared.map(|at| Moment(at).rfc3339()),
                     "moments": moments(model),

@@ -151,6 +151,7 @@ pub fn looked(step: &str, effect: &str, purpose: Purpose, standing: Standing, ev
         source_started: "a".into(),
         target_started: "b".into(),
         by: HandoverBy::Soft,
+        counted: None,
     });
     Record::Looked {
         step: step.into(),

@@ -15,7 +15,7 @@ use crate::engine::surprise::Surprise;
 use crate::exit_code::ExitCode;
 use crate::journal::AppendError;
 use crate::step::{Class, Facts, Remark};
-use crate::world::postgres::HandoverBy;
+use crate::world::postgres::{Counted, HandoverBy};
 
 /// Gives the commands that take an effect back by hand: step and effect index, and the facts before it.
 pub type ByHand = dyn Fn(usize, usize, &Facts) -> Vec<String>;
@@ -334,6 +334,12 @@ fn measures(model: &Model, style: Style) -> Vec<Text> {
         let allowed = allowed.map_or_else(String::new, |ms| format!(", {} allowed", allowance(ms)));
         rows.push(("data lost", Text::of(tone, lost.words()).plain(allowed)));
     }
+    for (cluster, counted) in counted(model) {
+        rows.push((
+            "counted",
+            Text::of(Tone::Plain, format!("{cluster}: {counted}; not counted after that")),
+        ));
+    }
     rows.into_iter()
         .map(|(label, text)| Text::of(Tone::Dim, format!("  {label} ")).with(text).spelled(style))
         .collect()
@@ -367,6 +373,13 @@ impl Lost {
             Self::Unknown => "unknown: the old primary may have what the new one lacks",
         }
     }
+}
+
+/// What heartbeats counted of what was accepted as lost, by data set.
+pub fn counted(model: &Model) -> Vec<(&str, &Counted)> {
+    let (plan, state) = (&*model.plan, &model.state);
+    let promoted = plan.clusters.keys().filter(|set| state.passed_for(plan, set));
+    promoted.filter_map(|set| Some((set.as_str(), state.handovers.get(set)?.counted.as_ref()?))).collect()
 }
 
 /// The worst of the data sets that were promoted; none if none was.

@@ -5,6 +5,7 @@
 mod facts;
 mod fitness;
 mod handover;
+pub mod heartbeat;
 mod lsn;
 pub mod protection;
 
@@ -13,6 +14,7 @@ pub use facts::{
     Sender, ServerFacts, Sessions, StandbyFacts,
 };
 pub use handover::{Commits, Handover, HandoverBy};
+pub use heartbeat::{Beat, Counted, Heartbeat, Missed, Turn};
 pub use lsn::Lsn;
 pub use protection::{Protection, Slot};
 
@@ -163,6 +165,26 @@ pub trait Postgres {
     fn lock_sight<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<LockSight>> {
         let _ = run;
         super::ready(Known::unknown(format!("{at} is not asked who holds its lock")))
+    }
+
+    /// The time between two heartbeats of a cluster; nothing where the inventory wants none.
+    fn heartbeat_every(&self, cluster: &str) -> Option<std::time::Duration> {
+        let _ = cluster;
+        None
+    }
+
+    /// Writes one heartbeat at a primary, as an application does, and tells what it had once that was acknowledged. The only write
+    /// that takes no permit: it belongs to no run, and no step waits for it.
+    fn beat<'a>(&'a self, at: &'a Member, turn: &'a Turn) -> Answer<'a, Result<Beat, Missed>> {
+        let _ = turn;
+        super::ready(Err(Missed::Failed(format!("no heartbeat is written at {at}"))))
+    }
+
+    /// The last heartbeat that this host knows to be acknowledged, and what of them this member has. Nothing where the inventory wants
+    /// none. `settled`: see whether the replay of a standby stands still, which takes a moment.
+    fn heartbeat<'a>(&'a self, at: &'a Member, settled: bool) -> Answer<'a, Option<Known<Heartbeat>>> {
+        let _ = (at, settled);
+        super::ready(None)
     }
 
     /// The exact statements of a change, for plans, dry runs and the by-hand instructions.

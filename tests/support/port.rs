@@ -53,6 +53,7 @@ pub async fn handover(port: &dyn Postgres) -> Handover {
         source_started: from.started.clone(),
         target_started: to.started,
         by: HandoverBy::Soft,
+        counted: None,
     }
 }
 

@@ -351,27 +351,6 @@ pub(super) fn commands_name_a_program(context: &InventoryContext<'_>, problems: 
     }
 }
 
-pub(super) fn probe_tables_are_names(context: &InventoryContext<'_>, problems: &mut Problems) {
-    for (name, cluster) in &context.inventory().postgres {
-        let is_word = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-                && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        };
-        let mut parts = cluster.probe_table.split('.');
-        // It becomes part of a statement, where a parameter cannot stand.
-        let fine = matches!((parts.next(), parts.next(), parts.next()), (Some(a), Some(b), None) if is_word(a) && is_word(b));
-        if !fine {
-            let message = format!("`{}` is not a table with its schema", cluster.probe_table);
-            let place = context.loaded.text.span(&["postgres", name, "probe_table"]);
-            problems.push(
-                Problem::error(Code::BadName, message)
-                    .at(place)
-                    .help("write `schema.table` in lowercase letters, digits and `_`"),
-            );
-        }
-    }
-}
-
 /// What `mrctl rehearse --deep` tries.
 const MOST_FAULTS: u32 = 3;
 

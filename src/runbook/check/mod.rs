@@ -12,6 +12,7 @@ mod references;
 mod rejoin;
 mod resources;
 mod slots;
+mod tables;
 mod writer;
 
 pub use lines::{Line, lines};
@@ -142,7 +143,8 @@ const INVENTORY_RULES: &[fn(&InventoryContext<'_>, &mut Problems)] = &[
     inventory::one_default_channel,
     inventory::commands_name_a_program,
     inventory::dependencies_live_elsewhere,
-    inventory::probe_tables_are_names,
+    tables::tables_are_names,
+    tables::heartbeats_are_not_a_load,
     slots::slots_are_names,
     inventory::rehearsals_can_be_demanded,
     dns::names_end_with_a_dot,

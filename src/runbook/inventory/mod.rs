@@ -26,7 +26,7 @@ pub use dns::{DnsBackend, DnsRecord, DnsServer, Powerdns, RecordType};
 pub use endpoint::{Endpoint, Expect};
 pub use hook::Command;
 pub use policy::Policy;
-pub use postgres::{Manager, PostgresCluster, PostgresMember, Writers};
+pub use postgres::{Heartbeat, Manager, PostgresCluster, PostgresMember, Writers};
 pub use region::Region;
 pub use rehearsal::Rehearsal;
 pub use secret::Secret;

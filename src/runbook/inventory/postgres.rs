@@ -36,11 +36,28 @@ pub struct PostgresCluster {
     /// Table for the probe row that proves a region writable; created once by hand, see `mrctl kinds postgres.verify_writable`.
     #[serde(default = "default_probe_table")]
     pub probe_table: String,
+    /// A row that is written through the primary at short intervals, so that what an unplanned failover loses is counted; see
+    /// `mrctl heartbeat --help`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
     /// Longest time for a connection and one look.
     #[serde(default = "default_timeout")]
     pub timeout: Period,
     /// The servers, by region.
     pub members: BTreeMap<String, PostgresMember>,
+}
+
+/// Heartbeats of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// The table, made once by hand: `CREATE TABLE mrctl.heartbeat (writer text PRIMARY KEY, number bigint NOT NULL, at_ms bigint NOT
+    /// NULL)`, with `SELECT, INSERT, UPDATE` for the role.
+    #[serde(default = "default_heartbeat_table")]
+    pub table: String,
+    /// Time between two heartbeats: what is lost after the last one is not counted.
+    #[serde(default = "default_every")]
+    pub every: Period,
 }
 
 /// One server of a cluster.
@@ -118,6 +135,14 @@ fn default_database() -> String {
 
 fn default_probe_table() -> String {
     "mrctl.probe".to_owned()
+}
+
+fn default_heartbeat_table() -> String {
+    "mrctl.heartbeat".to_owned()
+}
+
+fn default_every() -> Period {
+    Period::from_secs(1)
 }
 
 fn default_port() -> u16 {

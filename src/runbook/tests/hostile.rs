@@ -14,6 +14,7 @@ fn hostile_names_and_hosts_are_refused() {
             ("name: www.example.com.", format!("name: {written}")),
             ("url: https://pdns.eu.example.com", format!("url: {written}")),
             ("    user: mrctl", format!("    probe_table: {written}\n    user: mrctl")),
+            ("    user: mrctl", format!("    heartbeat: {{ table: {written} }}\n    user: mrctl")),
             ("at: eu-west", format!("at: {written}")),
             ("name: production", format!("name: {written}")),
         ] {

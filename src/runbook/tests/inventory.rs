@@ -148,6 +148,16 @@ fn every_rule_for_inventories_refuses_what_it_is_for() {
             "MR0111 `a; drop table b` is not a table",
         ),
         (
+            "    user: mrctl",
+            "    heartbeat: { table: heartbeat }\n    user: mrctl",
+            "MR0111 `heartbeat` is not a table with its schema",
+        ),
+        (
+            "    user: mrctl",
+            "    heartbeat: { every: 50ms }\n    user: mrctl",
+            "MR0104 a heartbeat every 50ms would be a load",
+        ),
+        (
             "  eu-west: { title: Ireland",
             "  from: {}\n  eu-west: { title: Ireland",
             "MR0111 `from` cannot be the name of a region",

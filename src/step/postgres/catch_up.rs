@@ -117,6 +117,7 @@ pub(super) fn judge_pair(pair: &Pair, facts: &PairFacts) -> Judgement {
             source_started: source.started.clone(),
             target_started: target.started.clone(),
             by: HandoverBy::Soft,
+            counted: None,
         },
     )
 }
@@ -208,6 +209,7 @@ impl Kind for CatchUp {
             let mut facts = self.pair.look(sight.world, &self.keep, sight.run).await;
             if self.unplanned {
                 facts.others = self.pair.look_at_others(sight.world, &self.keep, sight.run).await;
+                facts.heartbeat = sight.world.postgres.heartbeat(&self.pair.target, true).await;
             }
             facts
         })
@@ -291,7 +293,12 @@ mod tests {
     fn judge(change: impl FnOnce(&mut ServerFacts, &mut ServerFacts)) -> Judgement {
         let (mut source, mut target) = (examples::frozen(), examples::standby());
         change(&mut source, &mut target);
-        let facts = PairFacts { source: Known::Known(source), target: Known::Known(target), others: vec![] };
+        let facts = PairFacts {
+            source: Known::Known(source),
+            target: Known::Known(target),
+            others: vec![],
+            heartbeat: None,
+        };
         judge_pair(&examples::pair(), &facts)
     }
 
@@ -354,12 +361,18 @@ mod tests {
     #[test]
     fn silence_of_either_side_is_unknown() {
         let known = Known::Known(examples::frozen());
-        let facts = PairFacts { source: known.clone(), target: Known::unknown("no answer"), others: vec![] };
+        let facts = PairFacts {
+            source: known.clone(),
+            target: Known::unknown("no answer"),
+            others: vec![],
+            heartbeat: None,
+        };
         assert_eq!(judge_pair(&examples::pair(), &facts).standing, Standing::Unknown);
         let facts = PairFacts {
             source: Known::unknown("no answer"),
             target: Known::Known(examples::standby()),
             others: vec![],
+            heartbeat: None,
         };
         assert_eq!(judge_pair(&examples::pair(), &facts).standing, Standing::Unknown);
     }

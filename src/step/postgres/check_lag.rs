@@ -186,6 +186,7 @@ mod tests {
             source: Known::Known(examples::primary()),
             target: Known::Known(target),
             others: vec![],
+            heartbeat: None,
         };
         CheckLag { pair: examples::pair(), max_bytes: 100, max_ms }.judge("look", &facts, Aim::Applied, None)
     }

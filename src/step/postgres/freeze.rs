@@ -67,6 +67,7 @@ impl Freeze {
             source: facts.source.clone(),
             target: facts.target.clone(),
             others: Vec::new(),
+            heartbeat: None,
         })
     }
 

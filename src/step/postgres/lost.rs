@@ -4,7 +4,7 @@ use super::evidence::answers;
 use super::{Pair, PairFacts, unread};
 use crate::step::contract::Judgement;
 use crate::world::Known;
-use crate::world::postgres::{Handover, HandoverBy, Lsn, NO_RECEIVER, ServerFacts};
+use crate::world::postgres::{Counted, Handover, HandoverBy, Lsn, NO_RECEIVER, ServerFacts};
 
 /// How far a standby has come: timeline, then position. Unknown where it still receives, because then it still moves.
 fn reach(facts: &ServerFacts) -> Result<(u32, Lsn), Box<Judgement>> {
@@ -93,7 +93,12 @@ pub(super) fn judge(pair: &Pair, facts: &PairFacts) -> Judgement {
     // Not waited for: where the source died in the middle of a record, the rest of what was received is never replayed (measured on
     // version 15), and the promotion replays the rest first.
     let left = received.bytes_since(replayed);
-    Judgement::reached(in_words(target, (received, left), &unseen)).with_handover(Handover {
+    let counted = facts.heartbeat.as_ref().map(|heartbeat| match heartbeat {
+        Known::Known(heartbeat) => heartbeat.count(&target.system, timeline, received),
+        Known::Unknown(why) => Known::Unknown(why.clone()),
+    });
+    let words = in_words(target, (received, left), &unseen, counted.as_ref());
+    Judgement::reached(words).with_handover(Handover {
         system: target.system.clone(),
         timeline,
         position: replayed,
@@ -103,11 +108,17 @@ pub(super) fn judge(pair: &Pair, facts: &PairFacts) -> Judgement {
         source_started: String::new(),
         target_started: target.started.clone(),
         by: HandoverBy::LossAccepted,
+        counted: counted.and_then(|counted| counted.get().cloned()),
     })
 }
 
 /// What will be lost, as far as anybody can know it.
-fn in_words(target: &ServerFacts, (received, left): (Lsn, u64), unseen: &[&str]) -> String {
+fn in_words(
+    target: &ServerFacts,
+    (received, left): (Lsn, u64),
+    unseen: &[&str],
+    counted: Option<&Known<Counted>>,
+) -> String {
     let since = match target.standby().map(|standby| &standby.replayed_ms_ago) {
         Some(Known::Known(ago)) => format!("its last commit is {} s old", ago / 1000),
         Some(Known::Unknown(why)) => format!("the age of its last commit is unknown: {why}"),
@@ -121,9 +132,16 @@ fn in_words(target: &ServerFacts, (received, left): (Lsn, u64), unseen: &[&str])
         0 => String::new(),
         left => format!(" ({left} bytes of it not replayed yet, which the promotion does first)"),
     };
-    format!(
-        "everything up to {received}{replay}, {since}; what the old primary committed after that is lost, how much is unknown{more}"
-    )
+    let lost = match counted {
+        None => "what the old primary committed after that is lost, how much is unknown".into(),
+        Some(Known::Unknown(why)) => {
+            format!("what the old primary committed after that is lost, how much is unknown: {why}")
+        }
+        Some(Known::Known(counted)) => {
+            format!("{counted}; what the old primary committed after that is lost, too, and not counted")
+        }
+    };
+    format!("everything up to {received}{replay}, {since}; {lost}{more}")
 }
 
 #[cfg(test)]
@@ -142,7 +160,10 @@ mod tests {
 
     fn judged(target: Known<ServerFacts>, others: Vec<Known<ServerFacts>>) -> Judgement {
         let others = others.into_iter().map(|other| ("ap-south".to_string(), other)).collect();
-        judge(&examples::pair(), &PairFacts { source: Known::unknown("no answer"), target, others })
+        judge(
+            &examples::pair(),
+            &PairFacts { source: Known::unknown("no answer"), target, others, heartbeat: None },
+        )
     }
 
     #[test]
@@ -155,6 +176,27 @@ mod tests {
             (handover.by, handover.position.to_string()),
             (HandoverBy::LossAccepted, "0/5000100".into())
         );
+    }
+
+    #[test]
+    fn what_heartbeats_counted_is_in_the_handover_and_in_what_a_person_reads() {
+        let judged = |heartbeat| {
+            let target = left(|_| {});
+            let (source, others) = (Known::unknown("no answer"), vec![]);
+            judge(&examples::pair(), &PairFacts { source, target, others, heartbeat: Some(heartbeat) })
+        };
+        let counted = judged(Known::Known(examples::heartbeat(12, Some(10))));
+        let words = "lost until the last heartbeat at 1970-01-01 00:00:05.000Z: 2 heartbeats, 8 transactions of others and 512 bytes";
+        assert!(counted.evidence.contains(words), "{}", counted.evidence);
+        assert!(counted.evidence.contains("lost, too, and not counted"), "{}", counted.evidence);
+        let count = counted.handover.unwrap().counted.unwrap();
+        assert_eq!((count.heartbeats, count.transactions.least, count.from_ms), (2, 8, 3_000));
+        for unknown in [Known::Known(examples::heartbeat(12, None)), Known::unknown("no file")] {
+            let judged = judged(unknown);
+            assert_eq!(judged.standing, Standing::Reached);
+            assert!(judged.evidence.contains("how much is unknown: no"), "{}", judged.evidence);
+            assert_eq!(judged.handover.unwrap().counted, None);
+        }
     }
 
     #[test]
@@ -175,7 +217,7 @@ mod tests {
             assert!(judged.evidence.contains(word), "{}", judged.evidence);
         }
         let source = Known::Known(examples::primary());
-        let facts = PairFacts { source, target: left(|_| {}), others: vec![] };
+        let facts = PairFacts { source, target: left(|_| {}), others: vec![], heartbeat: None };
         assert_eq!(judge(&examples::pair(), &facts).standing, Standing::Blocked);
     }
 
@@ -196,7 +238,7 @@ mod tests {
         });
         assert_eq!(judged(newer, vec![further]).standing, Standing::Unknown);
         let refuses = Known::Unknown(format!("{REFUSES}too many clients (53300)"));
-        let facts = PairFacts { source: refuses, target: left(|_| {}), others: vec![] };
+        let facts = PairFacts { source: refuses, target: left(|_| {}), others: vec![], heartbeat: None };
         assert_eq!(judge(&examples::pair(), &facts).standing, Standing::Blocked);
     }
 

@@ -20,7 +20,7 @@ use super::contract::Judgement;
 use super::scope::{Cluster, Scope};
 use crate::error::{Code, Problem, suggest};
 use crate::world::plausible::{Place, Shown, Sighting};
-use crate::world::postgres::{GlanceRole, ServerFacts};
+use crate::world::postgres::{GlanceRole, Heartbeat, ServerFacts};
 use crate::world::{Known, Member, World};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,9 @@ pub struct PairFacts {
     /// In an unplanned run every other member, by region: one of them may have more than the target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<(String, Known<ServerFacts>)>,
+    /// In an unplanned run what the target has of the heartbeats that were acknowledged, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Known<Heartbeat>>,
 }
 
 /// Finds a cluster, or says what there is.
@@ -144,7 +147,7 @@ impl Pair {
             world.postgres.look(&self.target, &scope),
         )
         .await;
-        PairFacts { source, target, others: Vec::new() }
+        PairFacts { source, target, others: Vec::new(), heartbeat: None }
     }
 }
 
@@ -224,6 +227,25 @@ pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
 #[cfg(test)]
 pub(crate) mod examples {
     use super::*;
+    use crate::world::postgres::heartbeat::{Arrived, Beat, Ended};
+
+    /// A heartbeat that was acknowledged with this number, after transaction 899, and what of it a standby has.
+    pub fn heartbeat(number: u64, arrived: Option<u64>) -> Heartbeat {
+        let ended = |until| Ended { below: until, until, running: Some(Vec::new()) };
+        let last = Beat {
+            writer: "w".into(),
+            number,
+            at_ms: 5_000,
+            system: primary().system,
+            region: "eu-west".into(),
+            timeline: 1,
+            flushed: "0/5000300".parse().unwrap(),
+            ended: ended(900),
+        };
+        let arrived = arrived.map(|number| (number, 3_000));
+        Heartbeat { last, arrived: Arrived { last: arrived, ended: Some(ended(890)), at_rest: true } }
+    }
+
     use crate::world::postgres::{
         Activity, Altered, PrimaryFacts, ReadOnly, Receiver, Role, Sender, Sessions, StandbyFacts,
     };

@@ -256,6 +256,7 @@ mod tests {
             source: Known::Known(examples::primary()),
             target: Known::Known(examples::standby()),
             others: vec![],
+            heartbeat: None,
         };
         change(&mut sides);
         let facts =

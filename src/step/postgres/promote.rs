@@ -223,7 +223,7 @@ impl Kind for Promote {
                 // What counts are commits after the promotion: the source is read again once the promotion was seen.
                 source = postgres.look(&self.pair.source, &scope).await;
             }
-            PairFacts { source, target, others: Vec::new() }
+            PairFacts { source, target, others: Vec::new(), heartbeat: None }
         })
     }
 

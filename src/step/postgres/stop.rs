@@ -115,6 +115,7 @@ impl Stop {
                 source_started: String::new(),
                 target_started: target.started.clone(),
                 by: HandoverBy::Shutdown,
+                counted: None,
             })
     }
 

@@ -8,7 +8,8 @@ use crate::step::contract::{
 };
 use crate::step::scope::Scope;
 use crate::world::plausible::Sighting;
-use crate::world::postgres::{Change, Handover, ServerFacts};
+use crate::world::postgres::heartbeat::moment;
+use crate::world::postgres::{Change, Handover, Heartbeat, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World};
 use serde::{Deserialize, Serialize};
 use std::hash::Hasher;
@@ -18,6 +19,9 @@ use std::hash::Hasher;
 pub struct VerifyWritable {
     at: Member,
     table: String,
+    /// What was lost was accepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unplanned: bool,
 }
 
 /// The server, and whether this run's row is there.
@@ -27,6 +31,9 @@ pub struct Facts {
     pub server: Known<ServerFacts>,
     /// Whether the row is there.
     pub row: Known<bool>,
+    /// What of the acknowledged heartbeats is there, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Known<Heartbeat>>,
 }
 
 impl Kind for VerifyWritable {
@@ -52,7 +59,11 @@ impl Kind for VerifyWritable {
 
     fn resolve(params: OnlyCluster, scope: &Scope<'_>) -> Result<Self, Problem> {
         let cluster = cluster(scope, &params.cluster)?;
-        Ok(Self { at: member(scope, &cluster, scope.region)?, table: cluster.probe_table })
+        Ok(Self {
+            at: member(scope, &cluster, scope.region)?,
+            table: cluster.probe_table,
+            unplanned: !scope.planned,
+        })
     }
 
     fn title(&self) -> String {
@@ -80,7 +91,8 @@ impl Kind for VerifyWritable {
             let scope = crate::world::postgres::Scope { keep: Vec::new(), run: sight.run.to_string() };
             let server = sight.world.postgres.look(&self.at, &scope).await;
             let row = sight.world.postgres.read_probe(&self.at, &self.table, sight.run).await;
-            Facts { server, row }
+            let heartbeat = sight.world.postgres.heartbeat(&self.at, false).await;
+            Facts { server, row, heartbeat }
         })
     }
 
@@ -125,8 +137,24 @@ impl Kind for VerifyWritable {
                 return Judgement::unknown(format!("synchronous standbys cannot be seen: {why}"));
             }
         }
+        let heartbeats = match &facts.heartbeat {
+            None => String::new(),
+            Some(Known::Unknown(why)) => format!("; heartbeats: {why}"),
+            Some(Known::Known(heartbeat)) => match (heartbeat.missing(), self.unplanned) {
+                (Known::Known(0), _) => format!("; heartbeat {} is there", heartbeat.last.number),
+                (Known::Known(missing), true) => format!("; {missing} heartbeats were lost"),
+                // The handover had proved that everything was there: one of the two is wrong, and users may lack what they wrote.
+                (Known::Known(missing), false) => {
+                    return Judgement::blocked(format!(
+                        "{missing} heartbeats are missing here that the old primary had acknowledged, the last at {}: commits were lost",
+                        moment(heartbeat.last.at_ms)
+                    ));
+                }
+                (Known::Unknown(why), _) => format!("; heartbeats: {why}"),
+            },
+        };
         match &facts.row {
-            Known::Known(true) => Judgement::reached("one row written and read back"),
+            Known::Known(true) => Judgement::reached(format!("one row written and read back{heartbeats}")),
             Known::Known(false) => Judgement::not_reached("the probe row is not there"),
             Known::Unknown(why) => Judgement::unknown(format!("the probe row cannot be read: {why}")),
         }
@@ -158,8 +186,34 @@ mod tests {
     use crate::step::Standing;
 
     fn standing(server: Known<ServerFacts>, row: Known<bool>) -> Standing {
-        let kind = VerifyWritable { at: Member::new("orders", "us-east"), table: "mrctl.probe".into() };
-        kind.judge("write", &Facts { server, row }, Aim::Applied, None).standing
+        judged(Facts { server, row, heartbeat: None }, false).standing
+    }
+
+    fn judged(facts: Facts, unplanned: bool) -> Judgement {
+        let at = Member::new("orders", "us-east");
+        let kind = VerifyWritable { at, table: "mrctl.probe".into(), unplanned };
+        kind.judge("write", &facts, Aim::Applied, None)
+    }
+
+    #[test]
+    fn a_heartbeat_that_the_source_acknowledged_and_that_is_not_here_was_lost() {
+        let with = |heartbeat: Known<Heartbeat>, unplanned| {
+            let (server, row) = (Known::Known(examples::primary()), Known::Known(true));
+            judged(Facts { server, row, heartbeat: Some(heartbeat) }, unplanned)
+        };
+        let last = |number| Known::Known(examples::heartbeat(12, number));
+        let all = with(last(Some(12)), false);
+        assert_eq!((all.standing, all.evidence.contains("heartbeat 12 is there")), (Standing::Reached, true));
+        assert_eq!(with(last(Some(14)), false).standing, Standing::Reached, "it beats on here");
+        let lost = with(last(Some(10)), false);
+        assert_eq!(lost.standing, Standing::Blocked);
+        assert!(lost.evidence.starts_with("2 heartbeats are missing here"), "{}", lost.evidence);
+        let accepted = with(last(Some(10)), true);
+        assert_eq!(accepted.standing, Standing::Reached);
+        assert!(accepted.evidence.contains("2 heartbeats were lost"), "{}", accepted.evidence);
+        // No row of this writer proves nothing: the table may be new, or another's.
+        assert_eq!(with(last(None), false).standing, Standing::Reached);
+        assert_eq!(with(Known::unknown("denied"), false).standing, Standing::Reached);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The proof that a promotion consumes, and what has happened on the source since.
 
-use super::{Activity, Lsn, PrimaryFacts};
+use super::{Activity, Counted, Lsn, PrimaryFacts};
 use serde::{Deserialize, Serialize};
 
 /// Proof that a promotion must consume; made by `postgres.catch_up` or `postgres.stop` in this attempt.
@@ -22,6 +22,9 @@ pub struct Handover {
     pub target_started: String,
     /// What made it.
     pub by: HandoverBy,
+    /// What is lost with it, as far as heartbeats counted it; only where a loss is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
 }
 
 /// How the source was brought to rest.

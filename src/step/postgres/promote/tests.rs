@@ -15,6 +15,7 @@ fn handover() -> Handover {
         source_started: "100".into(),
         target_started: "100".into(),
         by: HandoverBy::Soft,
+        counted: None,
     }
 }
 
@@ -23,7 +24,7 @@ fn judge(source: Known<ServerFacts>, target: ServerFacts, handover: Option<&Hand
         Promote { pair: examples::pair(), keep: vec![], control_data: None, fenced: None, unplanned: false };
     promote.judge(
         "promote",
-        &PairFacts { source, target: Known::Known(target), others: vec![] },
+        &PairFacts { source, target: Known::Known(target), others: vec![], heartbeat: None },
         Aim::Applied,
         handover,
     )

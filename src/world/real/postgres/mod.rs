@@ -4,11 +4,13 @@
 mod change;
 mod connection;
 mod findings;
+mod heartbeat;
 mod lock;
 mod look;
 mod number;
 mod preflight;
 mod protect;
+pub mod remembered;
 mod session;
 mod sql;
 
@@ -16,22 +18,42 @@ pub use session::{CONNECT, ClusterSettings, Settings};
 
 use crate::journal::Permit;
 use crate::world::postgres::{
-    Altered, Change, Finding, Glance, Handover, LockSight, Postgres, Protection, Scope, ServerFacts,
+    Altered, Beat, Change, Finding, Glance, Handover, Heartbeat, LockSight, Missed, Postgres, Protection,
+    Scope, ServerFacts, Turn,
 };
 use crate::world::real::signal::Sql;
 use crate::world::{Answer, Known, Member, Reply};
 use session::Sessions;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The servers of the inventory's clusters.
 pub struct RealPostgres {
     sessions: Sessions,
+    heartbeats: Heartbeats,
+}
+
+/// Where heartbeats are remembered, and their tables.
+#[derive(Clone, Debug, Default)]
+pub struct Heartbeats {
+    /// A folder of the state; none where there is no state.
+    pub folder: Option<PathBuf>,
+    /// Table and time between two, by cluster; those that are not here have none.
+    pub tables: BTreeMap<String, (String, Duration)>,
 }
 
 impl RealPostgres {
     /// Connects to nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { sessions: Sessions::new(settings) }
+        Self { sessions: Sessions::new(settings), heartbeats: Heartbeats::default() }
+    }
+
+    /// With heartbeats.
+    #[must_use]
+    pub fn with_heartbeats(mut self, heartbeats: Heartbeats) -> Self {
+        self.heartbeats = heartbeats;
+        self
     }
 
     /// What the sessions that hold locks say of themselves: who, on which host, which process.
@@ -139,6 +161,33 @@ impl Postgres for RealPostgres {
 
     fn lock_sight<'a>(&'a self, at: &'a Member, run: &'a str) -> Answer<'a, Known<LockSight>> {
         Box::pin(lock::sight(&self.sessions, at, run))
+    }
+
+    fn heartbeat_every(&self, cluster: &str) -> Option<Duration> {
+        self.heartbeats.tables.get(cluster).map(|(_, every)| *every)
+    }
+
+    fn beat<'a>(&'a self, at: &'a Member, turn: &'a Turn) -> Answer<'a, Result<Beat, Missed>> {
+        Box::pin(async move {
+            match self.heartbeats.tables.get(&at.resource) {
+                Some((table, _)) => heartbeat::beat(&self.sessions, at, table, turn).await,
+                None => Err(Missed::Failed(format!("the inventory has no heartbeat for {}", at.resource))),
+            }
+        })
+    }
+
+    fn heartbeat<'a>(&'a self, at: &'a Member, settled: bool) -> Answer<'a, Option<Known<Heartbeat>>> {
+        Box::pin(async move {
+            let (table, _) = self.heartbeats.tables.get(&at.resource)?;
+            let folder = self.heartbeats.folder.as_ref()?;
+            let last = match remembered::last(folder, &at.resource) {
+                Ok(Some(last)) => last,
+                Ok(None) => return Some(Known::unknown("no heartbeat was written from this state folder")),
+                Err(why) => return Some(Known::Unknown(why)),
+            };
+            let arrived = heartbeat::arrived(&self.sessions, at, table, &last.writer, settled).await;
+            Some(arrived.map(|arrived| Heartbeat { last, arrived }))
+        })
     }
 
     fn statements(&self, change: Change) -> Vec<String> {

@@ -382,6 +382,7 @@ mod tests {
             source_started: "1".into(),
             target_started: "1".into(),
             by: HandoverBy::Shutdown,
+            counted: None,
         };
         assert!(promote(&handover).contains("<= '0/5BE0138'::pg_lsn"));
         handover.by = HandoverBy::Soft;
