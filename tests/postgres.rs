@@ -2,10 +2,12 @@
 
 mod cascade;
 mod freeze;
+mod hostile;
 mod lag;
 mod locks;
 mod look;
 mod loss;
+mod managers;
 mod positions;
 mod preflight;
 mod probe;

@@ -3,6 +3,7 @@
 pub mod facts;
 pub mod gone;
 pub mod lost;
+pub mod managed;
 pub mod more;
 mod real;
 pub mod stage;

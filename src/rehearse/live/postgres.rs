@@ -188,6 +188,7 @@ impl Told<'_> {
         server.still.version = facts.version;
         server.overrides.clone_from(&facts.overrides);
         server.synchronous_names.clone_from(&facts.synchronous_names);
+        server.still.managers.clone_from(&facts.managers);
         server.still.waiting = facts.waiting_for_standby.get().copied().unwrap_or(0);
         server.still.waiting_hidden = facts.waiting_for_standby.why().map(str::to_owned);
         self.read_only(server, start);
@@ -197,6 +198,9 @@ impl Told<'_> {
         }
         if !facts.synchronous_names.is_empty() {
             start.differs(format!("{at} waits for synchronous standbys ({})", facts.synchronous_names));
+        }
+        if !facts.managers.is_empty() {
+            start.differs(format!("another manager is in charge of {at}: {}", facts.managers.join(", ")));
         }
         match &facts.waiting_for_standby {
             Known::Known(0) => {}

@@ -1,7 +1,7 @@
 //! `postgres.fence`: keeps users from a source that does not answer, and may run all the same.
 
 use super::evidence::{answers, evidence, weigh};
-use super::{OnlyCluster, Pair, harmless, pair};
+use super::{OnlyCluster, Pair, harmless, managed, pair};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{
@@ -138,6 +138,15 @@ impl Kind for Fence {
         if let Aim::Restored(_) = aim {
             return Judgement::blocked("what is fenced stays so until it is made a standby");
         }
+        // Before anything is fenced: a manager that fails over by itself would not wait for the promotion.
+        let seen = facts.standbys.iter().filter_map(|(region, facts)| Some((region, facts.get()?)));
+        let managed =
+            seen.into_iter().find_map(|(at, facts)| managed(&Member::new(&self.pair.cluster, at), facts));
+        if effect == MISSED
+            && let Some(managed) = managed
+        {
+            return managed;
+        }
         // Whoever lives behind a fence harms nobody: that it must not come back is the promotion's to ask.
         if facts.fenced == Known::Known(true) {
             return Judgement::reached(format!(
@@ -265,6 +274,15 @@ mod tests {
         assert_eq!(standing(&fence(&["off"]), MISSED, &missed), Standing::Reached);
         let lives = seen(Known::Known(examples::primary()), Known::unknown("no answer"), false);
         assert_eq!(standing(&fence(&["off"]), MISSED, &lives), Standing::Blocked);
+    }
+
+    #[test]
+    fn where_another_manager_is_in_charge_nothing_is_fenced_and_what_is_proved_stays_proved() {
+        let mut facts = seen(Known::unknown("no answer"), Known::Known(true), false);
+        let Known::Known(standby) = &mut facts.standbys[0].1 else { unreachable!() };
+        standby.managers = vec!["Patroni".into()];
+        assert_eq!(standing(&fence(&["off"]), MISSED, &facts), Standing::Blocked);
+        assert_eq!(standing(&fence(&["off"]), "fence", &facts), Standing::Reached);
     }
 
     #[test]

@@ -8,11 +8,13 @@ use crate::step::contract::{
 };
 use crate::step::scope::Scope;
 use crate::world::plausible::Sighting;
-use crate::world::postgres::{Altered, Change, Handover, ServerFacts, Sessions};
+use crate::world::postgres::{Altered, Change, Handover, ServerFacts};
 use crate::world::{Answer, Known, Member, Reply, World, ready};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
+
+mod judge;
 
 /// Stops writes on the source by setting, ends the sessions from before, and observes that none is left.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -76,81 +78,6 @@ impl Freeze {
             Known::Known(facts) => Ok(facts.system.clone()),
             Known::Unknown(why) => Err(Reply::refused(format!("the source was not known: {why}"))),
         }
-    }
-
-    fn judge_read_only(&self, source: &ServerFacts) -> Judgement {
-        let Some(primary) = source.primary() else {
-            return Judgement::blocked(format!("{} is in recovery: it is not the primary", self.pair.source));
-        };
-        if source.read_only.hidden() {
-            return Judgement::unknown(format!(
-                "default_transaction_read_only is set for mrctl's own {}: what others get cannot be seen behind it; take that setting back",
-                source.read_only.source
-            ));
-        }
-        if source.read_only.on {
-            return Judgement::reached(format!(
-                "new transactions are read-only ({})",
-                source.read_only.source
-            ));
-        }
-        if source.read_only.altered.why().is_some() {
-            return Judgement::unknown(
-                "what undo would restore cannot be seen: default_transaction_read_only has no visible source",
-            );
-        }
-        if !primary.prepared.is_empty() {
-            return Judgement::blocked(format!(
-                "prepared transactions could still commit: {}",
-                primary.prepared.join(", ")
-            ));
-        }
-        let through: Vec<&str> =
-            source.overrides.iter().map(String::as_str).filter(|set| set.ends_with("=off")).collect();
-        if !through.is_empty() {
-            return Judgement::blocked(format!(
-                "these would write through the freeze: {}",
-                through.join(", ")
-            ));
-        }
-        if let Some(why) = source.sessions.get().and_then(Sessions::ignore_freeze) {
-            return Judgement::blocked(why);
-        }
-        let clients = source.sessions.get().map_or(0, Sessions::total);
-        Judgement::not_reached(format!("writable, {clients} client sessions"))
-    }
-
-    fn judge_sessions(source: &ServerFacts) -> Judgement {
-        let Some(primary) = source.primary() else {
-            return Judgement::blocked("it is in recovery");
-        };
-        let sessions = match &source.sessions {
-            Known::Known(sessions) => sessions,
-            Known::Unknown(why) => return Judgement::unknown(format!("sessions cannot be seen: {why}")),
-        };
-        if !source.read_only.binds() {
-            return Judgement::blocked("the source is not frozen");
-        }
-        if !primary.prepared.is_empty() {
-            return Judgement::blocked(format!("prepared transactions: {}", primary.prepared.join(", ")));
-        }
-        if let Some(why) = sessions.ignore_freeze() {
-            return Judgement::blocked(why);
-        }
-        if sessions.older == 0 && sessions.writing == 0 {
-            return Judgement::reached("frozen: no session from before, no writing transaction");
-        }
-        let mut who: Vec<String> =
-            sessions.clients.iter().map(|(role, count)| format!("{role}: {count}")).collect();
-        if sessions.superusers > 0 {
-            who.push(format!("{} of superusers, which only a superuser can end", sessions.superusers));
-        }
-        Judgement::not_reached(format!(
-            "{} sessions from before, {} writing transactions ({})",
-            sessions.older,
-            sessions.writing,
-            who.join(", ")
-        ))
     }
 }
 

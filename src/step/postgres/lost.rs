@@ -1,9 +1,10 @@
 //! The handover of an unplanned run: what the target has, how sure it is that nobody has more, and what is lost.
 
 use super::evidence::answers;
-use super::{Pair, PairFacts, unread};
+use super::{Pair, PairFacts, managed, unread};
 use crate::step::contract::Judgement;
 use crate::world::Known;
+use crate::world::Member;
 use crate::world::postgres::{Counted, Handover, HandoverBy, Lsn, NO_RECEIVER, ServerFacts};
 
 /// How far a standby has come: timeline, then position. Unknown where it still receives, because then it still moves.
@@ -42,6 +43,13 @@ pub(super) fn judge(pair: &Pair, facts: &PairFacts) -> Judgement {
         Known::Known(target) => target,
         Known::Unknown(why) => return Judgement::unknown(unread("the target", &pair.target, why)),
     };
+    let others = facts.others.iter().filter_map(|(region, other)| Some((region, other.get()?)));
+    let all = others.chain([(&pair.target.region, target)]);
+    if let Some(managed) =
+        all.into_iter().find_map(|(region, facts)| managed(&Member::new(&pair.cluster, region), facts))
+    {
+        return managed;
+    }
     let (timeline, received) = match reach(target) {
         Ok(reach) => reach,
         Err(judged) => return at(&pair.target.region, *judged),
@@ -211,6 +219,8 @@ mod tests {
             (left(|_| {}), vec![newer], "ap-south has more"),
             (left(|facts| examples::standby_of(facts).replay = "paused".into()), vec![], "paused"),
             (left(|facts| examples::standby_of(facts).apply_delay_ms = 1), vec![], "late on purpose"),
+            (left(|facts| facts.managers = vec!["Patroni".into()]), vec![], "another manager"),
+            (left(|_| {}), vec![left(|facts| facts.managers = vec!["repmgrd".into()])], "another manager"),
         ] {
             let judged = judged(target, others);
             assert_eq!(judged.standing, Standing::Blocked, "{}", judged.evidence);

@@ -219,6 +219,16 @@ pub(super) fn second_primary(others: &[(String, Known<bool>)]) -> Option<Judgeme
     )))
 }
 
+/// Another manager in charge of a server: whatever is done to it by hand, that one may undo, or do at the same time.
+pub(super) fn managed(at: &Member, facts: &ServerFacts) -> Option<Judgement> {
+    (!facts.managers.is_empty()).then(|| {
+        Judgement::blocked(format!(
+            "another manager is in charge of {at} ({}): move the cluster with it; where none is any more, remove what it has left",
+            facts.managers.join(", ")
+        ))
+    })
+}
+
 /// Why a side could not be read, as evidence.
 pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
     format!("{what} in {} could not be read: {why}", at.region)
@@ -281,6 +291,7 @@ pub(crate) mod examples {
             synchronous_names: String::new(),
             waiting_for_standby: Known::Known(0),
             ours: Known::Known(vec![]),
+            managers: vec![],
         }
     }
 

@@ -1,6 +1,6 @@
 //! `postgres.promote`: the pivot. Guarded by the handover in one statement; believed only when seen.
 
-use super::{OnlyCluster, Pair, PairFacts, pair, unread};
+use super::{OnlyCluster, Pair, PairFacts, managed, pair, unread};
 use crate::error::Problem;
 use crate::journal::Permit;
 use crate::step::contract::{
@@ -86,7 +86,7 @@ impl Promote {
         }
         if next_transaction > handover.next_transaction {
             return Some(Judgement::blocked(format!(
-                "the source took {} transactions after the handover: the handover is dead",
+                "the source took {} transactions after the handover, in spite of the freeze: the handover is dead",
                 next_transaction - handover.next_transaction
             )));
         }
@@ -256,6 +256,9 @@ impl Kind for Promote {
         if target.ours.is(|ours| !ours.is_empty()) {
             return Judgement::moving("a session of ours is still at work on the target");
         }
+        if let Some(managed) = managed(&self.pair.target, target) {
+            return managed;
+        }
         let Some(handover) = handover else {
             return Judgement::not_reached("a standby; the handover comes with the catch-up");
         };
@@ -271,7 +274,7 @@ impl Kind for Promote {
             return Judgement::blocked(format!("it would come up read-only: {leak}"));
         }
         if let Some(trouble) = self.judge_source_before(facts.source.as_ref().map(Glance::from), handover) {
-            return trouble;
+            return guards::with_those_connected(trouble, facts);
         }
         let lost = match handover.by {
             HandoverBy::Soft | HandoverBy::Shutdown => "",

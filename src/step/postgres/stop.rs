@@ -2,7 +2,9 @@
 //! after which it can certainly come back as a standby without being rewound.
 
 use super::control_data::ControlData;
-use super::{OnlyCluster, Pair, cluster, forbids_writing, in_recovery, member, second_primary, unread};
+use super::{
+    OnlyCluster, Pair, cluster, forbids_writing, in_recovery, managed, member, second_primary, unread,
+};
 use crate::error::{Code, Problem};
 use crate::journal::Permit;
 use crate::step::contract::{
@@ -46,6 +48,10 @@ impl Stop {
                 return Judgement::blocked(format!("{} runs as a standby", self.pair.source));
             }
             Known::Known(source) => {
+                // One would start it again.
+                if let Some(managed) = managed(&self.pair.source, source) {
+                    return managed;
+                }
                 let clients = source.sessions.get().map_or(0, |sessions| sessions.total());
                 return Judgement::not_reached(format!("it runs, with {clients} client sessions"));
             }

@@ -20,6 +20,7 @@ fn server(role: Role) -> ServerFacts {
         synchronous_names: String::new(),
         waiting_for_standby: Known::Known(0),
         ours: Known::Known(vec![]),
+        managers: vec![],
     }
 }
 

@@ -28,6 +28,9 @@ pub struct ServerFacts {
     pub waiting_for_standby: Known<u32>,
     /// Sessions of this run that are still at work: `mrctl/<run>/<effect>/<attempt>`.
     pub ours: Known<Vec<String>>,
+    /// Traces of what else is in charge of the server and could promote or stop it: Patroni, repmgr, pg_auto_failover.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managers: Vec<String>,
 }
 
 /// The few facts that guards ask for once more right before they act, for a fraction of the cost of a look: within a write gap a

@@ -21,6 +21,8 @@ pub struct Still {
     pub uncounted: bool,
     /// Apply workers of subscriptions.
     pub workers: u32,
+    /// What else is in charge of it (case P24).
+    pub managers: Vec<String>,
     /// Commits that wait for a synchronous standby.
     pub waiting: u32,
     /// `recovery_min_apply_delay` in milliseconds.
@@ -50,6 +52,7 @@ impl Default for Still {
             counted: Activity { counted: true, ..Activity::default() },
             uncounted: false,
             workers: 0,
+            managers: vec![],
             waiting: 0,
             apply_delay_ms: 0,
             replayed_ms_ago: Known::Known(60_000),

@@ -223,6 +223,7 @@ pub(super) fn read(server: &Server, senders: Vec<Sender>, heard: Heard, scope: &
         synchronous_names: server.synchronous_names.clone(),
         waiting_for_standby: unless(&server.still.waiting_hidden, server.still.waiting),
         ours: Known::Known(vec![]),
+        managers: server.still.managers.clone(),
     }
 }
 
@@ -264,6 +265,10 @@ pub(super) fn promote(server: &mut Server, handover: &Handover) -> Reply {
     if !server.recovery_targets.is_empty() {
         // Case P12.
         return Reply::refused("a recovery target is set, promotion would end the server");
+    }
+    if let Some(manager) = server.still.managers.first() {
+        // Case P24.
+        return Reply::refused(format!("another manager is in charge of it: {manager}"));
     }
     server.promoting = true;
     if !server.slow {

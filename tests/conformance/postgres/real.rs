@@ -144,6 +144,11 @@ impl Stage for Real {
         self.through("ALTER ROLE app SET default_transaction_read_only = off").await;
     }
 
+    async fn manager_comes(&self) {
+        self.through("CREATE ROLE pgautofailover_monitor LOGIN").await;
+        self.pair.caught_up().await;
+    }
+
     async fn wait_for_a_ghost(&self) {
         self.pair
             .primary

@@ -40,6 +40,8 @@ pub trait Stage {
     async fn forbid_login(&self);
     /// The application's role gets `default_transaction_read_only = off`.
     async fn lift_freeze_for_app(&self);
+    /// Another manager takes charge of both.
+    async fn manager_comes(&self);
     /// Commits of the source wait for a standby that is not there.
     async fn wait_for_a_ghost(&self);
     /// A transaction number is used, and nothing written.
@@ -141,6 +143,13 @@ impl Stage for Simulated {
     async fn lift_freeze_for_app(&self) {
         let lifted = "role app: default_transaction_read_only=off".to_string();
         self.sim.postgres.with("orders", "eu-west", |server| server.overrides.push(lifted));
+    }
+
+    async fn manager_comes(&self) {
+        for region in ["eu-west", "us-east"] {
+            let trace = "role pgautofailover_monitor".to_string();
+            self.sim.postgres.with("orders", region, |server| server.still.managers.push(trace));
+        }
     }
 
     async fn wait_for_a_ghost(&self) {

@@ -67,7 +67,7 @@ fn essence(seen: &Known<ServerFacts>, system: &str) -> String {
         ),
     };
     format!(
-        "{role}; same system: {}; read-only: {} {:?}; overrides: {:?}; sessions: {:?}; synchronous: {:?} {:?}; ours: {:?}",
+        "{role}; same system: {}; read-only: {} {:?}; overrides: {:?}; sessions: {:?}; synchronous: {:?} {:?}; ours: {:?}; managers: {:?}",
         seen.system == system,
         seen.read_only.on,
         seen.read_only.altered,
@@ -76,6 +76,7 @@ fn essence(seen: &Known<ServerFacts>, system: &str) -> String {
         seen.synchronous_names,
         seen.waiting_for_standby,
         seen.ours,
+        seen.managers,
     )
 }
 

@@ -75,6 +75,11 @@ pub const ODDITIES: &[Oddity] = &[
         "orders in us-east is not of the primary's system",
     ),
     (
+        "another manager",
+        |sim| orders(sim, "us-east", |server| server.still.managers = vec!["Patroni".into()]),
+        "another manager is in charge of orders in us-east: Patroni",
+    ),
+    (
         "prepared",
         |sim| orders(sim, "eu-west", |server| server.prepared = vec!["batch-17".into()]),
         "orders in eu-west has prepared transactions: batch-17",

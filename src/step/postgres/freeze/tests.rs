@@ -56,3 +56,17 @@ fn sessions_from_before_and_writers_keep_it_open() {
     source.sessions = Known::unknown("no pg_monitor");
     assert_eq!(standing(SESSIONS, &facts(source, Known::Known(true)), Aim::Applied), Standing::Unknown);
 }
+
+#[test]
+fn who_lifts_the_freeze_or_manages_the_server_forbids_it() {
+    let mut managed = examples::primary();
+    managed.managers = vec!["Patroni".into()];
+    assert_eq!(standing(READ_ONLY, &facts(managed, Known::Known(true)), Aim::Applied), Standing::Blocked);
+    for (mut source, effect) in [(examples::primary(), READ_ONLY), (examples::frozen(), SESSIONS)] {
+        source.overrides = vec!["role app: default_transaction_read_only=off".into()];
+        assert_eq!(standing(effect, &facts(source, Known::Known(true)), Aim::Applied), Standing::Blocked);
+    }
+    let mut reports = examples::frozen();
+    reports.overrides = vec!["role reports: default_transaction_read_only=on".into()];
+    assert_eq!(standing(SESSIONS, &facts(reports, Known::Known(true)), Aim::Applied), Standing::Reached);
+}

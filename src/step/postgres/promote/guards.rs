@@ -2,12 +2,37 @@
 
 use super::super::control_data::ControlData;
 use super::super::fence::fenced;
-use super::super::{in_recovery, lost};
+use super::super::{PairFacts, in_recovery, lost};
 use super::Promote;
+use crate::step::contract::Judgement;
 use crate::world::postgres::Handover;
 use crate::world::{Known, Member, World};
 
+/// Of a source that is frozen and was written to, who is connected: one of them lifts the freeze for itself.
+pub(super) fn with_those_connected(trouble: Judgement, facts: &PairFacts) -> Judgement {
+    let frozen = facts.source.get().filter(|source| source.read_only.binds());
+    let Some(Known::Known(sessions)) = frozen.map(|source| &source.sessions) else { return trouble };
+    if sessions.clients.is_empty() {
+        return trouble;
+    }
+    let who: Vec<String> = sessions.clients.iter().map(|(role, count)| format!("{role}: {count}")).collect();
+    let evidence = format!(
+        "{}; connected are {}, and one that sets default_transaction_read_only = off for itself writes on: stop it, or stop the source (postgres.stop)",
+        trouble.evidence,
+        who.join(", ")
+    );
+    Judgement { evidence, ..trouble }
+}
+
 impl Promote {
+    /// In an unplanned run, whether users are kept from the old primary now.
+    pub async fn users_kept(&self, world: &World) -> Option<Known<()>> {
+        if !self.unplanned {
+            return None;
+        }
+        Some(self.not_fenced(world).await.map_or(Known::Known(()), Known::Unknown))
+    }
+
     /// Whether the target still has as much as anybody who can be seen, and nothing moves: since the handover was made somebody may have
     /// come back who has more.
     pub(super) async fn outranked(&self, run: &str, handover: &Handover, world: &World) -> Option<String> {

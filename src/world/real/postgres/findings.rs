@@ -106,7 +106,7 @@ pub(super) fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
         raw.managers.is_empty(),
         true,
         none(&raw.managers),
-        "pause or drive the manager that owns failover",
+        "move the cluster with its manager; where none is in charge any more, remove what it has left here",
     );
     check(
         "durability",
@@ -197,6 +197,20 @@ pub(super) fn findings(raw: &Raw, candidate: bool) -> Vec<Finding> {
             none(&raw.overrides),
             "reset it: these sessions would write through the freeze",
         );
+        check(
+            "superusers",
+            raw.superusers.is_empty(),
+            false,
+            none(&raw.superusers),
+            "the freeze cannot end these sessions: it waits for them in vain unless they leave, and those that are kept may write through it",
+        );
+        check(
+            "extension_workers",
+            raw.workers.is_empty(),
+            false,
+            none(&raw.workers),
+            "a worker of an extension may write through the freeze, which ends none of them: stop what writes; a write holds the promotion back",
+        );
     }
     findings
 }
@@ -285,6 +299,8 @@ mod tests {
             slots: vec![],
             subscriptions: vec![],
             managers: vec![],
+            superusers: vec![],
+            workers: vec![],
             overrides: vec![],
             attached: vec![],
             probe: "usable".into(),
@@ -340,5 +356,9 @@ mod tests {
         let blind = wrong(&Raw { monitor: false, ..raw() });
         assert!(blind.contains(&"long_transactions?".to_string()), "{blind:?}");
         assert_eq!(wrong(&Raw { backups: 1, ..raw() }), ["base_backup!"]);
+        assert_eq!(wrong(&Raw { managers: vec!["Patroni".into()], ..raw() }), ["manager!"]);
+        // Told, and not forbidden: they may leave, or write nothing.
+        assert_eq!(wrong(&Raw { superusers: vec!["postgres: 1".into()], ..raw() }), ["superusers"]);
+        assert_eq!(wrong(&Raw { workers: vec!["pg_cron launcher".into()], ..raw() }), ["extension_workers"]);
     }
 }

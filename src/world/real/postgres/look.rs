@@ -54,6 +54,7 @@ struct Raw {
     workers: u32,
     waiting: u32,
     ours: Vec<String>,
+    managers: Vec<String>,
     ssn: String,
 }
 
@@ -218,6 +219,7 @@ fn read(text: &str) -> Known<ServerFacts> {
         waiting_for_standby: if raw.stats { Known::Known(raw.waiting) } else { Known::Unknown(no_stats()) },
         // Sessions of our own role can always be seen.
         ours: Known::Known(raw.ours),
+        managers: raw.managers,
     })
 }
 
@@ -329,7 +331,7 @@ mod tests {
         "inserted":null,"next":null,"oldest":null,"rows":null,"upkeep":null,"counted":true,"elsewhere_rows":0,"elsewhere_sessions":0,"connected":0,"prepared":[],"senders":[],"received":null,"replayed":"0/3000000","replayed_ago":null,
         "replay":"not paused","follows":null,"receiver":null,"targets":[],"delay":0,"ro":{"value":"on","source":"configuration file","file":null},
         "settings":false,"stats":false,"overrides":[],"clients":[],"older":0,"supers":0,"writing":0,"workers":0,"waiting":0,
-        "ours":[],"ssn":""}"#;
+        "ours":[],"managers":[],"ssn":""}"#;
 
     #[test]
     fn null_becomes_unknown_and_never_zero() {

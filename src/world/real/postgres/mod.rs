@@ -7,6 +7,7 @@ mod findings;
 mod heartbeat;
 mod lock;
 mod look;
+mod managers;
 mod number;
 mod preflight;
 mod protect;

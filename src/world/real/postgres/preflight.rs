@@ -3,7 +3,7 @@
 
 use super::findings::{OLDEST, findings, version_of};
 use super::session::{Sessions as Connections, Trouble};
-use super::sql;
+use super::{managers, sql};
 use crate::world::postgres::Finding;
 use crate::world::{Known, Member};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use serde::Deserialize;
 fn statement(version: u32, table: &str, waiting: &str) -> String {
     let (schema, name) = table.split_once('.').unwrap_or(("public", table));
     format!(
-        "{STATEMENT}'alter', {}, 'archive_ready', {waiting}, 'probe', coalesce((SELECT CASE \
+        "{STATEMENT}'managers', {}, 'alter', {}, 'archive_ready', {waiting}, 'probe', coalesce((SELECT CASE \
          WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'no USAGE on its schema' \
          WHEN NOT has_table_privilege(c.oid, 'SELECT') OR NOT has_table_privilege(c.oid, 'INSERT') \
            OR NOT has_table_privilege(c.oid, 'UPDATE') THEN 'no SELECT, INSERT and UPDATE on it' \
@@ -26,6 +26,7 @@ fn statement(version: u32, table: &str, waiting: &str) -> String {
            THEN 'no columns run_id and ts' \
          ELSE 'usable' END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = {} AND c.relname = {}), 'not there'))::text",
+        managers::all("pg_stat_activity", "pg_settings"),
         sql::may_freeze(version),
         sql::literal(schema),
         sql::literal(name)
@@ -65,9 +66,13 @@ const STATEMENT: &str = "SELECT json_build_object(\
  'archive_fails', (SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) FROM pg_stat_archiver),\
  'slots', (SELECT coalesce(json_agg(slot_name || ' (' || slot_type || ')'), '[]'::json) FROM pg_replication_slots WHERE slot_type = 'logical'),\
  'subscriptions', (SELECT coalesce(json_agg(subname ORDER BY subname), '[]'::json) FROM pg_subscription WHERE subenabled),\
- 'managers', (SELECT coalesce(json_agg(DISTINCT m), '[]'::json) FROM (\
-   SELECT application_name AS m FROM pg_stat_activity WHERE application_name ILIKE 'patroni%' OR application_name ILIKE 'repmgr%' OR application_name ILIKE 'pg_auto%' \
-   UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname IN ('repmgr', 'pgautofailover')) x),\
+ 'superusers', (SELECT coalesce(json_agg(role ORDER BY role), '[]'::json) FROM (\
+   SELECT a.usename || ': ' || count(*) AS role FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid, pg_roles me \
+   WHERE me.rolname = current_user AND NOT me.rolsuper AND r.rolsuper AND a.backend_type = 'client backend' GROUP BY a.usename) s),\
+ 'workers', (SELECT coalesce(json_agg(DISTINCT backend_type ORDER BY backend_type), '[]'::json) FROM pg_stat_activity \
+   WHERE backend_type NOT IN ('client backend', 'walsender', 'walreceiver', 'startup', 'checkpointer', 'background writer', \
+     'walwriter', 'archiver', 'logger', 'stats collector', 'parallel worker', 'standalone backend', 'walsummarizer', 'io worker', \
+     'slotsync worker', 'backend') AND backend_type !~ '^(autovacuum|logical replication) '),\
  'overrides', (SELECT coalesce(json_agg(coalesce('role ' || r.rolname, 'database ' || d.datname, 'all') \
    || ': default_transaction_read_only=' || CASE WHEN split_part(c, '=', 2)::boolean THEN 'on' ELSE 'off' END), '[]'::json) \
    FROM pg_db_role_setting o LEFT JOIN pg_roles r ON r.oid = o.setrole LEFT JOIN pg_database d ON d.oid = o.setdatabase, \
@@ -99,6 +104,10 @@ pub(super) struct Raw {
     pub(super) slots: Vec<String>,
     pub(super) subscriptions: Vec<String>,
     pub(super) managers: Vec<String>,
+    /// Superusers with sessions, and how many, where our role is none.
+    pub(super) superusers: Vec<String>,
+    /// Workers that extensions have started.
+    pub(super) workers: Vec<String>,
     pub(super) overrides: Vec<String>,
     pub(super) attached: Vec<String>,
     pub(super) probe: String,

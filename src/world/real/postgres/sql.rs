@@ -1,5 +1,6 @@
 //! The statements, in one place: what is executed is what plans and dry runs show.
 
+use super::managers;
 use crate::world::postgres::{Altered, Change, Handover, HandoverBy, Scope};
 
 /// A string literal. Standard-conforming strings are on in every supported server; a backslash still gets the `E` form so that
@@ -187,6 +188,7 @@ pub fn promote(handover: &Handover) -> String {
     let started = literal(&handover.target_started);
     let position = literal(&handover.position.to_string());
     let timeline = handover.timeline;
+    let managed = managers::one();
     format!(
         "SELECT CASE \
          WHEN (SELECT system_identifier::text FROM pg_control_system()) <> {system} THEN 'no: this is another cluster' \
@@ -197,6 +199,7 @@ pub fn promote(handover: &Handover) -> String {
          WHEN pg_last_wal_replay_lsn() IS NULL THEN 'no: it has replayed nothing' \
          WHEN pg_last_wal_replay_lsn() {behind} {position}::pg_lsn THEN 'no: it has replayed only up to ' || pg_last_wal_replay_lsn()::text \
          WHEN {RECOVERY_TARGETS} <> '' THEN 'no: a recovery target is set, promotion would end the server' \
+         WHEN {managed} IS NOT NULL THEN 'no: another manager is in charge of it: ' || {managed} \
          WHEN pg_promote(false) THEN 'sent' ELSE 'no: the server did not take the request' END"
     )
 }
@@ -339,8 +342,10 @@ pub fn look(scope: &Scope) -> String {
             (SELECT count(*) FROM pg_subscription WHERE subenabled)),\
         'waiting', (SELECT count(*) FROM a WHERE wait_event = 'SyncRep'),\
         'ours', (SELECT coalesce(json_agg(application_name ORDER BY application_name), '[]'::json) FROM a WHERE mine AND {ours}),\
+        'managers', {},\
         'ssn', current_setting('synchronous_standby_names'))::text \
-        FROM (SELECT pg_is_in_recovery() AS recovery) s"
+        FROM (SELECT pg_is_in_recovery() AS recovery) s",
+        managers::all("a", "c")
     )
     .replacen("SELECT json_build_object", &format!(
         "WITH a AS (SELECT *, usename = current_user AND application_name LIKE 'mrctl/%' AS mine, \
@@ -355,7 +360,8 @@ pub fn look(scope: &Scope) -> String {
         d AS MATERIALIZED (SELECT coalesce(sum(tup_inserted + tup_updated + tup_deleted), 0)::bigint AS rows, \
             coalesce(sum(sessions), 0)::bigint AS sessions FROM pg_stat_database WHERE datid <> 0 AND datname <> current_database()), \
         c AS MATERIALIZED (SELECT name, setting, source, sourcefile FROM pg_settings \
-        WHERE name ~ '^(recovery_target.*|recovery_min_apply_delay|default_transaction_read_only)$') SELECT json_build_object"
+        WHERE name ~ '^(recovery_target.*|recovery_min_apply_delay|default_transaction_read_only|{})$') SELECT json_build_object",
+        managers::SETTINGS
     ), 1)
 }
 
