@@ -4,15 +4,18 @@ mod blocked;
 mod by_hand;
 mod counted;
 mod faults;
+mod hostile;
 mod kept;
 mod killed;
 mod locked;
 mod looked;
+mod managed;
 mod rehearsed;
 mod reprotect;
 mod surprised;
 mod taken_over;
 mod unplanned;
+mod vouched;
 
 use crate::lab::{Folder, lab, until};
 use mrctl::lab::{Fault, Lab, Load, LoadOptions, Region, Role};

@@ -2,13 +2,17 @@
 
 use super::record::Record;
 use super::state::{Intent, RunState};
-use crate::plan::{Plan, PlannedEffect};
+use crate::plan::Plan;
+use crate::step::Class;
 use crate::step::contract::Part;
-use crate::step::{Aim, Class, Sight, Standing};
 use crate::world::dns::{RecordName, Shares};
 use crate::world::postgres::{Commits, Glance, GlanceRole, HandoverBy, Scope, ServerFacts};
 use crate::world::{Known, Member, World};
 use std::collections::BTreeMap;
+
+mod fenced;
+
+use fenced::{closed_off, fenced};
 
 /// A cluster as seen now.
 #[derive(Clone, Debug)]
@@ -158,42 +162,6 @@ fn stopped(plan: &Plan, state: &RunState, set: &str) -> bool {
         let effect = state.steps.get(s).and_then(|step| step.effects.get(e));
         stops && effect.is_some_and(|effect| effect.landed() && effect.stands())
     })
-}
-
-/// Whether users are kept from this data set's source now: asked again, because what was fenced once may be back. Nothing where this run
-/// fences nothing.
-async fn fenced(plan: &Plan, world: &World, state: &RunState, set: &str) -> Option<Known<()>> {
-    let fences = |(s, _, planned): &(usize, usize, &PlannedEffect)| {
-        plan.steps[*s].skipped.is_none()
-            && planned.action.info().part == Part::Fence
-            && planned.effect.class != Class::Looks
-            && planned.action.resources().contains(&format!("postgres/{set}"))
-    };
-    // Where nothing can be asked, a person's word has to do.
-    let Some((_, _, planned)) = plan.effects().find(fences) else {
-        return state.fenced.contains(&Member::new(set, &plan.from)).then_some(Known::Known(()));
-    };
-    let starts = Default::default();
-    let sight = Sight { world, run: &state.run, starts: &starts };
-    let facts = planned.action.observe(&planned.effect.id, sight).await;
-    let judged = planned.action.judge(&planned.effect.id, &facts, Aim::Applied, None);
-    Some(match judged.standing {
-        Standing::Reached => Known::Known(()),
-        Standing::NotReached | Standing::Moving | Standing::Blocked | Standing::Unknown => {
-            Known::Unknown(judged.evidence)
-        }
-    })
-}
-
-/// Whether users are kept from a source that looks writable from here: nothing where no fence of this run stands there. mrctl's own path may
-/// lead past what a fence has closed.
-async fn closed_off(plan: &Plan, world: &World, state: &RunState, set: &str) -> Option<Known<()>> {
-    let stands = plan.effects().any(|(s, e, planned)| {
-        planned.action.info().part == Part::Fence
-            && planned.action.resources().contains(&format!("postgres/{set}"))
-            && state.steps[s].effects[e].stands()
-    });
-    if stands { fenced(plan, world, state, set).await } else { None }
 }
 
 /// What a server is now, in a word or two.

@@ -23,7 +23,7 @@ impl Site {
     }
 
     /// The button, with every approval given.
-    fn button<'a>(&self, runbook: &'a str, digest: &'a str) -> Vec<&'a str> {
+    pub(super) fn button<'a>(&self, runbook: &'a str, digest: &'a str) -> Vec<&'a str> {
         let given = [
             "failover",
             "--yes",
