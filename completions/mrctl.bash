@@ -43,8 +43,8 @@ _mrctl() {
             mrctl,failover)
                 cmd="mrctl__subcmd__failover"
                 ;;
-            mrctl,heartbeat)
-                cmd="mrctl__subcmd__heartbeat"
+            mrctl,haproxy)
+                cmd="mrctl__subcmd__haproxy"
                 ;;
             mrctl,import)
                 cmd="mrctl__subcmd__import"
@@ -87,6 +87,12 @@ _mrctl() {
                 ;;
             mrctl__subcmd__audit,verify)
                 cmd="mrctl__subcmd__audit__subcmd__verify"
+                ;;
+            mrctl__subcmd__haproxy,close)
+                cmd="mrctl__subcmd__haproxy__subcmd__close"
+                ;;
+            mrctl__subcmd__haproxy,look)
+                cmd="mrctl__subcmd__haproxy__subcmd__look"
                 ;;
             mrctl__subcmd__lab,app)
                 cmd="mrctl__subcmd__lab__subcmd__app"
@@ -131,7 +137,7 @@ _mrctl() {
 
     case "${cmd}" in
         mrctl)
-            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover failback drill rehearse status heartbeat resume rollback step abandon runs audit export import check kinds explain schema init lab completions man"
+            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover failback drill rehearse status resume rollback step abandon runs audit export import check kinds explain schema init haproxy lab completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -642,14 +648,102 @@ _mrctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        mrctl__subcmd__heartbeat)
-            opts="-h --count --inventory --state-dir --mirror-dir --output --color --help"
+        mrctl__subcmd__haproxy)
+            opts="-h --inventory --state-dir --mirror-dir --output --color --help close look"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --count)
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mrctl__subcmd__haproxy__subcmd__close)
+            opts="-h --at --server --within --inventory --state-dir --mirror-dir --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mrctl__subcmd__haproxy__subcmd__look)
+            opts="-h --at --server --within --inventory --state-dir --mirror-dir --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --within)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -53,6 +53,7 @@ complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "kinds" -d 'List kinds o
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "explain" -d 'Explain an error code'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "schema" -d 'Print a JSON Schema, for editors'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "init" -d 'Write a commented inventory and runbooks to begin with'
+complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "haproxy" -d 'Keep users from a server at HAProxy, or tell whether they are: for `fence` and `fenced` of a member'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "lab" -d 'Two real regions on this machine'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c mrctl -n "__fish_mrctl_needs_command" -f -a "man" -d 'Print the manual page'
@@ -313,6 +314,41 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand init" -l color -d 'Whether t
 always\t''
 never\t''"
 complete -c mrctl -n "__fish_mrctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -f -a "close" -d 'Put a server into maintenance at every proxy and end its sessions. Exit code 0 when that was seen at each of them, 75 when nothing was changed, 1 otherwise. Nothing of it is ever taken back by mrctl'
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and not __fish_seen_subcommand_from close look" -f -a "look" -d 'Tell whether users can reach a server. Exit code 0 when it is in maintenance at every proxy and has no session, 3 when one sends users to it and finds it up, or lets its sessions go on; 6 when that cannot be told'
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l at -d 'A proxy\'s runtime API: HOST:PORT, or the path of a socket. Every proxy through which users come' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l server -d 'The server, as HAProxy\'s configuration calls it' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l within -d 'How long each proxy may take. Seconds' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from close" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l at -d 'A proxy\'s runtime API: HOST:PORT, or the path of a socket. Every proxy through which users come' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l server -d 'The server, as HAProxy\'s configuration calls it' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l within -d 'How long each proxy may take. Seconds' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l output -d 'For people or for programs' -r -f -a "text\t'For people'
+json\t'For programs: one JSON object a line for runs, one document otherwise'"
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -l color -d 'Whether to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mrctl -n "__fish_mrctl_using_subcommand haproxy; and __fish_seen_subcommand_from look" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l inventory -d 'The inventory; if not given, MRCTL_INVENTORY, else found upward from the runbook or the working directory' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l state-dir -d 'Where runs are kept; MRCTL_STATE_DIR or the XDG state folder if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand lab; and not __fish_seen_subcommand_from packages up down status demo load break heal rejoin app command receiver" -l mirror-dir -d 'Where runs are copied to as they go, on a best effort; MRCTL_MIRROR_DIR if not given' -r -F

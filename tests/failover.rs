@@ -4,6 +4,7 @@ mod blocked;
 mod by_hand;
 mod counted;
 mod faults;
+mod haproxy;
 mod hostile;
 mod kept;
 mod killed;

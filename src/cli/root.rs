@@ -2,7 +2,7 @@
 
 use super::setup::{Format, Setup};
 use super::{
-    abandon, describe, dry_run, failback, failover, heartbeat, history, kinds, lab, rehearse, rehearse_live,
+    abandon, describe, dry_run, failback, failover, haproxy, heartbeat, history, kinds, lab, rehearse, rehearse_live,
     resume, status, step, wire,
 };
 use crate::exit_code::ExitCode;
@@ -115,6 +115,8 @@ enum Command {
     Schema(describe::SchemaArgs),
     /// Write a commented inventory and runbooks to begin with.
     Init(describe::InitArgs),
+    /// Keep users from a server at HAProxy, or tell whether they are: for `fence` and `fenced` of a member.
+    Haproxy(haproxy::HaproxyArgs),
     /// Two real regions on this machine.
     Lab(lab::LabArgs),
     /// Print completions for a shell.
@@ -132,10 +134,14 @@ pub fn main() -> std::process::ExitCode {
     crate::world::real::tls::install_provider();
     let setup = setup(cli.global);
     quiet_panics(setup.redactor.clone());
-    let code = run(&setup, cli.command);
+    let code = match cli.command {
+        Command::Haproxy(args) => with_runtime(&setup, async |setup| haproxy::haproxy(setup, args).await)
+            .unwrap_or_else(ExitCode::number),
+        command => run(&setup, command).number(),
+    };
     // Streams are written by threads of their own, so that a stalled terminal cannot stall a failover.
     setup.output.drain(std::time::Duration::from_secs(2));
-    std::process::ExitCode::from(code.number())
+    std::process::ExitCode::from(code)
 }
 
 /// A panic is a bug, and its message may quote what it fell over.
@@ -168,18 +174,18 @@ fn run(setup: &Setup, command: Command) -> ExitCode {
             ExitCode::Completed
         }
         command => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-            match runtime {
-                Ok(runtime) => {
-                    let code = runtime.block_on(connected(setup, command));
-                    // Connections that never answered must not keep the process.
-                    runtime.shutdown_background();
-                    code
-                }
-                Err(error) => setup.fail(&format!("the runtime cannot start: {error}")),
-            }
+            with_runtime(setup, async |setup| connected(setup, command).await).unwrap_or_else(|code| code)
         }
     }
+}
+
+fn with_runtime<T>(setup: &Setup, what: impl AsyncFnOnce(&Setup) -> T) -> Result<T, ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| setup.fail(&format!("the runtime cannot start: {error}")))?;
+    let done = runtime.block_on(what(setup));
+    // Connections that never answered must not keep the process.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 async fn connected(setup: &Setup, command: Command) -> ExitCode {

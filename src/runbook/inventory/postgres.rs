@@ -79,11 +79,11 @@ pub struct PostgresMember {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_data: Option<Command>,
     /// Keeps users from the server whatever it does, from outside of it: one command or several, the strongest first, such as powering
-    /// the host off and closing its network. Each is run until `fenced` proves it.
+    /// the host off and closing its network, or `[mrctl, haproxy, close, …]`. Each is run until `fenced` proves it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fence: Vec<Command>,
-    /// Looks from where users come from, or asks the provider. Exit code 0 when no user can reach the server, 3 when one can; anything
-    /// else is unknown. That mrctl itself cannot reach it proves nothing.
+    /// Looks from where users come from, or asks the provider, or every proxy (`[mrctl, haproxy, look, …]`). Exit code 0 when no user can
+    /// reach the server, 3 when one can; anything else is unknown. That mrctl itself cannot reach it proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fenced: Option<Command>,
     /// Makes this server a standby of the primary in the region `${primary}`, whatever it is now, usually by `pg_rewind`; that word in

@@ -11,6 +11,7 @@ pub mod dns;
 mod dns_api;
 pub mod dns_ask;
 pub mod exec;
+pub mod haproxy;
 pub mod http;
 pub mod notify;
 pub mod postgres;

@@ -76,12 +76,18 @@ impl Drop for Group {
     }
 }
 
+/// `mrctl` in a command is the program that runs: the one that `PATH` finds may be another version, or none.
+fn own(name: &str) -> Option<std::path::PathBuf> {
+    let own = (name == "mrctl").then(|| std::env::current_exe().ok())?;
+    own.filter(|path| path.exists())
+}
+
 /// Runs it to its end or to the deadline.
 pub async fn run(program: &Program<'_>) -> Ended {
     let Some((name, arguments)) = program.argv.split_first() else {
         return Ended::NotStarted("the command is empty".into());
     };
-    let mut command = std::process::Command::new(name);
+    let mut command = std::process::Command::new(own(name).unwrap_or_else(|| name.into()));
     command
         .args(arguments)
         .env_clear()
