@@ -80,6 +80,26 @@ fn consent(plan: &Plan, state: &RunState) -> Option<Task> {
     })
 }
 
+/// A section's confirmation that is still missing when something in there would be changed: its first step was found done, or left out.
+fn section(plan: &Plan, state: &RunState, s: usize) -> Option<Result<Task, String>> {
+    let within = plan.steps.iter().enumerate().filter(|(_, step)| step.section == plan.steps[s].section);
+    within.filter(|(_, step)| step.skipped.is_none()).find_map(|(index, step)| {
+        step.questions.iter().enumerate().filter(|(_, ask)| ask.section).find_map(|(q, ask)| {
+            match state.answers.get(&ask.id) {
+                Some(answer) if answer.yes => None,
+                Some(answer) if answer.absent => Some(Err(format!("nobody answered: {}", ask.text))),
+                Some(_) => Some(Err(format!("the answer was no: {}", ask.text))),
+                None => Some(Ok(Task::Ask(Question::Planned(index, q)))),
+            }
+        })
+    })
+}
+
+/// Whether a section's confirmation was not given: that is no failure of a step that may be left out.
+pub(super) fn section_closed(plan: &Plan, state: &RunState, s: usize) -> bool {
+    section(plan, state, s).is_some_and(|asked| asked.is_err())
+}
+
 /// A consent covers the facts that were shown with it.
 fn covers(ask: &Ask, given: &str, now: &str) -> bool {
     match ask.kind {
@@ -111,6 +131,9 @@ fn fresh(plan: &Plan, state: &RunState, s: usize, e: usize) -> Wanted {
         // Reached without `done` can only be a handover that died: look again.
         Standing::Reached => Ok(one(Task::Look(s, e, Purpose::Before))),
         Standing::NotReached if changes => {
+            if let Some(asked) = section(plan, state, s) {
+                return asked.map(one).map_err(|why| (false, false, why));
+            }
             if let Some(wanted) = question(state, s, step, &substance(plan, state, s)) {
                 return wanted.map_err(|why| (false, false, why));
             }

@@ -134,7 +134,7 @@ fn asked(plan: &Plan, question: &Question, state: &RunState) -> (Asked, Duration
     match question {
         Question::Planned(s, q) => {
             let step = &plan.steps[*s];
-            let Ask { id, kind, role, text, within_ms } = step.questions[*q].clone();
+            let Ask { id, kind, role, text, within_ms, section: _ } = step.questions[*q].clone();
             let asked = Asked {
                 id,
                 step: step.id.clone(),

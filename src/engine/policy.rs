@@ -1,5 +1,6 @@
 //! What a step's trouble means for the run: the defaults by phase, and what the step itself says.
 
+use super::advance::section_closed;
 use super::decide::{Task, Turning};
 use super::record::Turn;
 use super::state::RunState;
@@ -76,7 +77,9 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
             why: format!("{}: passed by {} ({}): {}", step.id, waiver.by, waiver.reason, trouble.why),
         });
     }
-    if step.best_effort {
+    // What nobody has agreed to is not left out for the next step to be made all the same.
+    let closed = section_closed(plan, state, trouble.step);
+    if step.best_effort && !closed {
         return turn(Turn::Warn);
     }
     let said = if trouble.unknown { step.on_unknown } else { step.on_failure };
@@ -93,7 +96,7 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
         }
     };
     match said {
-        OnFailure::Warn if !armed => turn(Turn::Warn),
+        OnFailure::Warn if !armed && !closed => turn(Turn::Warn),
         OnFailure::Pause if state.changed() => turn(Turn::Pause),
         OnFailure::Default | OnFailure::Stop | OnFailure::RollBack | OnFailure::Pause | OnFailure::Warn => {
             back()

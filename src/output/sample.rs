@@ -60,7 +60,7 @@ pub fn step(id: &str, section: usize, title: &str, effects: Vec<PlannedEffect>) 
 }
 
 pub fn ask(id: &str, role: &str, text: &str, kind: AskKind) -> Ask {
-    Ask { id: id.into(), kind, role: role.into(), text: text.into(), within_ms: 0 }
+    Ask { id: id.into(), kind, role: role.into(), text: text.into(), within_ms: 0, section: false }
 }
 
 pub fn plan() -> Plan {

@@ -152,7 +152,9 @@ impl Builder<'_> {
                 let title = sections.last().cloned().unwrap_or_default();
                 if let Some(step) = steps[first..].iter_mut().find(|step| step.skipped.is_none()) {
                     let ask = self.ask(confirm, &step.id, &format!("Go on with: {title}?"), problems);
-                    step.questions.insert(0, ask);
+                    // The step may have a confirmation of its own: an answer to one is none to the other.
+                    step.questions
+                        .insert(0, Ask { id: format!("{}/section", step.id), section: true, ..ask });
                 }
             }
         }
@@ -251,6 +253,7 @@ impl Builder<'_> {
             role: confirm.role.as_ref().map_or_else(String::new, |role| role.value.clone()),
             text,
             within_ms: confirm.within.map_or(0, |within| within.millis()),
+            section: false,
         }
     }
 

@@ -33,6 +33,7 @@ pub(super) fn consent(steps: &mut [Step], to: &str, mode: Mode) {
                 role: String::new(),
                 text: format!("{}: after the promotion there is no way back. Go?", step.title),
                 within_ms: 0,
+                section: false,
             };
             step.questions.insert(0, ask);
         }
@@ -48,6 +49,7 @@ pub(super) fn consent(steps: &mut [Step], to: &str, mode: Mode) {
             role: String::new(),
             text: format!("{}: what the old primary committed last is lost. Is that accepted?", step.title),
             within_ms: 0,
+            section: false,
         });
     }
 }

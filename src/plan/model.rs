@@ -194,6 +194,9 @@ pub struct Ask {
     pub text: String,
     /// Milliseconds after which nobody answering counts as no; 0 waits for ever.
     pub within_ms: u64,
+    /// It stands for the whole section of its step: nothing in there is changed before it is answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub section: bool,
 }
 
 impl Ask {
@@ -205,6 +208,7 @@ impl Ask {
             role: question.role,
             text: question.text,
             within_ms: 0,
+            section: false,
         }
     }
 }

@@ -10,6 +10,7 @@ mod golden;
 mod half;
 mod identity;
 mod kill;
+mod sections;
 mod surprises;
 mod switched;
 mod ways_back;
