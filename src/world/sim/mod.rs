@@ -21,6 +21,7 @@ mod postgres_others;
 mod postgres_rejoin;
 pub mod postgres_seen;
 mod postgres_server;
+mod postgres_truth;
 pub mod shared;
 pub mod signal;
 pub mod silent;
