@@ -50,7 +50,9 @@ fn of_an_unplanned_run_nothing_less_is_found_either() {
 
 #[test]
 fn what_is_broken_breaks_the_same_invariants_whether_states_are_merged_or_not() {
-    for mutant in MUTANTS.iter().filter(|mutant| !mutant.shutdown) {
+    // Of an ordinary day every third: what is merged does not depend on what is broken.
+    let every = if std::env::var_os("MRCTL_TEST_NIGHTLY").is_some() { 1 } else { 3 };
+    for mutant in MUTANTS.iter().filter(|mutant| !mutant.shutdown).step_by(every) {
         let of = |apart| rehearsed_until(mutant, 1, false, apart);
         let (merged, apart) = (of(false), of(true));
         assert_eq!(outcome(&merged), outcome(&apart), "{}", mutant.what);
