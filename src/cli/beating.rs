@@ -1,9 +1,9 @@
 //! Heartbeats beside a planned run: written through the source until the freeze refuses them, so that what was acknowledged before it can be
 //! found again on the target, or counted where the source dies in the middle. No step waits for them.
 
+use super::folders;
 use super::heartbeat::{Heart, in_words};
 use super::setup::{Setup, holder};
-use super::wire;
 use crate::plan::{Mode, Plan};
 use crate::world::World;
 use crate::world::postgres::heartbeat::Missed;
@@ -22,7 +22,8 @@ pub async fn begin<'a>(setup: &Setup, plan: &Plan, world: &'a World) -> Beating<
     }
     for cluster in plan.clusters.keys() {
         let Some(every) = world.postgres.heartbeat_every(cluster) else { continue };
-        let Some(folder) = wire::heartbeats(setup.state.as_deref()) else { continue };
+        let Some(state) = setup.state_folder() else { continue };
+        let folder = folders::heartbeats(&state, &plan.environment);
         let Ok(writer) = Writer::take(&folder, cluster, &holder()) else { continue };
         // Only the source: what happens to the others is for the run to find out.
         let mut heart = Heart::new(world, cluster, vec![plan.from.clone()], writer);

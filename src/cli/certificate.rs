@@ -1,7 +1,6 @@
 //! Certificates of rehearsals: kept by `rehearse`, asked for by `failover`, `drill` and `status`.
 
 use super::setup::{Setup, host, now, operator};
-use super::wire;
 use crate::engine::record::{Covered, Record};
 use crate::error::{Code, Problem, Problems, Sources};
 use crate::output::certified::in_words;
@@ -24,7 +23,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Keeps a certificate for each direction of a rehearsal that found nothing, and whose missing cover is accepted by name; notes it in its
 /// report. A rehearsal without one is as good: that none was kept is only said.
 pub fn keep(setup: &Setup, made: &[(&Plan, Start)], reports: &mut [Report]) {
-    let Some(root) = wire::state_folder(setup.state.as_deref()) else {
+    let Some(root) = setup.state_folder() else {
         setup.say("mrctl: no certificate was kept: there is no state folder; set MRCTL_STATE_DIR or HOME");
         return;
     };
@@ -118,7 +117,7 @@ pub struct Here {
 impl Here {
     /// Reads them; nothing is made. Without a state folder there are none.
     pub fn read(setup: &Setup) -> Self {
-        let root = wire::state_folder(setup.state.as_deref());
+        let root = setup.state_folder();
         let all = root.map(|root| certificate::read_all(&root)).unwrap_or_default();
         Self { all, tables: certified::tables(), now: now() }
     }

@@ -1,7 +1,7 @@
 //! `mrctl heartbeat`: a row that is written through the primary at short intervals, so that what an unplanned failover loses is counted.
 
 use super::setup::{Format, Setup, holder, now};
-use super::wire;
+use super::{folders, wire};
 use crate::error::{Problems, Severity, Sources, suggest};
 use crate::exit_code::ExitCode;
 use crate::runbook::Inventory;
@@ -190,9 +190,11 @@ fn wanted(
 pub async fn heartbeat(setup: &Setup, args: HeartbeatArgs) -> ExitCode {
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
-    let state = setup.state.as_deref();
+    let state = setup.state_folder();
     let world = match &loaded {
-        Some(loaded) => wire::world(loaded, &setup.redactor, Severity::Warning, state, &mut problems).await,
+        Some(loaded) => {
+            wire::world(loaded, &setup.redactor, Severity::Warning, state.as_deref(), &mut problems).await
+        }
         None => None,
     };
     setup.problems(&problems, &sources);
@@ -201,9 +203,10 @@ pub async fn heartbeat(setup: &Setup, args: HeartbeatArgs) -> ExitCode {
         Ok(wanted) => wanted,
         Err(code) => return code,
     };
-    let Some(folder) = wire::heartbeats(state) else {
+    let Some(state) = state else {
         return setup.fail("there is no state folder: set MRCTL_STATE_DIR or HOME");
     };
+    let folder = folders::heartbeats(&state, &loaded.inventory.name);
     let mut hearts = Vec::new();
     for (name, every) in &wanted {
         let regions = loaded.inventory.postgres[name].members.keys().cloned().collect();

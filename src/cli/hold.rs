@@ -2,7 +2,6 @@
 //! person may go on with a reason, which is recorded; not to where no standby is.
 
 use super::setup::{Setup, now};
-use super::wire;
 use crate::engine::survey::{self, ClusterNow};
 use crate::error::{Code, Problem, Problems, Sources};
 use crate::exit_code::ExitCode;
@@ -39,7 +38,7 @@ fn moved(plan: &Plan) -> BTreeSet<&str> {
 
 /// Runs of this host, newest first. Nothing is made where there are none.
 fn runs(setup: &Setup) -> Vec<Run> {
-    let root = wire::state_folder(setup.state.as_deref()).filter(|root| root.join("runs").is_dir());
+    let root = setup.state_folder().filter(|root| root.join("runs").is_dir());
     let store = root.and_then(|root| Store::at(&root).ok());
     // Those that cannot be read hold up every run that shares a resource with them: that is the locks' to tell.
     store.and_then(|store| store.runs().ok()).map(|(runs, _)| runs).unwrap_or_default()

@@ -10,6 +10,7 @@ pub mod drive;
 mod dry_run;
 mod failback;
 mod failover;
+mod folders;
 pub mod haproxy;
 mod heartbeat;
 mod heartbeat_rows;

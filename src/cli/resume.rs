@@ -92,8 +92,14 @@ pub(super) async fn world(setup: &Setup) -> Result<(World, String), ExitCode> {
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
         Some(loaded) => {
-            wire::world(loaded, &setup.redactor, Severity::Warning, setup.state.as_deref(), &mut problems)
-                .await
+            wire::world(
+                loaded,
+                &setup.redactor,
+                Severity::Warning,
+                setup.state_folder().as_deref(),
+                &mut problems,
+            )
+            .await
         }
         None => None,
     };

@@ -2,8 +2,8 @@
 
 use super::setup::{Format, Setup};
 use super::{
-    abandon, describe, dry_run, failback, failover, haproxy, heartbeat, history, kinds, lab, rehearse,
-    rehearse_live, resume, status, step, wire,
+    abandon, describe, dry_run, failback, failover, folders, haproxy, heartbeat, history, kinds, lab,
+    rehearse, rehearse_live, resume, status, step, wire,
 };
 use crate::exit_code::ExitCode;
 use crate::output::streams::{ColourChoice, Output, reads_utf8};
@@ -263,7 +263,7 @@ fn setup(global: Global) -> Setup {
         format: global.output,
         inventory: global.inventory,
         state: global.state_dir,
-        mirror: wire::mirror_folder(global.mirror_dir),
+        mirror: folders::mirror_folder(global.mirror_dir),
         redactor: Redactor::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! What every command needs first: streams, files, problems.
 
-use super::wire;
+use super::{folders, wire};
 use crate::error::{Code, Problem, Problems, Sources, render};
 use crate::exit_code::ExitCode;
 use crate::journal::Journal;
@@ -138,9 +138,14 @@ impl Setup {
         Some(Files { sources, runbook, runbook_sha256, inventory, inventory_sha256 })
     }
 
+    /// Where the state is kept, if anything says so.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        folders::state_folder(self.state.as_deref())
+    }
+
     /// The state folder.
     pub fn store(&self) -> Result<Store, StoreError> {
-        match wire::state_folder(self.state.as_deref()) {
+        match self.state_folder() {
             Some(folder) => Store::at(&folder),
             None => Err(StoreError::NoSuchRun("no state folder: set MRCTL_STATE_DIR or HOME".into())),
         }

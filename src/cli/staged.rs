@@ -303,14 +303,7 @@ impl Company<'_> {
         let loaded = open_inventory(&self.stage.direct(), None, &mut Sources::new(), &mut problems);
         let world = match &loaded {
             Some(loaded) => {
-                wire::world(
-                    loaded,
-                    &self.setup.redactor,
-                    Severity::Warning,
-                    self.setup.state.as_deref(),
-                    &mut problems,
-                )
-                .await
+                wire::world(loaded, &self.setup.redactor, Severity::Warning, None, &mut problems).await
             }
             None => None,
         };

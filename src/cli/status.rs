@@ -201,8 +201,14 @@ pub async fn status(setup: &Setup) -> ExitCode {
     let loaded = setup.load_inventory(None, &mut sources, &mut problems);
     let world = match &loaded {
         Some(loaded) => {
-            wire::world(loaded, &setup.redactor, Severity::Warning, setup.state.as_deref(), &mut problems)
-                .await
+            wire::world(
+                loaded,
+                &setup.redactor,
+                Severity::Warning,
+                setup.state_folder().as_deref(),
+                &mut problems,
+            )
+            .await
         }
         None => None,
     };

@@ -1,5 +1,6 @@
 //! The inventory into real ports: the only place where they meet.
 
+use super::folders;
 use super::secrets;
 use super::setup::holder;
 use crate::error::{Code, Problem, Problems, Severity};
@@ -37,7 +38,7 @@ pub async fn world(
     let mut wiring = Wiring { loaded, redactor, resolver, weak, problems };
     let before = wiring.problems.errors();
     let heartbeats = postgres::Heartbeats {
-        folder: heartbeats(state),
+        folder: state.map(|state| folders::heartbeats(state, &loaded.inventory.name)),
         tables: loaded
             .inventory
             .postgres
@@ -393,23 +394,4 @@ pub fn sha256<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
         hasher.update(text.as_bytes());
     }
     hex::encode(hasher.finalize())
-}
-
-/// The folder for runs: as given, else `MRCTL_STATE_DIR`, else the XDG state folder.
-pub fn state_folder(given: Option<&Path>) -> Option<std::path::PathBuf> {
-    given
-        .map(Path::to_path_buf)
-        .or_else(|| variable("MRCTL_STATE_DIR").map(Into::into))
-        .or_else(|| variable("XDG_STATE_HOME").map(|home| Path::new(&home).join("mrctl")))
-        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state/mrctl")))
-}
-
-/// The folder in which the last heartbeats are remembered; `given` as for [`state_folder`].
-pub fn heartbeats(given: Option<&Path>) -> Option<std::path::PathBuf> {
-    state_folder(given).map(|folder| folder.join("heartbeats"))
-}
-
-/// The folder to which runs are copied as they go: as given, else `MRCTL_MIRROR_DIR`; none by default.
-pub fn mirror_folder(given: Option<std::path::PathBuf>) -> Option<std::path::PathBuf> {
-    given.or_else(|| variable("MRCTL_MIRROR_DIR").filter(|folder| !folder.is_empty()).map(Into::into))
 }

@@ -167,6 +167,11 @@ async fn a_heartbeat_says_what_is_missing_for_it_and_writes_nothing_where_it_mus
     let fine = one(&site);
     assert_eq!(fine.code, 0, "{fine}");
     assert!(fine.stdout.contains("orders: heartbeat 1 acknowledged by eu-west"), "{fine}");
+    // Another environment with a cluster of the same name has another memory.
+    let remembered = site.state().join("heartbeats");
+    let environments: Vec<_> =
+        std::fs::read_dir(&remembered).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(environments.len() == 1 && environments[0].join("orders.json").is_file(), "{environments:?}");
     let unknown = site.mrctl(&["heartbeat", "order"]);
     assert_eq!(unknown.code, 2, "{unknown}");
     assert!(unknown.stderr.contains("did you mean `orders`?"), "{unknown}");
