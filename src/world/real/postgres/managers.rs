@@ -14,8 +14,8 @@ fn by_names(activity: &str) -> String {
          UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname IN ('pgautofailover_replicator', 'pgautofailover_monitor') \
          UNION ALL SELECT 'database ' || datname FROM pg_database WHERE datname = 'repmgr' \
          UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name ~ '^pgautofailover_' \
-         UNION ALL SELECT 'preloaded library repmgr' WHERE pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') \
-           AND current_setting('shared_preload_libraries') ~ '(^|[, /])repmgr'"
+         UNION ALL SELECT 'preloaded library repmgr' WHERE CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') \
+           THEN current_setting('shared_preload_libraries') ~ '(^|[, /])repmgr' ELSE false END"
     )
 }
 
