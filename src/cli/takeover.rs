@@ -5,8 +5,7 @@ use super::setup::{Setup, operator};
 use super::{certificate, hold};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
-use crate::engine::survey;
-use crate::engine::switch::Hindrance;
+use crate::engine::switch::{Hindrance, answering, keep_approved};
 use crate::exit_code::ExitCode;
 use crate::output::given::{Approvals, missing};
 use crate::plan::{Drill, Plan};
@@ -94,7 +93,8 @@ pub async fn take_over(
         mode: ModeArg::Unplanned,
     };
     let prepared = prepare(setup, &args, Drill::Real, Gate::Tell).await?;
-    let (plan, world) = (prepared.plan, prepared.world);
+    let (mut plan, world) = (prepared.plan, prepared.world);
+    keep_approved(&run.plan, &mut plan);
     hindered(setup, run, short, Some(&plan))?;
     for (what, before, now) in [
         ("runbook", &run.plan.runbook_sha256, &plan.runbook_sha256),
@@ -104,7 +104,7 @@ pub async fn take_over(
             setup.say(&format!("warning: the {what} is not the one with which run {short} was planned"));
         }
     }
-    answering(setup, &world, &plan, short).await?;
+    unless_answering(setup, &world, &plan, short).await?;
     let reason = hold::weigh(setup, &prepared.holds, reason)?;
     let record = Record::Switched {
         from: run.plan.digest(),
@@ -119,19 +119,8 @@ pub async fn take_over(
 }
 
 /// Refuses where every old primary answers: then nobody has to lose anything.
-async fn answering(setup: &Setup, world: &World, plan: &Plan, short: &str) -> Result<(), ExitCode> {
-    let from = std::slice::from_ref(&plan.from);
-    let mut alive = Vec::new();
-    for (cluster, _) in plan.clusters.iter().filter(|(_, regions)| regions.contains(&plan.from)) {
-        let now = survey::cluster(world, cluster, from, "").await;
-        if now.primaries().is_empty() {
-            return Ok(());
-        }
-        alive.push(format!("{cluster} in {} answers as primary", plan.from));
-    }
-    if alive.is_empty() {
-        return Ok(());
-    }
+async fn unless_answering(setup: &Setup, world: &World, plan: &Plan, short: &str) -> Result<(), ExitCode> {
+    let Some(alive) = answering(world, plan).await else { return Ok(()) };
     setup.say(&format!("mrctl: refused: run {short} is not taken over: {}.", alive.join(", and ")));
     setup.say(&format!("  go on with it, losing nothing: mrctl resume {short}"));
     setup.say(&format!("  or take it back: mrctl rollback {short}"));

@@ -4,8 +4,10 @@ use super::by_hand::ByHand;
 use super::effect_state::{EffectState, Flight, Undone};
 use super::identity::ours;
 use super::state::{RunState, Stage};
+use super::survey;
 use crate::plan::{Mode, Plan};
 use crate::step::Class;
+use crate::world::World;
 
 /// What stands against taking a run over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +134,8 @@ impl RunState {
                     && other.action.resources() == planned.action.resources()
             });
             match there {
+                // A mark in the log serves the proof of that time, and leaves nothing behind.
+                None if planned.effect.class == Class::ForwardOnly && planned.effect.makes.is_some() => {}
                 None if effect.stands() => found.push(Hindrance::Lost(name)),
                 // What is not part of the new plan needs no answer: the source that it is at has died.
                 Some((s, _)) if undo_in_doubt(effect) && new.steps[s].skipped.is_none() => {
@@ -169,6 +173,31 @@ impl RunState {
         let steps = &self.steps;
         self.intents.retain(|(s, e)| steps[*s].effects[*e].intent.is_some());
     }
+}
+
+/// What was approved of a target that cannot be seen now stands: else nobody could promote it once it is there again. The source is not
+/// asked for.
+pub fn keep_approved(old: &Plan, new: &mut Plan) {
+    let of_target = |name: &str| {
+        new.clusters.keys().any(|cluster| name.starts_with(&format!("postgres/{cluster}/{}/", new.to)))
+    };
+    let kept = old.identity.iter().filter(|(name, _)| of_target(name) && !new.identity.contains_key(*name));
+    let kept: Vec<_> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    new.identity.extend(kept);
+}
+
+/// Which old primaries answer as such, if all of them do: then nobody has to lose anything, and no run is taken over.
+pub async fn answering(world: &World, plan: &Plan) -> Option<Vec<String>> {
+    let from = std::slice::from_ref(&plan.from);
+    let mut alive = Vec::new();
+    for (cluster, _) in plan.clusters.iter().filter(|(_, regions)| regions.contains(&plan.from)) {
+        let now = survey::cluster(world, cluster, from, "").await;
+        if now.primaries().is_empty() {
+            return None;
+        }
+        alive.push(format!("{cluster} in {} answers as primary", plan.from));
+    }
+    (!alive.is_empty()).then_some(alive)
 }
 
 /// Whether nobody knows if it was taken back.

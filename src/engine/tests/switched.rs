@@ -3,7 +3,7 @@
 use super::{Kill, Trial};
 use crate::engine::record::{Choice, Record, Turn, Verdict};
 use crate::engine::state::{Flight, RunState, Stage, find};
-use crate::engine::switch::Hindrance;
+use crate::engine::switch::{Hindrance, keep_approved};
 use crate::engine::{Task, decide};
 use crate::plan::testing::made;
 use crate::plan::{Mode, Plan};
@@ -171,6 +171,44 @@ fn what_stands_against_it_is_named() {
     assert_eq!(armed.state.against_switching(&armed.plan, &new), [Hindrance::MayPromote]);
     assert_eq!(armed.process(Choice::Continue, Kill::Never), Some(Verdict::Completed));
     assert_eq!(armed.state.against_switching(&armed.plan, &new), [Hindrance::Promoted]);
+}
+
+#[test]
+fn what_was_approved_of_a_target_that_cannot_be_seen_now_is_kept_and_of_a_source_it_is_not() {
+    let old = Trial::new("trial.yaml").plan;
+    let seen = |region: &str| -> Vec<&String> {
+        old.identity.keys().filter(|name| name.starts_with(&format!("postgres/orders/{region}/"))).collect()
+    };
+    assert!(!seen("us-east").is_empty() && !seen("eu-west").is_empty(), "{:?}", old.identity);
+    let mut new = unplanned();
+    new.identity.clear();
+    // What is seen now counts.
+    new.identity.insert(seen("us-east")[0].clone(), "now".into());
+    keep_approved(&old, &mut new);
+    assert_eq!(new.identity.keys().collect::<Vec<_>>(), seen("us-east"));
+    assert_eq!(new.identity[seen("us-east")[0]], "now");
+}
+
+#[test]
+fn a_mark_that_served_the_proof_of_the_planned_run_holds_no_takeover_up() {
+    let mut whole = Trial::new("trial.yaml");
+    whole.process(Choice::Continue, Kill::Never);
+    let looked = |record: &Record| match record {
+        Record::Looked { step, effect, facts, .. } if step == "catch_up" && effect == "mark" => {
+            Some(facts.clone())
+        }
+        _ => None,
+    };
+    let prior = whole.records.iter().find_map(looked).unwrap();
+    let mut trial = killed(|record| looked_reached(record, "freeze"));
+    let (step, effect) = ("catch_up".to_string(), "mark".to_string());
+    trial.append(&Record::Intent { step, effect, attempt: 1, undo: false, prior });
+    let (s, e) = find(&trial.plan, "catch_up", "mark").unwrap();
+    assert!(trial.state.steps[s].effects[e].stands());
+    assert_eq!(find(&unplanned(), "catch_up", "mark"), None);
+    assert_eq!(trial.state.against_switching(&trial.plan, &unplanned()), []);
+    switch(&mut trial);
+    assert!(trial.state.intents.iter().all(|(s, _)| trial.plan.steps[*s].id != "catch_up"));
 }
 
 #[test]
