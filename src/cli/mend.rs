@@ -2,20 +2,17 @@
 
 use super::setup::Files;
 use crate::plan::{Plan, Request};
-use crate::rehearse::remedy::Mender;
+use crate::rehearse::remedy::{Again, Mender};
 use crate::rehearse::report::Report;
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
-/// Says in the report where what was found stands, and what removes it. `again` rehearses a changed plan.
-pub fn mend(
-    files: &Files,
-    parameters: &BTreeMap<String, String>,
-    plan: &Plan,
-    report: &mut Report,
-    again: &dyn Fn(&Plan, RangeInclusive<u32>) -> Report,
-) {
-    let request = Request {
+/// What a plan was made from.
+pub fn request<'a>(
+    files: &'a Files,
+    parameters: &'a BTreeMap<String, String>,
+    plan: &'a Plan,
+) -> Request<'a> {
+    Request {
         runbook: &files.runbook,
         runbook_sha256: files.runbook_sha256.clone(),
         inventory: &files.inventory,
@@ -25,7 +22,18 @@ pub fn mend(
         mode: plan.mode,
         drill: plan.drill,
         parameters,
-    };
+    }
+}
+
+/// Says in the report where what was found stands, and what removes it. `again` rehearses a changed plan.
+pub fn mend(
+    files: &Files,
+    parameters: &BTreeMap<String, String>,
+    plan: &Plan,
+    report: &mut Report,
+    again: &Again<'_>,
+) {
+    let request = request(files, parameters, plan);
     let mender = Mender { request: &request, sources: &files.sources, faults: report.bound, again };
     mender.mend(plan, report, None);
 }

@@ -2,15 +2,17 @@
 //! what is true now (`rehearse_live`).
 
 use super::certificate::quoted;
+use super::mend::{mend, request};
 use super::prepare::ModeArg;
 use super::rehearsal_reports::{Collected, Wanted, wanted};
 use super::replay::{self, Asked};
 use super::setup::{Files, Format, Setup};
-use super::{certificate, directions, mend::mend};
+use super::{certificate, directions};
 use crate::error::Problems;
 use crate::exit_code::ExitCode;
 use crate::output::rehearsal::{Detail, render};
 use crate::plan::{Drill, Mode, Plan, Request, build};
+use crate::rehearse::remedy::unplanned;
 use crate::rehearse::report::{How, Report, rehearse_in};
 use crate::rehearse::source::Source;
 use crate::store::certificate::Start;
@@ -104,23 +106,27 @@ fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Collecte
     let plans =
         plans.into_iter().flat_map(|plan| Source::of(plan.mode).iter().map(move |one| (plan.clone(), *one)));
     let (plans, sources): (Vec<Plan>, Vec<Source>) = plans.unzip();
+    let parameters = args.parameters();
+    let unplanned = |plan: &Plan| unplanned(&request(&files, &parameters, plan));
     let rehearsed = |(plan, source): (&Plan, &Source)| {
-        rehearse_in(plan, &How::with(plan, inventory, *source, faults, workers()))
+        let how = How::with(plan, inventory, *source, faults, workers());
+        rehearse_in(plan, &how.or(unplanned(plan)))
     };
     let mut reports: Vec<Report> = plans.iter().zip(&sources).map(rehearsed).collect();
     let start = |plan: &Plan| certificate::from_inventory(plan, inventory);
     let made: Vec<_> = plans.iter().map(|plan| (plan, start(plan))).collect();
     certify(setup, args, &made, &mut reports);
     if let Some(asked) = args.asked(file) {
-        let how = |(plan, source)| How::with(plan, inventory, source, faults, 1);
+        let how = |(plan, source)| How::with(plan, inventory, source, faults, 1).or(unplanned(plan));
         let hows: Vec<_> = plans.iter().zip(sources).map(how).collect();
         return replay::replay(setup, &asked, &plans, &reports, &hows);
     }
     for ((plan, source), report) in plans.iter().zip(sources).zip(&mut reports) {
-        let again = |plan: &Plan, widths| {
-            rehearse_in(plan, &How { widths, ..How::with(plan, inventory, source, 0, workers()) })
+        let again = |plan: &Plan, unplanned, widths| {
+            let how = How::with(plan, inventory, source, 0, workers()).or(unplanned);
+            rehearse_in(plan, &How { widths, ..how })
         };
-        mend(&files, &args.parameters(), plan, report, &again);
+        mend(&files, &parameters, plan, report, &again);
     }
     collected.add(file, &reports);
     tell(setup, args, file, &reports)

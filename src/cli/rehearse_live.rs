@@ -1,6 +1,6 @@
 //! `mrctl rehearse --from-live`: one read-only look at the real systems, and a rehearsal of pressing the button now.
 
-use super::mend::mend;
+use super::mend::{mend, request};
 use super::rehearsal_reports::Collected;
 use super::rehearse::{RehearseArgs, load, tell, workers, worse};
 use super::setup::{Files, Setup};
@@ -8,21 +8,18 @@ use super::wire;
 use crate::engine::survey::{self, ClusterNow};
 use crate::error::{Problems, Severity};
 use crate::exit_code::ExitCode;
-use crate::plan::{Mode, Plan};
+use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::rehearse::live::{Snapshot, look};
+use crate::rehearse::remedy::unplanned;
 use crate::rehearse::report::{How, Report, rehearse_in, rehearse_live};
+use crate::rehearse::source::Source;
 use crate::world::{Known, World};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// `mrctl rehearse --from-live`.
 pub async fn rehearse(setup: &Setup, args: &RehearseArgs) -> ExitCode {
-    if Mode::from(args.mode) == Mode::Unplanned {
-        let help =
-            "rehearse it without --from-live; what is so now, `mrctl drill --dry-run --mode unplanned` tells";
-        return setup.usage("an unplanned run is not rehearsed from what is true now", help);
-    }
     let mut worst = ExitCode::Completed;
     let mut collected = Collected::default();
     for file in &args.files {
@@ -58,21 +55,33 @@ async fn one(setup: &Setup, args: &RehearseArgs, file: &Path, collected: &mut Co
         }
     };
     let (inventory, faults) = (&files.inventory.inventory, args.faults());
-    let mut reports: Vec<Report> = staged
+    // "If the source died now": each with everything that it may then be like.
+    let sources = |(plan, _): &(Plan, Snapshot)| Source::of(plan.mode).to_vec();
+    let each: Vec<(&Plan, &Snapshot, Source)> = staged
         .iter()
-        .map(|(plan, snapshot)| rehearse_live(plan, inventory, snapshot, faults, workers()))
+        .flat_map(|one| sources(one).into_iter().map(move |source| (&one.0, &one.1, source)))
         .collect();
+    let parameters = args.parameters();
+    let unplanned = |plan: &Plan| unplanned(&request(&files, &parameters, plan));
+    let mut reports: Vec<Report> = Vec::new();
+    for &(plan, snapshot, source) in &each {
+        let how = How::live(plan, inventory, snapshot, source, faults, workers()).or(unplanned(plan));
+        reports.push(rehearse_live(plan, inventory, snapshot, &how));
+    }
     if let Some(asked) = args.asked(file) {
-        let plans: Vec<Plan> = staged.iter().map(|(plan, _)| plan.clone()).collect();
-        let how = |(plan, snapshot)| How::live(plan, inventory, snapshot, faults, 1);
-        let hows: Vec<How<'_>> = staged.iter().map(|(plan, snapshot)| how((plan, snapshot))).collect();
+        let plans: Vec<Plan> = each.iter().map(|(plan, ..)| (*plan).clone()).collect();
+        let mut hows: Vec<How<'_>> = Vec::new();
+        for &(plan, snapshot, source) in &each {
+            hows.push(How::live(plan, inventory, snapshot, source, faults, 1).or(unplanned(plan)));
+        }
         return super::replay::replay(setup, &asked, &plans, &reports, &hows);
     }
-    for ((plan, snapshot), report) in staged.iter().zip(&mut reports) {
-        let again = |plan: &Plan, widths| {
-            rehearse_in(plan, &How { widths, ..How::live(plan, inventory, snapshot, 0, workers()) })
+    for (&(plan, snapshot, source), report) in each.iter().zip(&mut reports) {
+        let again = |plan: &Plan, unplanned, widths| {
+            let how = How::live(plan, inventory, snapshot, source, 0, workers()).or(unplanned);
+            rehearse_in(plan, &How { widths, ..how })
         };
-        mend(&files, &args.parameters(), plan, report, &again);
+        mend(&files, &parameters, plan, report, &again);
     }
     collected.add(file, &reports);
     let found = |report: &Report| !report.counterexamples.is_empty() || report.counts.cut;

@@ -27,6 +27,8 @@ pub enum Mishap {
     Unhealthy(Member),
     /// A name server goes on answering for a while as it did.
     OldAnswers(String),
+    /// The old primary has died.
+    SourceDied(Member),
     /// A server crashed and was started again.
     Restarted(Member),
     /// Replay on a standby stays behind.
@@ -144,6 +146,10 @@ pub const ALPHABET: &[Row] = &[
         name: "old_answers",
         meaning: "a name server goes on answering as before for a while, whatever stands there",
     },
+    Row {
+        name: "source_died",
+        meaning: "the old primary dies, and what it committed last went nowhere; a person may take the run over as unplanned",
+    },
     Row { name: "restarted", meaning: "a database server crashes and starts again" },
     Row { name: "lag_grows", meaning: "replay on the target stays behind" },
     Row { name: "cut_off", meaning: "the target has lost its upstream: its lag is unknown" },
@@ -199,6 +205,7 @@ impl Mishap {
             Self::OldAnswers(_) => "old_answers",
             Self::RecordByOthers(_) => "record_by_others",
             Self::SecondOperator(_) => "second_operator",
+            Self::SourceDied(_) => "source_died",
             Self::Restarted(_) => "restarted",
             Self::LagGrows(_) => "lag_grows",
             Self::CutOff(_) => "cut_off",
@@ -251,6 +258,7 @@ impl Mishap {
             Self::SecondOperator(cluster) => {
                 format!("a second operator takes the locks of {cluster} over, and moves its writer")
             }
+            Self::SourceDied(at) => format!("{at} dies"),
             Self::Restarted(at) => format!("{at} crashes and starts again"),
             Self::LagGrows(at) => format!("replay of {at} stays behind"),
             Self::CutOff(at) => format!("{at} loses its upstream"),

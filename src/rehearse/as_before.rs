@@ -3,6 +3,7 @@
 use super::node::{Ground, Node};
 use crate::engine::record::Verdict;
 use crate::step::Action;
+use crate::world::Member;
 use crate::world::postgres::Altered;
 use crate::world::sim::Sim;
 use std::collections::BTreeMap;
@@ -10,13 +11,15 @@ use std::collections::BTreeMap;
 /// What a rollback is to bring back: roles and settings of servers, shares, marks of commands that can be taken back.
 fn kept(ground: &Ground, node: &Node, sim: &Sim) -> BTreeMap<String, String> {
     let mut kept = BTreeMap::new();
+    // Nobody brings back to life what has died.
+    let dead = |at: &Member| at.region == ground.plan.from && node.died.contains(&at.resource);
     for (at, server) in sim.postgres.servers().into_iter().filter(|(at, _)| !node.foreign_to(&at.resource)) {
         kept.insert(
             format!("{at}"),
             format!(
                 "{}, {}{}, {}{}",
                 if server.recovery { "standby" } else { "primary" },
-                if server.up { "up" } else { "down" },
+                if server.up || dead(&at) { "up" } else { "down" },
                 if server.closed { ", closed off" } else { "" },
                 match &server.loaded {
                     Altered::Unset => "not frozen".to_owned(),

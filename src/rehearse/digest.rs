@@ -26,6 +26,7 @@ pub fn digest(ground: &Ground, node: &Node, decisions: u32) -> u128 {
         &*node.accepted,
         &*node.foreign,
         &*node.split,
+        (&*node.died, node.taken.as_ref().map(|taken| &taken.plan.identity)),
         node.diverged,
         node.denied && (!rolling || ground.plan.ways_back()),
         node.back || rolling,

@@ -28,6 +28,8 @@ pub struct Counts {
     pub merged: u64,
     /// Ends of runs, by verdict.
     pub ends: BTreeMap<String, u64>,
+    /// Processes that a person began otherwise than by going on or back, by how.
+    pub by_hand: BTreeMap<&'static str, u64>,
     /// Whether the bound on states ended the search.
     pub cut: bool,
 }
@@ -39,6 +41,9 @@ impl Counts {
         self.schedules += other.schedules;
         self.merged += other.merged;
         self.cut |= other.cut;
+        for (hand, number) in &other.by_hand {
+            *self.by_hand.entry(hand).or_default() += number;
+        }
         for (verdict, number) in &other.ends {
             *self.ends.entry(verdict.clone()).or_default() += number;
         }

@@ -4,6 +4,7 @@ use super::alphabet::Mishap;
 use super::source::Source;
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
+use crate::engine::switch::Hindrance;
 use crate::plan::Plan;
 use crate::step::condition::Starts;
 use crate::world::sim::Sim;
@@ -14,6 +15,8 @@ use std::rc::Rc;
 pub struct Ground {
     /// The plan.
     pub plan: Plan,
+    /// The plan with which a person may take the run over as unplanned, if there is one.
+    pub unplanned: Option<Plan>,
     /// What `at_start(…)` refers to.
     pub starts: Starts,
     /// The world as it was.
@@ -28,6 +31,22 @@ pub struct Ground {
     pub bend: Bend,
 }
 
+impl Ground {
+    /// The same for a run that was taken over with this plan.
+    pub(super) fn taken_over(&self, plan: Plan) -> Self {
+        Self {
+            plan,
+            unplanned: None,
+            starts: self.starts.clone(),
+            start: self.start.fork(),
+            source: self.source,
+            local: self.local.clone(),
+            places: self.places.clone(),
+            bend: self.bend,
+        }
+    }
+}
+
 /// A broken engine: what the rehearsal is tested with. A sound one bends nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bend {
@@ -35,6 +54,8 @@ pub struct Bend {
     pub record: Option<fn(&Plan, &mut Record)>,
     /// Falsifies what was folded: the state before, and after.
     pub state: Option<fn(&Record, &RunState, &mut RunState)>,
+    /// Whether what stands against a takeover refuses it.
+    pub refuses: Option<fn(&[Hindrance]) -> bool>,
     /// Tells states apart that differ only in what was last seen of servers and records: nothing but the rules of what can be seen asks
     /// for it, so a rehearsal does not, and the test of these rules does.
     pub remembers: bool,

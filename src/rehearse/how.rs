@@ -16,6 +16,8 @@ pub struct How<'a> {
     pub world: Box<dyn Fn() -> Sim + Sync + 'a>,
     /// What the source is like in it.
     pub source: Source,
+    /// The plan with which a person may take a planned run over as unplanned, if there is one.
+    pub unplanned: Option<Plan>,
     /// Clusters whose applications write only where the primary is.
     pub local: BTreeSet<String>,
     /// What answers in each region.
@@ -36,6 +38,7 @@ impl<'a> How<'a> {
         Self {
             world: Box::new(|| scene(plan, inventory)),
             source: Source::Serves,
+            unplanned: None,
             local: local_writers(plan, inventory),
             places: places(inventory),
             bend: Bend::default(),
@@ -63,15 +66,25 @@ impl<'a> How<'a> {
         Self { world, source, ..Self::of(plan, inventory, mishaps, workers) }
     }
 
-    /// With a sound engine, in the world that was seen.
+    /// The same, and a person may take the run over with this plan, if there is one.
+    pub fn or(self, unplanned: Option<Plan>) -> Self {
+        Self { unplanned, ..self }
+    }
+
+    /// With a sound engine, in the world that was seen, in which the source has then become like this.
     pub fn live(
         plan: &'a Plan,
         inventory: &'a Inventory,
         snapshot: &'a Snapshot,
+        source: Source,
         mishaps: u32,
         workers: usize,
     ) -> Self {
-        let world = Box::new(|| stage(plan, inventory, snapshot).sim);
-        Self { world, ..Self::of(plan, inventory, mishaps, workers) }
+        let world = Box::new(move || {
+            let sim = stage(plan, inventory, snapshot).sim;
+            source.befalls(plan, &sim);
+            sim
+        });
+        Self { world, source, ..Self::of(plan, inventory, mishaps, workers) }
     }
 }

@@ -1,11 +1,10 @@
 //! What must hold in the simulated world, whatever goes wrong: checked on the truth, not on what the run believes.
 
 use super::as_before::not_as_before;
-use super::node::{Ground, Happening, Node};
+use super::node::{Ground, Node};
 use crate::engine::record::{Record, Verdict};
-use crate::engine::state::{Flight, RunState};
+use crate::engine::state::RunState;
 use crate::plan::{Mode, PlannedEffect};
-use crate::step::contract::Part;
 use crate::step::{Action, Aim, Class, Proof, Sight, Standing};
 use crate::world::sim::Sim;
 use std::collections::BTreeSet;
@@ -52,7 +51,12 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I18", "writes will stop, and the run does not say so", When::Told, super::waiting::unsaid),
     row("I5", "rolled back, and not as before", When::Ended, not_as_before),
     row("I6", "both sides took commits, and the run does not say so", When::Ended, divergence),
-    row("I7", "a run that was only killed and resumed does not end well", When::Ended, killed),
+    row(
+        "I7",
+        "a run that was only killed and resumed does not end well",
+        When::Ended,
+        super::way_out::killed,
+    ),
     row("I8", "the run says what is not true", When::Told, untrue),
     row("I9", "a temporary change was forgotten", When::Ended, forgotten),
     row("I10", "completed, and users are sent where they cannot write", When::Told, stranded),
@@ -60,7 +64,12 @@ pub const INVARIANTS: &[Invariant] = &[
     row("I14", "a change that nobody permitted", When::Always, |_, node| node.trespass.clone()),
     row("I17", "what others have set is overwritten unseen", When::Always, |_, node| node.seized.clone()),
     row("I15", "the model shows what its own rules exclude", When::Always, implausible),
-    row("I16", "everything is well, and it can be neither finished nor taken back", When::Told, stuck),
+    row(
+        "I16",
+        "everything is well, and it can be neither finished nor taken back",
+        When::Told,
+        super::way_out::stuck,
+    ),
     row("I13", "completed, and a step's effect is not there", When::Ended, incomplete),
 ];
 
@@ -126,7 +135,10 @@ fn frozen(ground: &Ground, node: &Node) -> Option<String> {
     let verdict = node.state.verdict?;
     let stopped = stopped(ground, node);
     let cluster = stopped.first()?;
-    if matches!(verdict, Verdict::Completed | Verdict::RolledBack) {
+    // It is not by the run that one takes none whose primary has died, as long as it does not say that it is well.
+    let unseen = node.state.survey.as_ref().is_some_and(|survey| survey.unknown);
+    let died = verdict == Verdict::RolledBack && unseen && stopped.iter().all(|one| node.died.contains(one));
+    if matches!(verdict, Verdict::Completed | Verdict::RolledBack) && !died {
         return Some(format!("{cluster} takes no writes, and the run ended as {}", word(verdict)));
     }
     let said = node.state.survey.as_ref().is_some_and(|survey| {
@@ -136,78 +148,13 @@ fn frozen(ground: &Ground, node: &Node) -> Option<String> {
     (!said).then(|| format!("{cluster} takes no writes, and the last look does not say so"))
 }
 
-fn word(verdict: Verdict) -> String {
+pub(super) fn word(verdict: Verdict) -> String {
     serde_json::to_value(verdict).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
 }
 
 fn divergence(_: &Ground, node: &Node) -> Option<String> {
     (node.diverged && node.state.verdict == Some(Verdict::Completed) && node.state.diverges().is_none())
         .then(|| "the old primary took a commit after the promotion, and the run ended as completed".into())
-}
-
-fn killed(ground: &Ground, node: &Node) -> Option<String> {
-    let verdict = node.state.verdict?;
-    if opaque(ground, node) {
-        return None;
-    }
-    (node.mishaps > 0 && node.only_killed && verdict != ground.source.expects())
-        .then(|| format!("it was killed and resumed, and ended as {}", word(verdict)))
-}
-
-/// Of a command without a look nobody can tell whether it was run: that is told as not covered.
-fn opaque(ground: &Ground, node: &Node) -> bool {
-    ground.plan.effects().any(|(s, e, planned)| {
-        let intent = node.state.steps[s].effects[e].intent.as_ref();
-        planned.effect.proof == Proof::Reply
-            && intent.is_some_and(|intent| matches!(intent.flight, Flight::InDoubt { .. }))
-    })
-}
-
-/// A person goes on while everything is well, and nothing more goes wrong: then it comes to an end, unless others have made two truths of
-/// which a person has to choose one, or a promotion may still come about, for which a person has to vouch (`--fenced`).
-fn stuck(ground: &Ground, node: &Node) -> Option<String> {
-    let verdict = node.state.verdict?;
-    let hoped = node.hoping == Some(node.mishaps);
-    let torn = !node.foreign.is_empty()
-        || !node.split.is_empty()
-        || node.diverged
-        || node.state.diverges().is_some()
-        || super::left::lives(ground, node)
-        || super::left::came_back(ground, node);
-    // Where the promotion has come about, nobody has to vouch for anything.
-    let still = |cluster: &String| {
-        node.sim.postgres.read(cluster, &ground.plan.to, |server| server.recovery) != Some(false)
-    };
-    let armed = node.state.armed(&ground.plan) && ground.plan.clusters.keys().any(still);
-    let too_late = node.back && (node.state.armed(&ground.plan) || node.state.passed(&ground.plan));
-    // A server that was made a standby is not made a primary again by a rollback: it ends as unknown, and says so.
-    let too_late = too_late || node.back && rejoined(ground, node);
-    // What stays on purpose is a person's to take back; and what does not complete even alone is told as that.
-    let stays = ground.plan.effects().any(|(s, e, planned)| {
-        // A fence is never given back.
-        let fenced = node.back && planned.action.info().part == Part::Fence;
-        (fenced || ground.plan.steps[s].keep_because.is_some()) && node.state.steps[s].effects[e].stands()
-    });
-    (hoped
-        && node.mishaps > 0
-        && !stays
-        && !too_late
-        && !opaque(ground, node)
-        && !verdict.closes()
-        && !torn
-        && !armed)
-        .then(|| {
-            format!("everything answers again, nothing more goes wrong, and it ends as {}", verdict.word())
-        })
-}
-
-/// Whether an old primary was told to become a standby.
-fn rejoined(ground: &Ground, node: &Node) -> bool {
-    ground.plan.effects().any(|(s, e, planned)| {
-        planned.action.info().part == Part::Rejoin
-            && planned.effect.class != Class::Looks
-            && node.state.steps[s].effects[e].stands()
-    })
 }
 
 fn untrue(_: &Ground, node: &Node) -> Option<String> {
@@ -307,15 +254,7 @@ fn journal(ground: &Ground, node: &Node) -> Option<String> {
     if !node.exact || ground.bend.state.is_some() {
         return None;
     }
-    let mut records: Vec<Rc<Record>> = Vec::new();
-    let mut link = node.trail.as_ref();
-    while let Some(one) = link {
-        if let Happening::Record(record) = &one.what {
-            records.push(Rc::clone(record));
-        }
-        link = one.before.as_ref();
-    }
-    records.reverse();
+    let records = super::takeover::records(node);
     // As a reader has them: written down, and read again.
     let read = |record: &Rc<Record>| {
         let line = serde_json::to_string(&**record).ok()?;

@@ -12,6 +12,7 @@ pub mod counterexample;
 mod digest;
 pub mod found;
 pub mod ground;
+mod hands;
 mod how;
 mod idle;
 pub mod invariants;
@@ -33,8 +34,11 @@ pub mod source;
 pub mod start;
 pub mod story;
 mod suffer;
+mod takeover;
+mod told;
 mod trespass;
 mod waiting;
+mod way_out;
 
 #[cfg(test)]
 mod tests;

@@ -177,6 +177,11 @@ fn postgres(ground: &Ground, node: &Node, cluster: &str, found: &mut Vec<Mishap>
             found.push(Mishap::Restarted(member.clone()));
         }
     }
+    if ground.plan.mode == Mode::Planned
+        && matches!((at(&source), at(&target)), (Some((true, false, ..)), Some((_, true, ..))))
+    {
+        found.push(Mishap::SourceDied(source.clone()));
+    }
     if let Some((true, true, behind, follows, _)) = at(&target) {
         let streams = ground.plan.mode == Mode::Planned || heard(node, cluster, &source.region);
         if !behind && streams {

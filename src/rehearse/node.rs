@@ -3,6 +3,7 @@
 pub use super::ground::{Bend, Ground, Happening, Link};
 use super::idle::Looking;
 use super::source::Source;
+use super::told::told_before;
 use crate::engine::ask::{Answered, Asked, AskedKind, Person};
 use crate::engine::decide::{Task, decide};
 use crate::engine::immediate::{Immediate, immediate};
@@ -47,6 +48,10 @@ pub struct Node {
     pub foreign: Rc<BTreeSet<String>>,
     /// Clusters of which others made two primaries.
     pub split: Rc<BTreeSet<String>>,
+    /// Clusters whose old primary has died by itself.
+    pub died: Rc<BTreeSet<String>>,
+    /// What counts since a person took the run over.
+    pub(super) taken: Option<Rc<Ground>>,
     /// Whether both sides took commits.
     pub diverged: bool,
     /// Whether the last answer was not a yes.
@@ -100,12 +105,6 @@ impl Person for Scripted {
     }
 }
 
-/// Writes that a primary had at the start: of all of them somebody was told.
-fn told_before(sim: &Sim, cluster: &str, region: &str) -> Vec<String> {
-    let log = sim.postgres.read(cluster, region, |server| (!server.recovery).then(|| server.log.clone()));
-    log.flatten().unwrap_or_default()
-}
-
 impl Ground {
     /// The first state: a run that is about to be created in this world.
     pub fn begin(
@@ -137,6 +136,8 @@ impl Ground {
             accepted: Rc::default(),
             foreign: Rc::default(),
             split: Rc::default(),
+            died: Rc::default(),
+            taken: None,
             diverged: false,
             denied: false,
             back: false,
@@ -161,7 +162,7 @@ impl Ground {
             since: None,
             starts: crate::engine::preview::starts_in_words(&starts),
         };
-        let ground = Self { plan, starts, start: sim, source, local, places, bend };
+        let ground = Self { plan, unplanned: None, starts, start: sim, source, local, places, bend };
         node.append(&ground, created);
         Some((ground, node))
     }
@@ -183,6 +184,8 @@ impl Node {
             accepted: Rc::clone(&self.accepted),
             foreign: Rc::clone(&self.foreign),
             split: Rc::clone(&self.split),
+            died: Rc::clone(&self.died),
+            taken: self.taken.clone(),
             diverged: self.diverged,
             denied: self.denied,
             back: self.back,
@@ -289,6 +292,11 @@ impl Node {
         );
     }
 
+    /// Its ports.
+    pub(super) fn ports(&self) -> &World {
+        &self.world
+    }
+
     /// The time in its world.
     pub(super) fn now(&self) -> Moment {
         self.sim.clock.now()
@@ -366,29 +374,5 @@ impl Node {
         self.sim.tape.play(tape.iter().cloned());
         let record = once(perform(&cx, task, &self.state, permit.map(|permit| &**permit)))??;
         Some((record, self.sim.tape.calls()))
-    }
-
-    /// Applications commit wherever they can, and are told so; unless `anyway`, only where the server has changed since.
-    pub fn tell(&mut self, only: &str, anyway: bool) {
-        let clusters: Vec<String> = self
-            .told
-            .keys()
-            .filter(|cluster| only.is_empty() || *cluster == only)
-            .filter(|cluster| anyway || self.sim.postgres.eager(cluster))
-            .cloned()
-            .collect();
-        for cluster in &clusters {
-            for region in self.sim.postgres.writable(cluster) {
-                let name = format!("write-{}", self.told.get(cluster).map_or(0, Vec::len));
-                let postgres = &self.sim.postgres;
-                let done = match anyway {
-                    true => postgres.write(cluster, &region, &name, false),
-                    false => postgres.write_once(cluster, &region, &name),
-                };
-                if done {
-                    Rc::make_mut(&mut self.told).entry(cluster.clone()).or_default().push(name);
-                }
-            }
-        }
     }
 }

@@ -5,7 +5,7 @@ use super::changes::{Change, changes};
 use super::counterexample::Counterexample;
 use super::report::Report;
 use crate::error::{Problems, Sources};
-use crate::plan::{Plan, Request, TableOfKinds, build};
+use crate::plan::{Mode, Plan, Request, TableOfKinds, build};
 use crate::runbook::Draft;
 use crate::runbook::check::{self, Context};
 use crate::runbook::model::{Rollback, Runbook};
@@ -38,6 +38,9 @@ struct Outcome {
     said: String,
 }
 
+/// A rehearsal of a plan, and of the one with which it may be taken over, with so many faults.
+pub type Again<'a> = dyn Fn(&Plan, Option<Plan>, RangeInclusive<u32>) -> Report + 'a;
+
 /// Rehearses changed runbooks.
 pub struct Mender<'a> {
     /// What the plan was made from.
@@ -47,7 +50,7 @@ pub struct Mender<'a> {
     /// Faults in one schedule up to which everything is tried.
     pub faults: u32,
     /// A rehearsal in the same world.
-    pub again: &'a dyn Fn(&Plan, RangeInclusive<u32>) -> Report,
+    pub again: &'a Again<'a>,
 }
 
 impl Mender<'_> {
@@ -137,8 +140,11 @@ impl Mender<'_> {
 
     fn rehearsed(&self, plan: &Plan, change: &Change, report: &Report) -> Option<Outcome> {
         let changed = self.plan(&change.runbook)?;
+        let (runbook_sha256, inventory_sha256) = (String::new(), String::new());
+        let request = Request { runbook: &change.runbook, runbook_sha256, inventory_sha256, ..*self.request };
+        let unplanned = || unplanned(&request);
         let width = report.complete_for.map_or(0, |faults| faults + 1);
-        let narrow = (self.again)(&changed, 0..=width);
+        let narrow = (self.again)(&changed, unplanned(), 0..=width);
         let before = names(report);
         if !sound(&narrow, report) || !names(&narrow).is_subset(&before) {
             return None;
@@ -155,7 +161,7 @@ impl Mender<'_> {
         if width >= self.faults {
             return Some(Outcome { left, said: clean(self.faults) });
         }
-        let wide = (self.again)(&changed, width + 1..=self.faults);
+        let wide = (self.again)(&changed, unplanned(), width + 1..=self.faults);
         if wide.counts.cut || !covers(&wide, report) {
             return None;
         }
@@ -164,7 +170,7 @@ impl Mender<'_> {
         }
         // With more faults than the original was tried with: what is found there must have been there before.
         let reached = wide.complete_for.unwrap_or(width) + 1;
-        let original = (self.again)(plan, reached..=reached);
+        let original = (self.again)(plan, self::unplanned(self.request), reached..=reached);
         names(&wide).is_subset(&names(&original)).then(|| Outcome {
             left,
             said: format!("this is gone, others with {reached} faults were there before and are left"),
@@ -231,6 +237,20 @@ fn covers(changed: &Report, original: &Report) -> bool {
     };
     let made = |report: &Report| -> BTreeSet<String> { report.never_made.iter().cloned().collect() };
     opaque(changed).is_subset(&opaque(original)) && made(changed).is_subset(&made(original))
+}
+
+/// The plan with which a person may take a planned run over as unplanned, if there is one.
+pub fn unplanned(request: &Request<'_>) -> Option<Plan> {
+    let mut problems = Problems::new();
+    let planned = request.mode == Mode::Planned;
+    let request = Request {
+        runbook_sha256: request.runbook_sha256.clone(),
+        inventory_sha256: request.inventory_sha256.clone(),
+        mode: Mode::Unplanned,
+        ..*request
+    };
+    let plan = if planned { build(&request, &mut problems) } else { None };
+    plan.filter(|_| !problems.has_errors())
 }
 
 /// The step that a reason names.

@@ -7,6 +7,7 @@ use super::moves::{late, split};
 use super::node::{Ground, Happening, Link, Node};
 use super::report::{Counterexample, How, belief};
 use super::story;
+use super::takeover::ground;
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Record, Verdict};
 use crate::plan::Plan;
@@ -123,9 +124,10 @@ impl Happened {
 pub fn replay(plan: &Plan, how: &How<'_>, one: &Counterexample) -> Result<Replayed, Differs> {
     let (local, places) = (how.local.clone(), how.places.clone());
     let begun = Ground::begin(plan.clone(), (how.world)(), how.source, local, places, how.bend);
-    let Some((ground, node)) = begun else {
+    let Some((mut ground, node)) = begun else {
         return Err(Differs::Stuck { at: 0, why: "a step waits for ever".into() });
     };
+    ground.unplanned.clone_from(&how.unplanned);
     let mut replay = Replay { ground: &ground, wanted: &one.schedule, node, done: 0, moments: Vec::new() };
     replay.taken()?;
     while replay.done < one.schedule.len() {
@@ -182,6 +184,8 @@ impl Replay<'_> {
 
     /// Makes the next happening, with everything that belongs to it.
     fn step(&mut self) -> Result<(), Differs> {
+        let taken = self.node.taken.clone();
+        let ground = ground(self.ground, taken.as_ref());
         match &self.wanted[self.done] {
             Happened::Calm => {
                 self.node.kill();
@@ -198,9 +202,9 @@ impl Replay<'_> {
                 self.node.denied = true;
             }
             Happened::Mishap(mishap) => {
-                self.node.suffer(self.ground, mishap);
+                self.node.suffer(ground, mishap);
                 if !self.node.foreign.is_empty() {
-                    let torn = split(self.ground, &self.node);
+                    let torn = split(ground, &self.node);
                     self.node.torn(torn);
                 }
             }
@@ -211,12 +215,19 @@ impl Replay<'_> {
                     self.node.only_killed = false;
                 }
                 self.node.only_killed &= self.node.processes == 0 || *choice == Choice::Continue;
-                self.node.open(self.ground, *choice);
+                self.node.open(ground, *choice);
+            }
+            Happened::Record(Record::Switched { .. }) => {
+                if self.node.alive {
+                    self.node.kill();
+                }
+                self.node.only_killed = false;
+                self.node = *self.node.taken_over(ground).map_err(|why| self.stuck(why))?;
             }
             Happened::Record(_) => {
-                let wanted = self.node.wanted(self.ground);
+                let wanted = self.node.wanted(ground);
                 let answered = wanted.iter().any(|task| matches!(task, Task::Ask(_)));
-                if !self.node.immediate(self.ground, &wanted) {
+                if !self.node.immediate(ground, &wanted) {
                     self.performed(self.done, &[], (true, false), |_, _| {})?;
                     self.node.denied &= !answered;
                 }
@@ -227,6 +238,8 @@ impl Replay<'_> {
 
     /// A changing task whose calls meet faults, after which the process may be killed before the answer is recorded.
     fn called(&mut self) -> Result<(), Differs> {
+        let taken = self.node.taken.clone();
+        let ground = ground(self.ground, taken.as_ref());
         let rest = &self.wanted[self.done..];
         let met = rest.iter().map_while(|one| match one {
             Happened::Mishap(Mishap::Call(n, fault)) => Some((*n, *fault)),
@@ -250,7 +263,7 @@ impl Replay<'_> {
             return self.performed(at, &met, (true, false), suffer);
         };
         // Its record is not written: any changing task that comes to this is the one.
-        let task = self.node.wanted(self.ground).into_iter().find(|task| matches!(task, Task::Apply(..)));
+        let task = self.node.wanted(ground).into_iter().find(|task| matches!(task, Task::Apply(..)));
         let task = task.ok_or_else(|| self.stuck("no call is to be made"))?;
         let mut node = self.node.fork();
         let mut tape = self.tape(&task, &met);
@@ -258,16 +271,16 @@ impl Replay<'_> {
             tape.resize(done, Fault::None);
             tape.push(Fault::LostAbsent);
         }
-        node.perform(self.ground, &task, &tape, (true, false))
+        node.perform(ground, &task, &tape, (true, false))
             .ok_or_else(|| self.stuck(format!("{task:?} waits for ever")))?;
-        suffer(&mut node, self.ground);
-        node.suffer(self.ground, &killed);
+        suffer(&mut node, ground);
+        node.suffer(ground, &killed);
         self.node = *node;
         Ok(())
     }
 
     fn tape(&self, task: &Task, met: &[(usize, CallFault)]) -> Vec<Fault> {
-        let late = late(self.ground, task);
+        let late = late(ground(self.ground, self.node.taken.as_ref()), task);
         let last = met.iter().map(|(n, _)| *n).max().unwrap_or_default();
         (1..=last)
             .map(|n| met.iter().find(|(m, _)| *m == n).map_or(Fault::None, |(_, fault)| fault.fault(late)))
@@ -285,14 +298,16 @@ impl Replay<'_> {
         let Some(Happened::Record(record)) = self.wanted.get(at) else {
             return Err(self.stuck("a record is missing"));
         };
-        let tasks = self.node.wanted(self.ground);
+        let taken = self.node.taken.clone();
+        let ground = ground(self.ground, taken.as_ref());
+        let tasks = self.node.wanted(ground);
         let mut instead = Vec::new();
         for task in tasks.iter().filter(|task| !matches!(task, Task::Gap | Task::Watch(_))) {
             let mut node = self.node.fork();
-            match node.perform(self.ground, task, &self.tape(task, met), answer) {
+            match node.perform(ground, task, &self.tape(task, met), answer) {
                 Some((made, _)) if made == *record => {
-                    suffer(&mut node, self.ground);
-                    node.append(self.ground, made);
+                    suffer(&mut node, ground);
+                    node.append(ground, made);
                     self.node = *node;
                     return Ok(());
                 }
@@ -306,12 +321,14 @@ impl Replay<'_> {
     /// What is wrong in the end has to be what was.
     fn ended(mut self, one: &Counterexample) -> Result<Replayed, Differs> {
         self.node.tell("", false);
-        let mut found = broken(self.ground, &self.node, false);
+        let taken = self.node.taken.clone();
+        let ground = ground(self.ground, taken.as_ref());
+        let mut found = broken(ground, &self.node, false);
         let verdict = self.node.alive.then_some(self.node.state.verdict).flatten();
         self.node.sim.clock.advance(Duration::from_secs(24 * 3600));
         self.node.tell("", false);
         if found.is_none() {
-            found = broken(self.ground, &self.node, true);
+            found = broken(ground, &self.node, true);
             self.moments.push(Moment {
                 text: "a day later everything that was on its way has arrived".into(),
                 fault: false,

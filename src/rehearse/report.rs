@@ -114,17 +114,11 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, mishaps: u32, workers: usize
     rehearse_in(plan, &How::of(plan, inventory, mishaps, workers))
 }
 
-/// As [`rehearse`], starting from what a look at the real systems saw.
-pub fn rehearse_live(
-    plan: &Plan,
-    inventory: &Inventory,
-    snapshot: &Snapshot,
-    mishaps: u32,
-    workers: usize,
-) -> Report {
+/// As [`rehearse_in`], starting from what a look at the real systems saw: [`How::live`].
+pub fn rehearse_live(plan: &Plan, inventory: &Inventory, snapshot: &Snapshot, how: &How<'_>) -> Report {
     let Staged { start, .. } = stage(plan, inventory, snapshot);
-    let how = How::live(plan, inventory, snapshot, mishaps, workers);
-    let mut report = Report { start, ..rehearse_in(plan, &how) };
+    let start = Start { source: how.source.in_words().map(str::to_owned), ..start };
+    let mut report = Report { start, ..rehearse_in(plan, how) };
     if report.fails_alone.is_none() && !report.adopted.is_empty() {
         // The person of a rehearsal says yes to everything. Where nobody is at a terminal, nobody says so.
         let what = report.adopted.join(", ");
@@ -247,10 +241,11 @@ fn part(plan: &Plan, how: &How<'_>, mishaps: u32, seen: &Seen, worker: Worker) -
     let mut width = Width::default();
     let (local, places) = (how.local.clone(), how.places.clone());
     let begun = Ground::begin(plan.clone(), (how.world)(), how.source, local, places, how.bend);
-    let Some((ground, node)) = begun else {
+    let Some((mut ground, node)) = begun else {
         width.fails_alone = Some("a step waits for ever in the simulated world".into());
         return width;
     };
+    ground.unplanned.clone_from(&how.unplanned);
     let bound = Bound { mishaps, states: STATES, first: how.first };
     let mut search = Search::new(&ground, bound, seen, worker);
     search.run(node);

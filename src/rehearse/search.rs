@@ -2,12 +2,14 @@
 
 use super::digest::digest;
 pub use super::found::{Bound, Counts, Covered, Finding};
+use super::hands::Hand;
 use super::invariants::broken;
 use super::moves::{mishaps, split};
 use super::node::{Ground, Node};
 use super::open::{Open, Waiting};
 use super::report::{adopted, alone, belief, truth};
 use super::seen::{Claim, Met, Seen};
+use super::takeover::ground;
 use crate::engine::decide::Task;
 use crate::engine::record::{Choice, Verdict};
 use crate::engine::state::Undone;
@@ -96,9 +98,10 @@ impl<'a> Search<'a> {
                 Waiting::State(next, _) => self.visit(next, &mut open),
                 Waiting::Fault(at, mishap, _) => {
                     let mut node = at.node.fork();
-                    node.suffer(self.ground, &mishap);
+                    let ground = ground(self.ground, at.node.taken.as_ref());
+                    node.suffer(ground, &mishap);
                     if !node.foreign.is_empty() {
-                        let torn = split(self.ground, &node);
+                        let torn = split(ground, &node);
                         node.torn(torn);
                     }
                     match node.alive {
@@ -162,7 +165,7 @@ impl<'a> Search<'a> {
             trail: node.trail.clone(),
             mishaps: node.mishaps,
             length: depth,
-            truth: truth(self.ground, node),
+            truth: truth(ground(self.ground, node.taken.as_ref()), node),
             belief: belief(node),
         };
         let entry = self.findings.entry(cause).or_insert_with(|| (finding(), 0));
@@ -174,7 +177,7 @@ impl<'a> Search<'a> {
 
     /// Checks a state after a move; whether it is searched on from.
     fn sound(&mut self, node: &Node, depth: u32, later: bool) -> bool {
-        if let Some((invariant, what)) = broken(self.ground, node, later) {
+        if let Some((invariant, what)) = broken(ground(self.ground, node.taken.as_ref()), node, later) {
             self.found(node, depth, invariant.id, invariant.title, what);
             return false;
         }
@@ -186,6 +189,8 @@ impl<'a> Search<'a> {
     }
 
     fn visit(&mut self, mut at: Open, open: &mut Vec<Waiting>) {
+        let taken = at.node.taken.clone();
+        let ground = ground(self.ground, taken.as_ref());
         loop {
             // Whoever can commit does, before two states are compared.
             at.node.tell("", false);
@@ -196,7 +201,7 @@ impl<'a> Search<'a> {
             }
             let mut new = true;
             if self.compared(&at.node) {
-                let state = digest(self.ground, &at.node, at.decisions);
+                let state = digest(ground, &at.node, at.decisions);
                 let (met, number) = self.meet(state, at.node.mishaps);
                 if self.worker.of > 1 {
                     self.moves.extend(at.before().map(|before| (before, number)));
@@ -221,15 +226,15 @@ impl<'a> Search<'a> {
                 self.ended(at, verdict, new, open);
                 return;
             }
-            let wanted = at.node.wanted(self.ground);
+            let wanted = at.node.wanted(ground);
             if at.node.mishaps < self.bound.mishaps {
                 let from = Rc::new(at.then(at.node.fork()));
-                for mishap in mishaps(self.ground, &at.node, &wanted) {
+                for mishap in mishaps(ground, &at.node, &wanted) {
                     let claim = self.claim(&at, at.node.mishaps + 1);
                     open.push(Waiting::Fault(Rc::clone(&from), mishap, claim));
                 }
             }
-            if at.node.immediate(self.ground, &wanted) {
+            if at.node.immediate(ground, &wanted) {
                 continue;
             }
             let tasks: Vec<&Task> =
@@ -243,11 +248,11 @@ impl<'a> Search<'a> {
             let one_way = left == 0 || !matches!(last, Task::Apply(..) | Task::Ask(_));
             if others.is_empty() && one_way {
                 // It can come out in one way only: nothing is copied.
-                match at.node.perform(self.ground, last, &[], (true, false)) {
+                match at.node.perform(ground, last, &[], (true, false)) {
                     Some((record, _)) => {
-                        self.cover(last, &record);
+                        self.cover(&at.node, last, &record);
                         let answered = matches!(last, Task::Ask(_));
-                        at.node.append(self.ground, record);
+                        at.node.append(ground, record);
                         at.node.denied &= !answered;
                         continue;
                     }
@@ -268,6 +273,9 @@ impl<'a> Search<'a> {
 
     /// Which effects were taken back in a run that ended as it should.
     fn taken_back(&mut self, node: &Node) {
+        if node.taken.is_some() {
+            return;
+        }
         for (s, step) in node.state.steps.iter().enumerate() {
             for (e, effect) in step.effects.iter().enumerate() {
                 if effect.undone == Some(Undone::Restored) {
@@ -278,12 +286,22 @@ impl<'a> Search<'a> {
     }
 
     /// Which effects were made in some schedule.
-    pub(super) fn cover(&mut self, task: &Task, record: &crate::engine::record::Record) {
+    pub(super) fn cover(&mut self, node: &Node, task: &Task, record: &crate::engine::record::Record) {
+        if node.taken.is_some() {
+            // Made for another plan.
+            return;
+        }
         if let (Task::Apply(s, e, undo, _), crate::engine::record::Record::Replied { reply, .. }) =
             (task, record)
             && matches!(reply, crate::world::Reply::Acknowledged { .. })
         {
             self.covered.entry((*s, *e)).or_default().0 |= !undo;
+        }
+    }
+
+    pub(super) fn count(&mut self, hand: &Hand) {
+        if let Some(name) = hand.name() {
+            *self.counts.by_hand.entry(name).or_default() += 1;
         }
     }
 
@@ -297,7 +315,8 @@ impl<'a> Search<'a> {
             self.alone = alone(self.ground, &at.node, verdict);
             self.adopted = adopted(&at.node);
         }
-        let last = verdict.closes() || at.decisions >= DECISIONS;
+        // Whoever took it over may find out that it was wrong.
+        let last = verdict.closes() || at.decisions >= DECISIONS + u32::from(at.node.taken.is_some());
         let (depth, back) = (at.depth, (!last).then(|| at.then(at.node.fork())));
         let mut later = at.node;
         later.sim.clock.advance(Duration::from_secs(24 * 3600));
@@ -306,20 +325,22 @@ impl<'a> Search<'a> {
             return;
         }
         let Some(at) = back else { return };
-        for choice in [Choice::Continue, Choice::RollBack] {
-            let mut node = at.node.fork();
-            node.kill();
-            node.only_killed = false;
-            if !node.well() {
-                // Nobody waited for everything to answer again.
-                let mut ill = node.fork();
-                ill.open(self.ground, choice);
-                open.push(Waiting::State(at.decided(ill), None));
+        let ground = ground(self.ground, at.node.taken.as_ref());
+        let mut ill = at.node.fork();
+        let hands = ill.hands(ground);
+        ill.kill();
+        ill.only_killed = false;
+        // Nobody waited for everything to answer again.
+        let waited = ill.well();
+        let mut well = ill.fork();
+        well.calm();
+        well.hoping = Some(well.mishaps);
+        for hand in hands {
+            let worlds = [(!waited).then_some(&ill), Some(&well)];
+            for node in worlds.into_iter().flatten().filter_map(|node| node.begun(ground, &hand)) {
+                self.count(&hand);
+                open.push(Waiting::State(at.decided(node), None));
             }
-            node.calm();
-            node.hoping = Some(node.mishaps);
-            node.open(self.ground, choice);
-            open.push(Waiting::State(at.decided(node), None));
         }
     }
 }

@@ -69,6 +69,7 @@ fn record_line(record: &Record) -> Option<String> {
             Choice::RollBack => "a person rolls back".into(),
             _ => "mrctl starts, and goes on".into(),
         },
+        Record::Switched { .. } => "a person takes the run over as unplanned".into(),
         Record::Intent { step, effect, undo, .. } => match undo {
             true => format!("{step}/{effect}: take back"),
             false => format!("{step}/{effect}: make"),

@@ -56,6 +56,7 @@ impl Node {
                 let thaws = postgres.thaw_on_its_way(&Member::new(cluster, from));
                 self.torn(thaws.then(|| cluster.clone()));
             }
+            Mishap::SourceDied(at) => self.dies(at),
             Mishap::Restarted(at) => postgres.restart(&at.resource, &at.region),
             Mishap::LagGrows(at) => {
                 postgres.with(&at.resource, &at.region, |server| server.behind += 3);

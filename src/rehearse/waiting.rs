@@ -11,7 +11,12 @@ pub(super) fn unsaid(ground: &Ground, node: &Node) -> Option<String> {
     };
     let servers = node.sim.postgres.servers();
     let mut waiting = servers.iter().filter(|(at, server)| {
-        server.freeze_waits() && !began(&at.resource, &at.region) && !node.foreign_to(&at.resource)
+        // What is written at a server that has died, and was replaced, binds nobody who writes elsewhere by now.
+        let replaced = !server.up && node.died.contains(&at.resource) && node.state.passed(&ground.plan);
+        !replaced
+            && server.freeze_waits()
+            && !began(&at.resource, &at.region)
+            && !node.foreign_to(&at.resource)
     });
     waiting.find_map(|(at, _)| {
         let said = node

@@ -18,6 +18,11 @@ const SERVER: Duration = Duration::from_secs(30);
 /// # Errors
 /// The fault that exists in the model only, and why.
 pub fn how(plan: &Plan, schedule: &[Happened]) -> std::result::Result<Vec<&'static str>, String> {
+    if schedule.iter().any(|one| matches!(one, Happened::Record(Record::Switched { .. }))) {
+        return Err(
+            "a person takes the run over as unplanned: an unplanned run is not caused on a lab".into()
+        );
+    }
     let mishaps = schedule.iter().enumerate().filter_map(|(at, happened)| match happened {
         Happened::Mishap(mishap) => Some((at, mishap)),
         Happened::Record(_) | Happened::Calm => None,
@@ -58,6 +63,7 @@ fn one(plan: &Plan, before: &[Happened], mishap: &Mishap) -> std::result::Result
             return Err("no proxy can tell when a call on an encrypted connection has done its work");
         }
         Mishap::Silent(_) => "a proxy, or the command's stand-in, swallows everything",
+        Mishap::SourceDied(_) => "kill -9 of the server",
         Mishap::Restarted(_) => "kill -9 of the server, and its start",
         Mishap::LagGrows(_) => "pg_wal_replay_pause, and a write",
         Mishap::CutOff(_) => "primary_conninfo of the target is taken away, and a write",
@@ -100,6 +106,7 @@ impl Causes {
     /// The server does not do it, or it is no fault of a server.
     pub async fn cause(&mut self, lab: &Lab, mishap: &Mishap) -> Result<()> {
         match mishap {
+            Mishap::SourceDied(at) => lab.kill_postgres(region(at)?).await,
             Mishap::Restarted(at) => {
                 let region = region(at)?;
                 lab.kill_postgres(region).await?;

@@ -287,6 +287,7 @@ impl Director {
                 crate::lab::wait::until_true("mrctl has heard that it is to stop", HEARD, heard).await?;
             }
             Mishap::Restarted(_)
+            | Mishap::SourceDied(_)
             | Mishap::LagGrows(_)
             | Mishap::CutOff(_)
             | Mishap::PromotedByOthers(_)

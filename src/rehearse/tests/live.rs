@@ -1,13 +1,15 @@
 //! Rehearsals from a look at real systems. The real ones are simulated here too: what is made after the look is then seen to be alike.
 
+mod gone;
 mod oddities;
 
 use super::{inventory_of, plan_in, told};
 use crate::plan::Plan;
 use crate::rehearse::live::{Snapshot, Staged, look, stage};
 use crate::rehearse::node::once;
-use crate::rehearse::report::{Report, rehearse_live};
+use crate::rehearse::report::{How, Report, rehearse_live};
 use crate::rehearse::scene::scene;
+use crate::rehearse::source::Source;
 use crate::rehearse::start::StartFrom;
 use crate::runbook::inventory::Inventory;
 use crate::step::Sight;
@@ -121,7 +123,13 @@ fn from_live(change: impl FnOnce(&Sim), faults: u32) -> Report {
     let (plan, inventory) = ground();
     let sim = lifelike(&plan, &inventory);
     change(&sim);
-    rehearse_live(&plan, &inventory, &snapshot(&sim, &plan, &inventory), faults, 1)
+    now(&sim, &plan, &inventory, Source::Serves, faults)
+}
+
+/// The rehearsal of pressing the button now, or after the source has become like this.
+fn now(sim: &Sim, plan: &Plan, inventory: &Inventory, source: Source, faults: u32) -> Report {
+    let seen = snapshot(sim, plan, inventory);
+    rehearse_live(plan, inventory, &seen, &How::live(plan, inventory, &seen, source, faults, 1))
 }
 
 #[test]
@@ -149,7 +157,7 @@ fn of_a_world_in_which_everything_is_well_nothing_is_told() {
     assert_eq!(start.from, StartFrom::Live);
     assert_eq!(start.seen_at.as_deref(), Some("2030-01-01T00:00:00.000Z"));
     assert!(start.differs.is_empty() && start.not_represented.is_empty(), "{start:?}");
-    let report = rehearse_live(&plan, &inventory, &snapshot(&sim, &plan, &inventory), 1, 1);
+    let report = now(&sim, &plan, &inventory, Source::Serves, 1);
     assert!(report.clean(), "{}", told(&report));
     assert_eq!(report.complete_for, Some(1));
 }

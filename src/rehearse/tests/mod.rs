@@ -9,6 +9,7 @@ mod precedents;
 mod regressions;
 mod remedies;
 mod reprotect;
+mod taken_over;
 mod truths;
 mod unplanned;
 mod unwritten;

@@ -3,6 +3,7 @@
 
 mod gone;
 mod table;
+mod taken;
 
 use super::{inventory, plan};
 use crate::engine::record::Record;
@@ -113,6 +114,12 @@ fn every_mutant_is_caught() {
     for mutant in gone::GONE {
         match gone::how(mutant) {
             Some(how) => text += &format!("| {} (unplanned) | {} | {how} |\n", mutant.what, mutant.class),
+            None => escaped.push(mutant.what),
+        }
+    }
+    for mutant in taken::TAKEN {
+        match taken::how(mutant) {
+            Some(how) => text += &format!("| {} (taken over) | {} | {how} |\n", mutant.what, mutant.class),
             None => escaped.push(mutant.what),
         }
     }

@@ -14,7 +14,7 @@ fn mended(steps: &str, faults: u32) -> Report {
     let (request, plan) = (own.request(), own.plan());
     let inventory = inventory();
     let mut report = rehearse(&plan, &inventory, faults, 1);
-    let again = |plan: &_, widths| rehearse_in(plan, &How { widths, ..How::of(plan, &inventory, 0, 1) });
+    let again = |plan: &_, _, widths| rehearse_in(plan, &How { widths, ..How::of(plan, &inventory, 0, 1) });
     let mender = Mender { request: &request, sources: &own.sources, faults, again: &again };
     mender.mend(&plan, &mut report, None);
     report

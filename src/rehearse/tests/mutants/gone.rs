@@ -31,7 +31,7 @@ const SOUND: Gone =
 const YES: &str = "true";
 
 /// Asked for its proof, this step gets a yes whatever is so.
-fn credulous(plan: &mut Plan, id: &str) {
+pub(super) fn credulous(plan: &mut Plan, id: &str) {
     fn edit(value: &mut Value) {
         match value {
             Value::Object(map) => {
@@ -51,6 +51,16 @@ fn credulous(plan: &mut Plan, id: &str) {
         edit(&mut action);
         assert_ne!(action, before, "{id} asks for no proof");
         planned.action = serde_json::from_value(action).unwrap();
+    }
+}
+
+/// Whatever is seen of the old primary, or not seen, is its death.
+pub(super) fn dead(_: &Plan, record: &mut Record) {
+    if let Record::Looked { step, effect, standing, .. } = record
+        && step == "fence"
+        && matches!(standing, Standing::Blocked | Standing::Unknown)
+    {
+        *standing = if effect == "missed" { Standing::Reached } else { Standing::NotReached };
     }
 }
 
@@ -90,14 +100,7 @@ pub const GONE: &[Gone] = &[
         what: "silence is taken for death",
         class: "false death",
         source: Source::Hidden,
-        record: Some(|_, record| {
-            if let Record::Looked { step, effect, standing, .. } = record
-                && step == "fence"
-                && matches!(standing, Standing::Blocked | Standing::Unknown)
-            {
-                *standing = if effect == "missed" { Standing::Reached } else { Standing::NotReached };
-            }
-        }),
+        record: Some(dead),
         ..SOUND
     },
     Gone {
