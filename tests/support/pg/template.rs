@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 const CONFIG: &str = "
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
+# In the data folder, which is deleted: one that is killed would leave it in /dev/shm.
+dynamic_shared_memory_type = mmap
 fsync = off
 wal_level = logical
 wal_log_hints = on
