@@ -233,6 +233,23 @@ impl Night {
         running
     }
 
+    /// Waits until the newest run has turned back, and has then looked once at what it would take back.
+    async fn turned_back(&self) {
+        crate::lab::until("the run takes back, and has looked", async || {
+            let Some(journal) = self.site.journals().pop() else { return false };
+            let turned = lines(&journal)
+                .into_iter()
+                .find(|line| line["type"] == "turned" && line["to"] == "roll_back")
+                .and_then(|line| line["at"].as_i64());
+            let looked = |at| {
+                let samples = lines(&journal.with_file_name("samples.jsonl"));
+                samples.iter().any(|line| line["at"].as_i64() >= Some(at))
+            };
+            turned.is_some_and(looked)
+        })
+        .await;
+    }
+
     /// Runs statements as the superuser.
     async fn sql(&self, region: Region, statements: &str) {
         let session = self.site.lab.connect(region, Role::Superuser).await.unwrap();
@@ -261,6 +278,12 @@ impl Night {
         assert!(lost.is_empty() && acknowledged > 0, "{} of {acknowledged}: {lost:?}", lost.len());
         seen
     }
+}
+
+/// The whole lines of a file of a run that may still be written.
+fn lines(path: &std::path::Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// For the figures of `docs/reliability.md`.

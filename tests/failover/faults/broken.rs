@@ -4,7 +4,7 @@ use super::{FREEZE, MARK, Night, Out, PROMOTE, expected};
 use crate::support::proxy::Proxy;
 use mrctl::lab::{Fault, Role, Secret};
 use secrecy::ExposeSecret as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_that_is_taken_away_in_the_middle_is_told_and_given_back_resumed() {
@@ -76,8 +76,7 @@ async fn a_password_that_is_rotated_in_the_middle_never_leaves_writes_stopped_un
         night.source().cut();
         night.source().release();
         let ended = tokio::spawn(running.end());
-        // Longer than the step waits, shorter than a rollback does.
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        night.turned_back().await;
         night.sql(night.from, &set(&old)).await;
         let ended = ended.await.unwrap();
         assert!(!ended.to_string().contains(&old) && !ended.to_string().contains("'another'"), "{ended}");

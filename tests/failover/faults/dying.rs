@@ -2,7 +2,7 @@
 
 use super::{FREEZE, GLANCE, MARK, Night, Out, PROMOTE, PROMOTED, expected, nightly};
 use mrctl::lab::{Fault, Region};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
@@ -56,9 +56,7 @@ async fn a_source_that_dies_before_the_promotion_is_never_replaced_by_a_planned_
         night.fells(how, from).await;
         night.source().release();
         let ended = tokio::spawn(running.end());
-        // Longer than the step waits, with the deadline of a call that hangs; shorter than a rollback does.
-        let gone = if how == How::Stopped { 13 } else { 5 };
-        tokio::time::sleep(Duration::from_secs(gone)).await;
+        night.turned_back().await;
         assert!(!night.site.writable(night.to).await, "{}: promoted", expected.what);
         night.raises(how, from).await;
         let ended = ended.await.unwrap();

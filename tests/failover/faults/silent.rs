@@ -3,7 +3,7 @@
 use super::{FREEZE, GLANCE, MARK, Night, Out, PROMOTE, PROMOTED, Running, expected, nightly};
 use crate::support::proxy::{Door, Proxy};
 use mrctl::lab::{Fault, Region};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
@@ -81,8 +81,7 @@ async fn who_cannot_be_reached_any_more_before_the_promotion_makes_the_run_go_ba
         }
         let begun = Instant::now();
         let ended = tokio::spawn(night.cut_off_at(from, words, whom, how).await.end());
-        // Longer than the step waits, shorter than a rollback does.
-        tokio::time::sleep(Duration::from_secs(if how == How::Refused { 5 } else { 11 })).await;
+        night.turned_back().await;
         assert!(!night.site.writable(to).await, "{}: promoted", expected.what);
         night.proxies.iter().for_each(Proxy::heal);
         let ended = ended.await.unwrap();
