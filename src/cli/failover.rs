@@ -142,7 +142,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         Ok(store) => store,
         Err(error) => return setup.fail(&error.to_string()),
     };
-    let id = uuid::Uuid::now_v7().to_string();
+    let id = store.new_id(now());
     let _locks = match lock(setup, &store, plan, &prepared.world, None, &id).await {
         Ok(locks) => locks,
         Err(code) => return code,

@@ -139,6 +139,14 @@ fn last_record(setup: &Setup, store: &Store, resource: &String) {
     let Some((line, _)) = run.lines.last() else { return };
     let field = |name: &str| line.body.get(name).and_then(|value| value.as_str()).unwrap_or_default();
     let step = if field("step").is_empty() { String::new() } else { format!(" of {}", field("step")) };
+    if line.at > now() {
+        setup.say(&format!(
+            "  run {} is at its record `{}`{step}, with times that this host's clock has not reached",
+            store.short(&run.id),
+            field("type")
+        ));
+        return;
+    }
     setup.say(&format!(
         "  run {} began {} ago; its last record, `{}`{step}, is {} old",
         store.short(&run.id),

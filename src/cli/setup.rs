@@ -210,10 +210,7 @@ pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Milliseconds since the epoch.
-#[expect(clippy::disallowed_methods, reason = "the wall clock for journals, outside of any simulated world")]
+/// Milliseconds since the epoch, as records have them.
 pub fn now() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    crate::world::real::clock::now().0
 }

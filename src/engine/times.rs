@@ -64,9 +64,10 @@ impl Times {
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
         match name {
             "run.id" => Some(run.to_string()),
-            "run.elapsed" => self.began.map(|began| seconds(now.since(began))),
+            // A process of another day may have had another clock.
+            "run.elapsed" => self.began.filter(|began| *began <= now).map(|began| seconds(now.since(began))),
             "run.write_gap" => match (self.frozen, self.promoted) {
-                (Some(frozen), Some(promoted)) => Some(seconds(promoted.since(frozen))),
+                (Some(frozen), Some(promoted)) if frozen <= promoted => Some(seconds(promoted.since(frozen))),
                 _ => None,
             },
             _ => self.saved.get(name).cloned(),

@@ -4,7 +4,7 @@ use super::measure::Span;
 use super::model::{Model, Phase, UndoRow};
 use super::paint::{Text, Tone, wrap};
 use super::streams::Style;
-use super::words::{allowance, count, time};
+use super::words::{allowance, count, measured};
 use crate::engine::state::Undone;
 use crate::plan::{Drill, Plan};
 
@@ -114,7 +114,9 @@ pub fn step(model: &Model, s: usize, style: Style, width: usize, now: i64, beat:
         (Phase::Skipped, _) => Text::of(Tone::Dim, "skipped"),
         (Phase::Found, _) => Text::of(Tone::Dim, "was so already"),
         (Phase::Waiting, _) | (_, None) => Text::new(),
-        (_, Some(began)) => Text::of(Tone::Dim, time(Span { began, ended: row.ended }.length(now))),
+        (_, Some(began)) => {
+            Text::of(Tone::Dim, measured(Span { ended: row.ended, ..Span::from(began) }.length(now)))
+        }
     };
     let mut lines = vec![title.right(right, width, style)];
     lines.extend(beneath(model, s, style, width));
@@ -182,7 +184,7 @@ pub fn undo(model: &Model, row: &UndoRow, style: Style, width: usize, now: i64, 
     if planned.effects.len() > 1 {
         title = title.and(Tone::Dim, format!(" ({})", planned.effects[row.effect].name));
     }
-    let right = Text::of(Tone::Dim, time(Span { began: row.began, ended: row.ended }.length(now)));
+    let right = Text::of(Tone::Dim, measured(Span { ended: row.ended, ..Span::from(row.began) }.length(now)));
     let mut lines = vec![title.right(right, width, style)];
     let indent = if style.unicode { "    " } else { "       " };
     let room = width.saturating_sub(indent.len());
@@ -204,7 +206,7 @@ pub fn clocks(model: &Model, style: Style, width: usize, now: i64) -> Vec<Text> 
     if let Some(gap) = model.measures.write_gap().filter(|gap| gap.ended.is_none()) {
         let ms = gap.length(now);
         let allowed = objectives.write_gap_ms;
-        let text = format!("writes stopped {} of {}", time(ms), allowance(allowed));
+        let text = format!("writes stopped {} of {}", measured(ms), allowance(allowed));
         pieces.push(Text::of(pressure(ms, allowed), text));
     }
     if let Some(allowed) = objectives.rto_ms
@@ -212,7 +214,8 @@ pub fn clocks(model: &Model, style: Style, width: usize, now: i64) -> Vec<Text> 
         && let Some(recovery) = model.measures.recovery()
     {
         let ms = recovery.length(now);
-        pieces.push(Text::of(pressure(ms, allowed), format!("rto {} of {}", time(ms), allowance(allowed))));
+        pieces
+            .push(Text::of(pressure(ms, allowed), format!("rto {} of {}", measured(ms), allowance(allowed))));
     }
     let (done, all) = model.counters();
     pieces.push(Text::of(Tone::Dim, format!("{done} of {}", count(all, "step"))));
@@ -221,7 +224,8 @@ pub fn clocks(model: &Model, style: Style, width: usize, now: i64) -> Vec<Text> 
 }
 
 /// A clock turns yellow at two thirds and red when it is over.
-fn pressure(ms: i64, allowed: u64) -> Tone {
+fn pressure(ms: Option<i64>, allowed: u64) -> Tone {
+    let Some(ms) = ms else { return Tone::Bad };
     let ms = u64::try_from(ms).unwrap_or(0);
     if ms > allowed {
         Tone::Bad

@@ -336,7 +336,11 @@ pub const EVENTS: &[Event] = &[
             f("open", "boolean", "whether the run is still open"),
             f("why", "string", "why, in one line; empty if all went well and nothing was decided by hand"),
             WORLD,
-            f("elapsed_ms", "integer", "milliseconds since the run was created"),
+            f(
+                "elapsed_ms",
+                "integer or null",
+                "milliseconds since the run was created; null if the clock was set back meanwhile",
+            ),
             f(
                 "write_gap_ms",
                 "integer or null",
@@ -366,7 +370,7 @@ pub const EVENTS: &[Event] = &[
             f(
                 "moments",
                 "array of objects",
-                "`name` (`begun`, `decided`, `writes_stopped`, `promoted`, `first_write`, `traffic_moved`, `service_restored`), `after_ms` since the declaration, else the beginning, and `record`, the number of the record that proves it",
+                "`name` (`begun`, `decided`, `writes_stopped`, `promoted`, `first_write`, `traffic_moved`, `service_restored`), `after_ms` since the declaration, else the beginning (null if the clock was set back meanwhile), and `record`, the number of the record that proves it",
             ),
             f("by_hand", "array of strings", "decisions of people about steps, with who and why"),
             f(

@@ -15,12 +15,20 @@ pub struct Span {
     pub began: i64,
     /// To; still running if absent.
     pub ended: Option<i64>,
+    /// Whether the clock was set back in between: then nobody knows how long it took.
+    pub set_back: bool,
 }
 
 impl Span {
-    /// Milliseconds until now, or until it ended.
-    pub fn length(self, now: i64) -> i64 {
-        self.ended.unwrap_or(now).saturating_sub(self.began).max(0)
+    /// From one moment on.
+    pub fn from(began: i64) -> Self {
+        Self { began, ended: None, set_back: false }
+    }
+
+    /// Milliseconds until now, or until it ended; unknown if the clock was set back in between.
+    pub fn length(self, now: i64) -> Option<i64> {
+        let length = self.ended.unwrap_or(now).saturating_sub(self.began);
+        (!self.set_back && length >= 0).then_some(length)
     }
 }
 
@@ -44,6 +52,8 @@ pub struct Measures {
     pub marks: BTreeMap<String, i64>,
     /// The moments of the recovery.
     pub moments: Moments,
+    /// Whether the clock had been set back when service was restored.
+    restored_unknown: bool,
 }
 
 impl Measures {
@@ -55,7 +65,8 @@ impl Measures {
             .values()
             .map(|(span, _)| span.ended)
             .try_fold(i64::MIN, |last, ended| Some(last.max(ended?)));
-        Some(Span { began, ended })
+        let set_back = self.gaps.values().any(|(span, _)| span.set_back);
+        Some(Span { began, ended, set_back })
     }
 
     /// Recovery time: from the incident's declaration, else from the run's beginning, to `service_restored`, or until now.
@@ -63,7 +74,8 @@ impl Measures {
         let run = self.run?;
         let restored = self.marks.get("service_restored").copied();
         let began = self.moments.declared.unwrap_or(run.began);
-        Some(Span { began, ended: restored.or(run.ended) })
+        let set_back = if restored.is_some() { self.restored_unknown } else { run.set_back };
+        Some(Span { began, ended: restored.or(run.ended), set_back })
     }
 
     /// Whether the runbook says when service is restored, and that was reached.
@@ -73,11 +85,13 @@ impl Measures {
 
     /// Takes one record; `state` has folded it already.
     pub fn record(&mut self, plan: &Plan, state: &RunState, at: i64, record: &Record) {
-        self.moments.record(plan, at, record);
+        if self.moments.record(plan, at, record) {
+            self.set_back();
+        }
         match record {
             Record::Created { .. } | Record::Opened { .. } => {
-                let began = self.run.map_or(at, |run| run.began);
-                self.run = Some(Span { began, ended: None });
+                let run = self.run.unwrap_or(Span::from(at));
+                self.run = Some(Span { ended: None, ..run });
             }
             Record::Ended { .. } | Record::Abandoned { .. } => {
                 if let Some(run) = &mut self.run {
@@ -94,7 +108,7 @@ impl Measures {
                         .get(set)
                         .is_some_and(|(span, end)| span.ended.is_none() || *end == Some(GapEnd::Moved));
                     if !known {
-                        self.gaps.insert(set.clone(), (Span { began: at, ended: None }, None));
+                        self.gaps.insert(set.clone(), (Span::from(at), None));
                     }
                 }
             }
@@ -111,6 +125,9 @@ impl Measures {
                         if let Some(mark) = &plan.steps[s].marks
                             && e + 1 == plan.steps[s].effects.len()
                         {
+                            if mark == "service_restored" && !self.restored() {
+                                self.restored_unknown = self.run.is_some_and(|run| run.set_back);
+                            }
                             self.marks.entry(mark.clone()).or_insert(at);
                         }
                     }
@@ -152,6 +169,12 @@ impl Measures {
             | Record::Turned { .. }
             | Record::Surveyed { .. } => {}
         }
+    }
+
+    /// The clock was set back between the last record and this one: what spans the two has no known length.
+    fn set_back(&mut self) {
+        let gaps = self.gaps.values_mut().map(|(span, _)| span).filter(|span| span.ended.is_none());
+        gaps.chain(&mut self.run).for_each(|span| span.set_back = true);
     }
 
     fn end(&mut self, set: &str, at: i64, how: GapEnd) {

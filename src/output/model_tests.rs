@@ -44,14 +44,50 @@ fn the_write_gap_runs_from_the_intent_to_freeze_to_the_proof_of_promotion() {
         Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record))).measures
     };
     let done = measures(&completed());
-    assert_eq!(done.write_gap().map(|gap| gap.length(0)), Some(1200));
+    assert_eq!(done.write_gap().and_then(|gap| gap.length(0)), Some(1200));
     assert_eq!(done.gaps["orders"].1, Some(GapEnd::Moved));
-    assert_eq!(done.recovery().map(|span| span.length(0)), Some(24_000));
+    assert_eq!(done.recovery().and_then(|span| span.length(0)), Some(24_000));
     let back = measures(&rolled_back());
-    assert_eq!(back.write_gap().map(|gap| gap.length(0)), Some(10_800));
+    assert_eq!(back.write_gap().and_then(|gap| gap.length(0)), Some(10_800));
     assert_eq!(back.gaps["orders"].1, Some(GapEnd::Restored));
     let open = measures(&unknown());
     assert_eq!(open.write_gap().map(|gap| gap.ended), Some(None));
+}
+
+#[test]
+fn a_time_that_a_clock_which_was_set_back_has_measured_is_unknown_and_no_other() {
+    let records = completed();
+    let model = |back: usize, by: i64| {
+        let at = |(index, (at, record))| (if index < back { at } else { at - by }, record);
+        let moved: Vec<(i64, Record)> = records.clone().into_iter().enumerate().map(at).collect();
+        Model::of(Arc::new(plan()), moved.iter().map(|(at, record)| (*at, record))).measures
+    };
+    let place = |what: &dyn Fn(&Record) -> bool| records.iter().position(|(_, record)| what(record)).unwrap();
+    let freeze = place(&|record| matches!(record, Record::Intent { step, .. } if step == "freeze"));
+    let promote = place(&|record| matches!(record, Record::Intent { step, .. } if step == "promote"));
+    let known = |measures: &super::measure::Measures| {
+        let length = |span: Option<super::measure::Span>| span.and_then(|span| span.length(i64::MAX));
+        [length(measures.run), length(measures.write_gap()), length(measures.recovery())]
+            .map(|one| one.is_some())
+    };
+    let last = records.len() - 1;
+    for (what, back, wanted) in [
+        ("never", records.len(), [true, true, true]),
+        ("before the freeze", freeze, [false, true, false]),
+        ("while writes were stopped", promote, [false, false, false]),
+        ("at the very end", last, [false, true, true]),
+    ] {
+        // By hours, and by so little that every length would still look like one.
+        for by in [7_200_000, 1 + records[back.min(last)].0 - records[back.min(last) - 1].0] {
+            let measures = model(back, by);
+            assert_eq!(known(&measures), wanted, "{what}, by {by} ms");
+            let from = measures.run.unwrap().began;
+            for moment in measures.moments.reached() {
+                let before = usize::try_from(moment.record).unwrap() < back;
+                assert_eq!(moment.after(from).is_some(), before, "{what}: {moment:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -98,7 +134,7 @@ fn a_freeze_in_doubt_that_looks_undone_is_not_over_before_its_undo() {
     records.push((BEGIN + 20_600, intent("freeze", "read_only", true)));
     records.push((BEGIN + 20_700, looked(Purpose::Undone)));
     let model = Model::of(Arc::new(plan()), records.iter().map(|(at, record)| (*at, record)));
-    assert_eq!(model.measures.write_gap().map(|gap| gap.length(0)), Some(600));
+    assert_eq!(model.measures.write_gap().and_then(|gap| gap.length(0)), Some(600));
     assert_eq!(model.undo.iter().map(|row| row.ended).collect::<Vec<_>>(), [Some(BEGIN + 20_700)]);
 }
 
@@ -186,7 +222,7 @@ fn each_moment_of_the_recovery_is_counted_once_with_the_record_that_proves_it() 
     }
     // The clock of the recovery began when the incident was declared.
     let restored = reached.last().unwrap().at;
-    assert_eq!(model.measures.recovery().map(|span| span.length(0)), Some(restored - declared));
+    assert_eq!(model.measures.recovery().and_then(|span| span.length(0)), Some(restored - declared));
     // Looked at again after a resume: it is no other moment.
     let again = records
         .iter()

@@ -16,6 +16,8 @@ pub struct Moment {
     pub at: i64,
     /// Number of the record that proves it, as `mrctl audit show` has it in its documents.
     pub record: u64,
+    /// Whether the clock was set back before it: then nobody knows how long it took to reach it.
+    pub set_back: bool,
 }
 
 /// What is measured.
@@ -57,6 +59,14 @@ impl Named {
     }
 }
 
+impl Moment {
+    /// Milliseconds since the beginning of what is measured, if that is known.
+    pub fn after(self, from: i64) -> Option<i64> {
+        let after = self.at.saturating_sub(from);
+        (!self.set_back && after >= 0).then_some(after)
+    }
+}
+
 /// The moments so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
@@ -66,6 +76,10 @@ pub struct Moments {
     first: BTreeMap<(Named, String), (i64, u64)>,
     /// Records so far.
     records: u64,
+    /// The time of the last one, milliseconds since the epoch.
+    last: Option<i64>,
+    /// The first record before which the clock was set back.
+    set_back: Option<u64>,
 }
 
 impl Moments {
@@ -74,7 +88,8 @@ impl Moments {
     pub fn reached(&self) -> Vec<Moment> {
         let mut last: BTreeMap<Named, Moment> = BTreeMap::new();
         for ((name, _), (at, record)) in &self.first {
-            let moment = Moment { name: *name, at: *at, record: *record };
+            let set_back = self.set_back.is_some_and(|first| first <= *record);
+            let moment = Moment { name: *name, at: *at, record: *record, set_back };
             last.entry(*name)
                 .and_modify(|known| *known = if known.record < *record { moment } else { *known })
                 .or_insert(moment);
@@ -84,10 +99,19 @@ impl Moments {
         reached
     }
 
-    /// Takes one record.
-    pub fn record(&mut self, plan: &Plan, at: i64, record: &Record) {
+    /// Takes one record; whether the clock was set back before it.
+    pub fn record(&mut self, plan: &Plan, at: i64, record: &Record) -> bool {
         let number = self.records;
         self.records += 1;
+        let set_back = self.last.replace(at).is_some_and(|last| at < last);
+        if set_back {
+            self.set_back.get_or_insert(number);
+        }
+        self.reach(plan, at, record, number);
+        set_back
+    }
+
+    fn reach(&mut self, plan: &Plan, at: i64, record: &Record, number: u64) {
         if let Record::Created { since, .. } = record {
             self.declared = *since;
         }

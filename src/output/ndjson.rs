@@ -115,7 +115,8 @@ pub fn events(model: &mut Model, run: &str, at: i64, record: &Record) -> Vec<(&'
             }
             Change::Settled(s) => {
                 let row = &model.rows[s];
-                let elapsed = row.began.zip(row.ended).map(|(began, ended)| ended - began);
+                let elapsed =
+                    row.began.zip(row.ended).map(|(began, ended)| ended - began).filter(|ms| *ms >= 0);
                 let mut fields = step(&model.plan, &model.plan.steps[s].id);
                 fields.extend([
                     ("state".into(), json!(row.phase.word())),
@@ -277,12 +278,12 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                 json!({
                     "verdict": verdict, "exit_code": crate::exit_code::ExitCode::from(*verdict).number(),
                     "open": !verdict.closes(), "why": why, "world": world,
-                    "elapsed_ms": model.measures.run.map_or(0, |run| run.length(at)),
-                    "write_gap_ms": gap.filter(|gap| gap.ended.is_some()).map(|gap| gap.length(at)),
+                    "elapsed_ms": model.measures.run.map_or(Some(0), |run| run.length(at)),
+                    "write_gap_ms": gap.filter(|gap| gap.ended.is_some()).and_then(|gap| gap.length(at)),
                     "frozen_since": gap.filter(|gap| gap.ended.is_none()).map(|gap| Moment(gap.began).rfc3339()),
                     "data_lost": summary::lost(model).map(summary::Lost::word),
                     "counted": summary::counted(model).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-                    "service_restored_ms": recovery.map(|span| span.length(at)),
+                    "service_restored_ms": recovery.and_then(|span| span.length(at)),
                     "declared": model.measures.moments.declared.map(|at| Moment(at).rfc3339()),
                     "moments": moments(model),
                     "by_hand": model.state.by_hand.lines(plan),
@@ -302,7 +303,7 @@ fn moments(model: &Model) -> Vec<Value> {
     let from = measures.moments.declared.or(measures.run.map(|run| run.began)).unwrap_or_default();
     let one = |moment: &super::moments::Moment| {
         json!({
-            "name": moment.name.word(), "after_ms": moment.at.saturating_sub(from), "record": moment.record,
+            "name": moment.name.word(), "after_ms": moment.after(from), "record": moment.record,
         })
     };
     measures.moments.reached().iter().map(one).collect()

@@ -75,10 +75,19 @@ pub fn runs(rows: &[RunRow], style: Style, width: usize) -> Vec<Text> {
             Text::of(Tone::Plain, format!("{}{drill}", row.runbook)),
             Text::of(Tone::Plain, format!("{} → {}", row.from, row.to)),
             Text::of(Tone::Dim, stamp(row.began)),
-            Text::of(Tone::Dim, row.ended.map_or_else(String::new, |ended| time(ended - row.began))),
+            Text::of(Tone::Dim, took(row)),
         ]);
     }
     table.draw(style, width)
+}
+
+/// How long a run took, if it has ended. The clock may have been set back meanwhile.
+fn took(row: &RunRow) -> String {
+    match row.ended.map(|ended| ended - row.began) {
+        None => String::new(),
+        Some(..0) => "unknown".into(),
+        Some(ms) => time(ms),
+    }
 }
 
 /// How good or bad a line of the status is.

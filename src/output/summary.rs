@@ -6,7 +6,7 @@ use super::model::{Ending, Model};
 use super::moments::Named;
 use super::paint::{Text, Tone, wrap};
 use super::streams::Style;
-use super::words::{allowance, time};
+use super::words::{allowance, measured, time};
 use crate::engine::by_hand::Handling;
 use crate::engine::by_hand::allowed::allowed;
 use crate::engine::record::Verdict;
@@ -105,7 +105,8 @@ pub fn summary(model: &Model, frame: &Frame, by_hand: &ByHand, style: Style, wid
     let mut lines = vec![Text::new()];
     let (word, tone, code) = verdict(ending);
     let total =
-        model.measures.run.map_or_else(String::new, |run| format!(", after {}", time(run.length(model.at))));
+        model.measures.run.and_then(|run| run.length(model.at)).map(|ms| format!(", after {}", time(ms)));
+    let total = total.unwrap_or_default();
     lines.push(
         Text::of(tone, word.replace('_', " ").to_uppercase())
             .and(Tone::Dim, format!("  exit code {}{total}", code.number())),
@@ -316,12 +317,7 @@ fn measures(model: &Model, style: Style) -> Vec<Text> {
         let declared = model.measures.moments.declared;
         let from = declared.or(model.measures.run.map(|run| run.began)).unwrap_or_default();
         let one = |moment: &super::moments::Moment| {
-            format!(
-                "{} {} (record {})",
-                moment.name.words(),
-                time(moment.at.saturating_sub(from)),
-                moment.record
-            )
+            format!("{} {} (record {})", moment.name.words(), measured(moment.after(from)), moment.record)
         };
         let label = if declared.is_some() { "since the incident" } else { "since the beginning" };
         let shown = |moment: &&super::moments::Moment| declared.is_some() || moment.name != Named::Begun;
@@ -398,7 +394,8 @@ pub fn lost(model: &Model) -> Option<Lost> {
     each.max()
 }
 
-fn against(ms: i64, allowed: Option<u64>) -> Text {
+fn against(ms: Option<i64>, allowed: Option<u64>) -> Text {
+    let Some(ms) = ms else { return Text::of(Tone::Bad, measured(ms)) };
     let text = Text::of(Tone::Strong, time(ms));
     match allowed {
         None => text,

@@ -13,6 +13,11 @@ pub fn time(ms: i64) -> String {
     }
 }
 
+/// What was measured, if that is known: records have the times of one clock, and it may have been set back.
+pub fn measured(ms: Option<i64>) -> String {
+    ms.map_or_else(|| "unknown, the clock was set back".into(), time)
+}
+
 /// An allowance, as a runbook writes it: `30s`, `2m`, `1.5s`.
 pub fn allowance(ms: u64) -> String {
     match ms {

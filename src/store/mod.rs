@@ -4,6 +4,7 @@ pub mod abandoned;
 pub mod bundle;
 pub mod certificate;
 mod files;
+mod identity;
 
 use crate::engine::Record;
 use crate::engine::driver::read_record;

@@ -2,6 +2,7 @@
 //! that loses, holds and cuts, and an observer who goes around it asks both databases every 10 ms.
 
 mod broken;
+mod clock;
 mod dying;
 mod freezing;
 mod full;

@@ -5,7 +5,7 @@
 
 use super::addresses::Addresses;
 use super::client::{self, Trouble, excerpt};
-use crate::world::clock::{Clock as _, Moment};
+use crate::world::clock::Moment;
 use crate::world::signal::{SignalCall, Signals};
 use crate::world::{Answer, Known};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -154,7 +154,7 @@ impl RealSignals {
                     .header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                     .body(form);
                 let (status, json) = json(signed(request, login)).await?;
-                prometheus(status, &json, super::clock::RealClock.now())
+                prometheus(status, &json, super::clock::wall())
             }
             (Source::Http { urls, pointer, login, .. }, Some(client)) => {
                 let url = by_argument(urls, call)?;
