@@ -4,6 +4,7 @@
 mod broken;
 mod clock;
 mod dying;
+mod filling;
 mod freezing;
 mod full;
 mod observed;
