@@ -50,7 +50,7 @@ async fn promote(lab: &Lab, region: Region) {
 }
 
 /// Points the record at a region, on both servers, the way a run does.
-async fn point_dns(lab: &Lab, region: Region) {
+pub async fn point_dns(lab: &Lab, region: Region) {
     use secrecy::ExposeSecret;
     let key = lab.secrets().read(mrctl::lab::Secret::DnsKey).unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -2,11 +2,13 @@
 //! that loses, holds and cuts, and an observer who goes around it asks both databases every 10 ms.
 
 mod broken;
+mod certificate;
 mod clock;
 mod dying;
 mod filling;
 mod freezing;
 mod full;
+mod names;
 mod observed;
 mod promoting;
 mod silent;

@@ -1,5 +1,6 @@
 //! What several tests need.
 
+pub mod api;
 pub mod kinds;
 pub mod observer;
 pub mod pg;
