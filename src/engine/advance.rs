@@ -186,6 +186,20 @@ fn intended(s: usize, e: usize, effect: &EffectState, flight: &Flight, planned: 
         Flight::InDoubt { .. } if proof == Proof::Reply => {
             Err((true, false, "the answer was lost, and there is nothing to look at".into()))
         }
+        Flight::InDoubt { .. }
+            if effect.may_run(planned)
+                && effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached) =>
+        {
+            let evidence = effect.seen.as_ref().map_or("", |seen| seen.evidence.as_str());
+            Err((
+                true,
+                false,
+                format!(
+                    "its answer was lost, and what it started may still run: it is not started a second time beside it. Make sure on the \
+                     host that it has ended, then say so with `mrctl step RUN STEP --retry`. What is seen: {evidence}"
+                ),
+            ))
+        }
         Flight::InDoubt { orphaned: true }
             if effect.seen.as_ref().is_some_and(|seen| seen.standing == Standing::NotReached) =>
         {

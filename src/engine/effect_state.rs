@@ -20,6 +20,8 @@ pub struct EffectState {
     pub found: bool,
     /// An attempt before the last one was never proved absent: it may still come about, whatever becomes of the last one.
     pub unproven: bool,
+    /// The last attempt is known to have ended, by its own answer or by a person's word, whether or not anything came of it.
+    pub ended: bool,
     /// Attempts before the last process or decision: a person who asks again gets all tries again.
     pub tried_before: u32,
     /// Attempts so far over the whole life of the run, of both directions: session names at the target must never repeat.
@@ -180,6 +182,13 @@ impl EffectState {
     /// proof, three times at most.
     pub(super) fn may_be_made_again(&self, effect: &Effect) -> bool {
         effect.class == Class::ForwardOnly && effect.makes.is_some() && self.attempts < 3
+    }
+
+    /// Whether what it has started may go on where no look sees it, so that a second call would run beside it.
+    pub(super) fn may_run(&self, effect: &Effect) -> bool {
+        effect.once
+            && !self.ended
+            && self.intent.as_ref().is_some_and(|intent| matches!(intent.flight, Flight::InDoubt { .. }))
     }
 
     /// Whether our intent is proved.

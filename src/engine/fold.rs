@@ -67,7 +67,7 @@ impl RunState {
                 if *undo {
                     state.undo = Some(intent);
                 } else {
-                    state.undone = None;
+                    (state.undone, state.ended) = (None, false);
                     // The first intent's prior is what undo restores: a second attempt must not record our own value as prior.
                     let first =
                         state.intent.take().filter(|old| !matches!(old.flight, Flight::Refused { .. }));
@@ -82,6 +82,7 @@ impl RunState {
                 let Some((s, e)) = find(plan, step, effect) else { return };
                 let proof = plan.steps[s].effects[e].effect.proof;
                 let state = &mut self.steps[s].effects[e];
+                state.ended |= !undo && matches!(reply, Reply::Acknowledged { .. });
                 if let Reply::Refused { why } = reply {
                     state.refuse(*undo, why.clone());
                     return;

@@ -197,7 +197,8 @@ fn effect(state: &EffectState, planned: &PlannedEffect, hasher: &mut impl Hasher
     let first = state.intent.as_ref().map_or(0, |intent| intent.attempt).max(state.tried_before);
     let told_apart = if planned.effect.makes.is_some() { 3 } else { 1 };
     state.attempts.saturating_sub(first).hash(hasher);
-    (state.attempts.min(told_apart), state.unproven, state.found).hash(hasher);
+    (state.attempts.min(told_apart), state.unproven, state.found, state.ended && planned.effect.once)
+        .hash(hasher);
     match state.undone {
         None => 0_u8,
         Some(Undone::Restored) => 1,

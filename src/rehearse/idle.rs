@@ -50,7 +50,9 @@ impl Looking {
 }
 
 fn same_but_seen(before: &EffectState, after: &EffectState) -> bool {
-    let EffectState { seen: _, intent, undo, undone, found, unproven, tried_before, attempts } = before;
-    (intent, undo, undone, found) == (&after.intent, &after.undo, &after.undone, &after.found)
+    let EffectState { seen: _, intent, undo, undone, found, unproven, ended, tried_before, attempts } =
+        before;
+    (intent, undo, undone, found, ended)
+        == (&after.intent, &after.undo, &after.undone, &after.found, &after.ended)
         && (unproven, tried_before, attempts) == (&after.unproven, &after.tried_before, &after.attempts)
 }

@@ -16,11 +16,12 @@ pub(super) fn killed(ground: &Ground, node: &Node) -> Option<String> {
         .then(|| format!("it was killed and resumed, and ended as {}", word(verdict)))
 }
 
-/// Of a command without a look nobody can tell whether it was run: that is told as not covered.
+/// Of a command without a look nobody can tell whether it was run: that is told as not covered. One that may still run is for a person to
+/// look after.
 fn opaque(ground: &Ground, node: &Node) -> bool {
     ground.plan.effects().any(|(s, e, planned)| {
         let intent = node.state.steps[s].effects[e].intent.as_ref();
-        planned.effect.proof == Proof::Reply
+        (planned.effect.proof == Proof::Reply || planned.effect.once)
             && intent.is_some_and(|intent| matches!(intent.flight, Flight::InDoubt { .. }))
     })
 }

@@ -94,6 +94,10 @@ pub struct Effect {
     /// of a plan only where it is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub seen_with_previous: bool,
+    /// What it starts may go on where no look sees it, and harms if it runs twice: after an answer that was lost it is made again only when
+    /// a person has said that it has ended. Part of a plan only where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 impl Effect {
@@ -115,6 +119,7 @@ impl Effect {
             pace,
             settles_ms: usual(),
             seen_with_previous: false,
+            once: false,
         }
     }
 
@@ -127,6 +132,12 @@ impl Effect {
     /// The look at the effect before it is as good as one of its own.
     pub fn seen_with_previous(mut self) -> Self {
         self.seen_with_previous = true;
+        self
+    }
+
+    /// It is not made a second time beside itself.
+    pub fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 

@@ -20,6 +20,10 @@ impl RunState {
         self.by_hand.handle(step, Handled { how, by: by.to_string(), reason: reason.to_string(), looked });
         if let Some(state) = plan.step_index(step).and_then(|index| self.steps.get_mut(index)) {
             (state.warned, state.tries, state.required) = (false, 0, None);
+            // Whoever asks for it again says that nothing of the last call is left.
+            if how == Handling::Retry {
+                state.effects.iter_mut().for_each(|effect| effect.ended = effect.intent.is_some());
+            }
         }
     }
 

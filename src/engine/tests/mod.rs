@@ -10,6 +10,7 @@ mod golden;
 mod half;
 mod identity;
 mod kill;
+mod once;
 mod sections;
 mod surprises;
 mod switched;

@@ -171,7 +171,7 @@ impl Kind for Reprotect {
             effects.push(effect("slot", Pace::new(30_000, 500)));
         }
         let longest = self.rejoin.timeout_ms;
-        effects.push(effect("rejoin", Pace::new(60_000.max(longest), 250)).settles_within(longest));
+        effects.push(effect("rejoin", Pace::new(60_000.max(longest), 250)).settles_within(longest).once());
         effects.push(effect("thaw", Pace::new(30_000, 500)));
         effects.push(Effect { id: "protected".into(), ..Effect::look(Pace::new(60_000, 250)) });
         effects

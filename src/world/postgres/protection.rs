@@ -37,6 +37,9 @@ pub struct Slot {
     /// Whether what it should have kept is gone.
     #[serde(default)]
     pub lost: bool,
+    /// Whether what it should keep is more than it may (`max_slot_wal_keep_size`), and goes with the next checkpoint.
+    #[serde(default)]
+    pub doomed: bool,
     /// State of the sender that uses it, such as `streaming`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
@@ -48,6 +51,9 @@ impl Slot {
         match self {
             Self { physical: false, .. } => Some("is a logical one"),
             Self { lost: true, .. } => Some("has lost what it should have kept"),
+            Self { doomed: true, .. } => Some(
+                "may lose what it keeps at the next checkpoint: it is more than `max_slot_wal_keep_size`",
+            ),
             Self { reserved: false, .. } => Some("keeps no write-ahead log"),
             Self { .. } => None,
         }

@@ -56,7 +56,7 @@ impl SimPostgres {
         let slot = |name: String| {
             let active = used(&name);
             let sender = active.then(|| "streaming".to_owned());
-            Slot { name, active, physical: true, reserved: true, lost: false, sender }
+            Slot { name, active, physical: true, reserved: true, lost: false, doomed: false, sender }
         };
         let slots = kept.slots.into_iter().map(slot).collect();
         Protection { system, recorded: kept.recorded, slots, may_checkpoint: true, may_replicate: true }

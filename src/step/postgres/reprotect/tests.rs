@@ -43,6 +43,7 @@ fn kept(recorded: u32, slots: &[(&str, bool)]) -> Known<Protection> {
             physical: true,
             reserved: true,
             lost: false,
+            doomed: false,
             sender: active.then(|| "streaming".to_owned()),
         })
         .collect();

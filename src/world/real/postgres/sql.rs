@@ -41,6 +41,7 @@ pub const PROTECTION: &str = "SELECT json_build_object(\
     'recorded', (SELECT timeline_id FROM pg_control_checkpoint()),\
     'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active, \
         'physical', slot_type = 'physical', 'reserved', restart_lsn IS NOT NULL, 'lost', wal_status IS NOT DISTINCT FROM 'lost', \
+        'doomed', wal_status IS NOT DISTINCT FROM 'unreserved', \
         'sender', (SELECT state FROM pg_stat_replication WHERE pid = active_pid)) ORDER BY slot_name), '[]'::json) \
         FROM pg_replication_slots WHERE NOT temporary),\
     'may_checkpoint', (SELECT u.rolsuper OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'pg_checkpoint' \

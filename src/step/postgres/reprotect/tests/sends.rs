@@ -48,8 +48,12 @@ fn that_somebody_streams_is_no_protection_by_the_old_one() {
 #[test]
 fn a_slot_counts_only_if_it_holds() {
     let silent = |change: fn(&mut Slot)| with_slot(stopped(), change);
-    let unfit: [fn(&mut Slot); 3] =
-        [|slot| slot.physical = false, |slot| slot.reserved = false, |slot| slot.lost = true];
+    let unfit: [fn(&mut Slot); 4] = [
+        |slot| slot.physical = false,
+        |slot| slot.reserved = false,
+        |slot| slot.lost = true,
+        |slot| slot.doomed = true,
+    ];
     for change in unfit {
         let facts = silent(change);
         let said = judged("slot", &facts);
