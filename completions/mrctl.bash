@@ -509,7 +509,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__failback)
-            opts="-h --runbook --reason --dry-run --approve --yes --plan-digest --rehearsal-waived --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --runbook --reason --dry-run --in-spite-of --approve --yes --plan-digest --rehearsal-waived --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -520,6 +520,10 @@ _mrctl() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --in-spite-of)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -563,7 +567,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__failover)
-            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --rehearsal-waived --dry-run --reason --since --fenced --destroyed --waive --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --runbook --from --to --set --mode --approve --yes --plan-digest --rehearsal-waived --dry-run --reason --since --in-spite-of --fenced --destroyed --waive --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -606,6 +610,10 @@ _mrctl() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --in-spite-of)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1511,7 +1519,7 @@ _mrctl() {
             return 0
             ;;
         mrctl__subcmd__resume)
-            opts="-h --reason --mode --runbook --fenced --destroyed --waive --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
+            opts="-h --reason --mode --runbook --in-spite-of --fenced --destroyed --waive --approve --yes --plan-digest --inventory --state-dir --mirror-dir --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1526,6 +1534,10 @@ _mrctl() {
                     return 0
                     ;;
                 --runbook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --in-spite-of)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -68,6 +68,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l plan-digest -d 
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l reason -d 'Why, for the journal: needed where it is unplanned, goes back soon after the last one, or leaves a data set that is unprotected' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l since -d 'When the incident was declared: a time such as 2026-11-28T21:14:00Z, or how long ago, such as 12m. The recovery time counts from it' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l in-spite-of -d 'Go on, with a --reason, in spite of what holds the move up, by its name as the refusal prints it, such as unprotected:orders' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l destroyed -d 'A member that you vouch for as destroyed' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l waive -d 'Pass this check, should it be red, and record why; may be given several times. Never for what proves who a server is, or that nothing is lost' -r
@@ -84,6 +85,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -l dry-run -d 'Loo
 complete -c mrctl -n "__fish_mrctl_using_subcommand failover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l runbook -d 'The runbook; that of the run is found beside the inventory if not given' -r -F
 complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l reason -d 'Why: for the journal, and needed soon after the run, or where the runbook was changed since' -r
+complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l in-spite-of -d 'Go on, with a --reason, in spite of what holds the move up, by its name as the refusal prints it, such as unprotected:orders' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l approve -d 'An approval given beforehand: role:NAME or step:ID. Consent to a promotion needs its step by name and --plan-digest; what an unplanned one loses needs loss:ID, too' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l plan-digest -d 'Digest of the plan that was approved, from `mrctl drill --dry-run`' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand failback" -l rehearsal-waived -d 'Go on without the rehearsal that the inventory demands; why is recorded' -r
@@ -160,6 +162,7 @@ complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l reason -d 'Why, f
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l mode -d 'Take a planned run over as an unplanned one, from where it stands: its source is gone' -r -f -a "planned\t'The source answers; nothing is lost'
 unplanned\t'The source is gone'"
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l runbook -d 'The runbook, with --mode unplanned: the plan is made anew from it' -r -F
+complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l in-spite-of -d 'Go on, with a --reason, in spite of what holds the move up, by its name as the refusal prints it, such as unprotected:orders' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l fenced -d 'A member that you vouch for as fenced: it cannot take writes, and cannot come back by itself. Written into the journal' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l destroyed -d 'A member that you vouch for as destroyed' -r
 complete -c mrctl -n "__fish_mrctl_using_subcommand resume" -l waive -d 'Pass this check, should it be red, and record why; may be given several times. Never for what proves who a server is, or that nothing is lost' -r

@@ -32,6 +32,7 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
     let (for_good, waits): (Vec<&Hold>, Vec<&Hold>) = prepared.holds.iter().partition(|hold| hold.for_good);
     obstacles.now.extend(for_good.iter().map(|hold| hold.line()));
     // With a reason the button works.
+    let named: Vec<String> = waits.iter().map(|hold| hold.named()).collect();
     let waits: Vec<String> = waits.iter().map(|hold| hold.line()).collect();
     let ready = obstacles.now.is_empty();
     let digest = plan.digest();
@@ -56,6 +57,7 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
             let mut document = document;
             if !waits.is_empty() {
                 document["needs_reason"] = waits.into();
+                document["needs_named"] = named.into();
             }
             setup.redactor.scrub_json(&mut document);
             setup.data(&document.to_string());
@@ -89,7 +91,8 @@ pub(super) fn show(setup: &Setup, prepared: &Prepared) -> ExitCode {
                 listed("cannot be told before its turn comes:", &obstacles.later);
             }
             if !waits.is_empty() {
-                listed("needs a --reason:", &waits);
+                let pairs = waits.iter().zip(&named).map(|(line, name)| format!("{line} ({name})"));
+                listed("needs a --reason, and each of these by its name:", &pairs.collect::<Vec<_>>());
             }
             match ready {
                 true => setup.data("ready: nothing was changed"),

@@ -2,6 +2,7 @@
 
 use super::certificate::quoted;
 use super::failover::{Approved, FailoverArgs, failover};
+use super::hold::InSpiteOf;
 use super::prepare::{ModeArg, PlanArgs};
 use super::readiness::files;
 use super::setup::Setup;
@@ -9,7 +10,7 @@ use super::wire;
 use crate::engine::Verdict;
 use crate::error::{Code, Problem, Problems, Sources};
 use crate::exit_code::ExitCode;
-use crate::plan::{Drill, Plan};
+use crate::plan::{Drill, Mode, Plan};
 use crate::runbook::{Loaded, open_runbook};
 use crate::store::Run;
 use clap::Args;
@@ -31,6 +32,8 @@ pub struct FailbackArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    in_spite_of: InSpiteOf,
+    #[command(flatten)]
     approved: Approved,
 }
 
@@ -50,23 +53,21 @@ pub async fn failback(setup: &Setup, args: FailbackArgs) -> ExitCode {
         Err(code) => return code,
     };
     let given: Vec<String> = plan.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    setup.say(&format!("failback of run {}: {}", args.run, invocation(plan, &runbook, &given)));
-    let plan = PlanArgs {
+    let mut again = format!("mrctl failback {}", quoted(&args.run));
+    if let Some(given) = &args.runbook {
+        again += &format!(" --runbook {}", quoted(&given.display().to_string()));
+    }
+    let set = PlanArgs {
         runbook,
         from: Some(plan.to.clone()),
         to: Some(plan.from.clone()),
         set: given,
         mode: ModeArg::Planned,
     };
-    failover(setup, FailoverArgs::of(plan, args.approved, args.dry_run, args.reason)).await
-}
-
-/// As it would be typed.
-fn invocation(plan: &Plan, runbook: &Path, given: &[String]) -> String {
-    let mut words = vec!["mrctl failover --runbook".to_string(), quoted(&runbook.display().to_string())];
-    words.push(format!("--from {} --to {}", quoted(&plan.to), quoted(&plan.from)));
-    words.extend(given.iter().map(|pair| format!("--set {}", quoted(pair))));
-    words.join(" ")
+    let turned = Plan { from: plan.to.clone(), to: plan.from.clone(), mode: Mode::Planned, ..plan.clone() };
+    setup.say(&format!("failback of run {}: {}", args.run, set.invocation(&turned)));
+    let why = (args.reason, args.in_spite_of);
+    failover(setup, FailoverArgs::of(set, args.approved, args.dry_run, why, Some(again))).await
 }
 
 fn refuse(setup: &Setup, code: Code, why: String, help: String) -> ExitCode {

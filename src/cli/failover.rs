@@ -3,7 +3,7 @@
 use super::certificate;
 use super::drive::{Drive, opened};
 use super::dry_run::show;
-use super::hold;
+use super::hold::{self, InSpiteOf};
 use super::lock::lock;
 use super::prepare::{Gate, ModeArg, PlanArgs, Prepared, prepare};
 use super::setup::{Setup, now};
@@ -38,6 +38,11 @@ pub struct FailoverArgs {
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     #[command(flatten)]
+    in_spite_of: InSpiteOf,
+    /// The command that was given, where it was another one.
+    #[arg(skip)]
+    given_as: Option<String>,
+    #[command(flatten)]
     vouch: VouchArgs,
     #[command(flatten)]
     waive: WaiveArgs,
@@ -63,9 +68,15 @@ pub struct Approved {
 
 impl FailoverArgs {
     /// As another command gives them.
-    pub(super) fn of(plan: PlanArgs, approved: Approved, dry_run: bool, reason: Option<String>) -> Self {
+    pub(super) fn of(
+        plan: PlanArgs,
+        approved: Approved,
+        dry_run: bool,
+        (reason, in_spite_of): (Option<String>, InSpiteOf),
+        given_as: Option<String>,
+    ) -> Self {
         let (vouch, waive) = (VouchArgs::default(), WaiveArgs::default());
-        Self { plan, approved, dry_run, reason, since: None, vouch, waive }
+        Self { plan, approved, dry_run, reason, in_spite_of, given_as, since: None, vouch, waive }
     }
 }
 
@@ -157,7 +168,8 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         setup.say("  see what changed with `mrctl drill --dry-run`, and approve that");
         return ExitCode::Refused;
     }
-    let reason = match hold::weigh(setup, &prepared.holds, &reason) {
+    let command = args.given_as.unwrap_or_else(|| args.plan.invocation(plan));
+    let reason = match hold::weigh(setup, &prepared.holds, &reason, &args.in_spite_of, &command) {
         Ok(reason) => reason,
         Err(code) => return code,
     };
@@ -281,6 +293,6 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         plan_digest: Some(digest),
         rehearsal_waived: None,
     };
-    let args = FailoverArgs::of(plan(), approved, false, None);
+    let args = FailoverArgs::of(plan(), approved, false, (None, InSpiteOf::default()), None);
     failover(setup, args).await
 }

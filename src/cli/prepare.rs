@@ -52,6 +52,24 @@ pub struct PlanArgs {
     pub mode: ModeArg,
 }
 
+impl PlanArgs {
+    /// The command that runs this, as it would be typed.
+    pub fn invocation(&self, plan: &Plan) -> String {
+        let mut words = vec!["mrctl failover".to_string()];
+        if plan.mode == Mode::Unplanned {
+            words.push("--mode unplanned".into());
+        }
+        words.push(format!("--runbook {}", certificate::quoted(&self.runbook.display().to_string())));
+        words.push(format!(
+            "--from {} --to {}",
+            certificate::quoted(&plan.from),
+            certificate::quoted(&plan.to)
+        ));
+        words.extend(self.set.iter().map(|pair| format!("--set {}", certificate::quoted(pair))));
+        words.join(" ")
+    }
+}
+
 /// What becomes of a plan that was not rehearsed as the inventory demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {

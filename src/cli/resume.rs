@@ -1,6 +1,7 @@
 //! `mrctl resume` and `mrctl rollback`: what a person decides about an open run.
 
 use super::drive::{Drive, opened};
+use super::hold::InSpiteOf;
 use super::lock::lock;
 use super::setup::{Setup, now};
 use super::takeover::{self, TakeoverArgs};
@@ -117,7 +118,7 @@ struct Decision<'a> {
     /// Members that they vouch for, and as what.
     attested: Vec<(Member, &'static str)>,
     /// The runbook from which it is taken over as unplanned, if it is.
-    takeover: Option<&'a Path>,
+    takeover: Option<(&'a Path, &'a InSpiteOf)>,
     /// Checks that they pass, and why.
     waived: Vec<Waived>,
 }

@@ -1,8 +1,9 @@
 //! `mrctl resume --mode unplanned`: a planned run whose source has died goes on as an unplanned one.
 
+use super::certificate;
+use super::hold::{self, InSpiteOf};
 use super::prepare::{Gate, ModeArg, PlanArgs, prepare};
 use super::setup::{Setup, operator};
-use super::{certificate, hold};
 use crate::engine::record::Record;
 use crate::engine::state::RunState;
 use crate::engine::switch::{Hindrance, answering, keep_approved};
@@ -23,6 +24,8 @@ pub struct TakeoverArgs {
     /// The runbook, with --mode unplanned: the plan is made anew from it.
     #[arg(long, value_name = "FILE")]
     runbook: Option<PathBuf>,
+    #[command(flatten)]
+    in_spite_of: InSpiteOf,
 }
 
 /// What a run goes on with after it was taken over.
@@ -38,9 +41,13 @@ pub struct Takeover {
 }
 
 impl TakeoverArgs {
-    /// The runbook to take over with, if that is asked for.
-    pub fn runbook(&self, setup: &Setup, reason: &str) -> Result<Option<&Path>, ExitCode> {
+    /// The runbook to take over with, and in spite of what, if that is asked for.
+    pub fn runbook(&self, setup: &Setup, reason: &str) -> Result<Option<(&Path, &InSpiteOf)>, ExitCode> {
         match (self.mode, &self.runbook) {
+            (None, None) if !self.in_spite_of.is_empty() => Err(setup.usage(
+                "nothing holds up a run that only goes on",
+                "leave --in-spite-of out; it is for --mode unplanned",
+            )),
             (None, None) => Ok(None),
             (None, Some(_)) => Err(setup.usage(
                 "a run goes on with the plan that it was begun with: --runbook is for --mode unplanned",
@@ -58,7 +65,7 @@ impl TakeoverArgs {
                 "taking a run over as unplanned has no reason",
                 "say why in a few words with --reason: it is recorded",
             )),
-            (Some(ModeArg::Unplanned), Some(runbook)) => Ok(Some(runbook)),
+            (Some(ModeArg::Unplanned), Some(runbook)) => Ok(Some((runbook, &self.in_spite_of))),
         }
     }
 }
@@ -80,7 +87,7 @@ pub async fn take_over(
     setup: &Setup,
     run: &Run,
     short: &str,
-    runbook: &Path,
+    (runbook, in_spite_of): (&Path, &InSpiteOf),
     reason: &str,
 ) -> Result<Takeover, ExitCode> {
     // What no plan helps against is said before one is made.
@@ -105,7 +112,9 @@ pub async fn take_over(
         }
     }
     unless_answering(setup, &world, &plan, short).await?;
-    let reason = hold::weigh(setup, &prepared.holds, reason)?;
+    let shown = certificate::quoted(&runbook.display().to_string());
+    let command = format!("mrctl resume {short} --mode unplanned --runbook {shown}");
+    let reason = hold::weigh(setup, &prepared.holds, reason, in_spite_of, &command)?;
     let record = Record::Switched {
         from: run.plan.digest(),
         plan: plan.digest(),

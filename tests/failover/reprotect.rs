@@ -59,11 +59,21 @@ impl Site {
 
     /// Goes back from a run, unattended: looked at first, for the digest.
     fn failed_back(&self, run: &str) -> Ended {
-        let command = ["failback", run, "--output", "json", "--reason", "the exercise is over"];
+        let command = [
+            "failback",
+            run,
+            "--output",
+            "json",
+            "--reason",
+            "the exercise is over",
+            "--in-spite-of",
+            "turning-around:orders",
+        ];
         let looked = self.mrctl(&[&command, ["--dry-run"].as_slice()].concat());
         assert_eq!(looked.code, 0, "{looked}");
         let seen = looked.last("dry_run");
         assert!(seen["needs_reason"][0].as_str().unwrap().contains("MR0612"), "{looked}");
+        assert_eq!(seen["needs_named"][0], "--in-spite-of turning-around:orders", "{looked}");
         let digest = seen["digest"].as_str().unwrap().to_string();
         let given = ["--yes", "--approve", "step:promote", "--plan-digest", &digest];
         self.mrctl(&[&command, given.as_slice()].concat())
@@ -190,7 +200,16 @@ async fn a_failback_is_the_same_runbook_the_other_way_with_a_reason_and_only_of_
     assert_eq!(ended.code, 0, "{ended}");
     let soon = site.mrctl(&["failback", &run, "--yes"]);
     assert_eq!(soon.code, 5, "{soon}");
-    assert!(soon.stderr.contains("MR0612") && soon.stderr.contains("--reason"), "{soon}");
+    assert!(soon.stderr.contains("MR0612"), "{soon}");
+    let again =
+        format!("mrctl failback {run} --reason 'why it cannot wait' --in-spite-of turning-around:orders");
+    assert!(soon.stderr.contains(&again), "{soon}");
+    // A reason that names nothing outweighs nothing, and a name without a reason neither.
+    for given in [["--reason", "in a hurry"], ["--in-spite-of", "turning-around:orders"]] {
+        let refused = site.mrctl(&[["failback", &run, "--yes"].as_slice(), given.as_slice()].concat());
+        assert_eq!(refused.code, 5, "{refused}");
+        assert!(refused.stderr.contains("MR0612"), "{refused}");
+    }
     std::fs::write(&runbook, FAILOVER.replace("rto: 5m", "rto: 6m")).unwrap();
     let changed = site.mrctl(&["failback", &run, "--yes"]);
     assert_eq!(changed.code, 5, "{changed}");

@@ -86,3 +86,17 @@ fn an_open_run_that_was_exported_goes_on_in_one_place() {
     assert!(differs.code == 2 && differs.err.contains("differs from line 21 on"), "{differs:?}");
     assert_eq!(both.text(), own);
 }
+
+#[test]
+fn what_did_not_complete_is_no_move_to_go_back_from() {
+    for (story, records, said) in
+        [("completed", 20, "it is interrupted"), ("rolled_back", 999, "it ended as rolled back")]
+    {
+        let host = Host::with(story, records);
+        let before = host.text();
+        let refused = host.mrctl(&["failback", RUN, "--reason", "it is over", "--yes"]);
+        assert_eq!(refused.code, 5, "{refused:?}");
+        assert!(refused.err.contains("MR0614") && refused.err.contains(said), "{refused:?}");
+        assert_eq!(host.text(), before);
+    }
+}
