@@ -2,7 +2,10 @@
 
 use super::survey::ClusterNow;
 use crate::world::Known;
-use crate::world::postgres::{PrimaryFacts, ServerFacts};
+use crate::world::postgres::{PrimaryFacts, Sender, ServerFacts};
+
+/// For how long a receiver may hear nothing: the usual `wal_receiver_timeout`. On a primary that is idle it hears something every 30 s. Milliseconds.
+const SILENT_MS: u64 = 60_000;
 
 impl ClusterNow {
     /// The primary: that of the newest timeline, should an old one be back.
@@ -19,12 +22,18 @@ impl ClusterNow {
     /// and nothing may keep it from being promoted.
     pub fn exposed(&self) -> Known<Option<String>> {
         let Some((facts, primary)) = self.newest() else { return Known::unknown("no primary was seen") };
-        let streaming = match &primary.senders {
-            Known::Known(senders) => senders.iter().any(|sender| sender.state == "streaming"),
+        let streaming: Vec<&Sender> = match &primary.senders {
+            Known::Known(senders) => senders.iter().filter(|sender| sender.state == "streaming").collect(),
             Known::Unknown(why) => return Known::Unknown(why.clone()),
         };
-        if !streaming {
+        if streaming.is_empty() {
             return Known::Known(Some("no standby follows the primary".into()));
+        }
+        // What only takes the log (`pg_receivewal`, the stream of a base backup) never says how far it has replayed.
+        if !streaming.iter().any(|sender| sender.replayed.get().is_some()) {
+            return Known::Known(Some(
+                "no standby follows the primary: whoever receives its log replays nothing".into(),
+            ));
         }
         let mut reasons = Vec::new();
         let mut unseen = Vec::new();
@@ -70,6 +79,10 @@ fn why_not(facts: &ServerFacts, primary: &PrimaryFacts, member: &ServerFacts) ->
         Known::Unknown(why) => return Some(why.clone()),
         Known::Known(receiver) if receiver.status != "streaming" => {
             return Some(format!("its receiver is {}", receiver.status));
+        }
+        // One whose connection is gone without a word says `streaming` until its own limit, if it has one.
+        Known::Known(receiver) if receiver.silent_ms > SILENT_MS => {
+            return Some(format!("it has heard nothing for {} s", receiver.silent_ms / 1_000));
         }
         Known::Known(receiver) if receiver.timeline != primary.timeline => {
             return Some(format!(
@@ -122,6 +135,18 @@ mod tests {
                     sync: "async".into(),
                 };
                 examples::primary_of(primary).senders = Known::Known(vec![copy]);
+            }),
+            ("replays nothing", |primary, _| {
+                let Known::Known(senders) = &mut examples::primary_of(primary).senders else { return };
+                for sender in senders {
+                    sender.name = "pg_receivewal".into();
+                    sender.replayed = Known::unknown("no");
+                }
+            }),
+            ("heard nothing for 90 s", |_, standby| {
+                let receiver = &mut examples::standby_of(standby).receiver;
+                let Known::Known(receiver) = receiver else { return };
+                receiver.silent_ms = 90_000;
             }),
             ("no receiver runs", |_, standby| {
                 examples::standby_of(standby).receiver = Known::unknown(NO_RECEIVER);
