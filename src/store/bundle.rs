@@ -1,14 +1,14 @@
 //! A run on its way to another host: one file, or the folder of a mirror.
 
 use super::abandoned::{self, read_all};
-use super::{Store, StoreError, io, read_plan, write_durably};
+use super::{Run, Store, StoreError, io, read_plan, write_durably};
 use crate::engine::Record;
 use crate::engine::driver::read_record;
 use crate::journal::file::{OpenError, read_lines};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -54,6 +54,14 @@ pub enum Taken {
     Same,
     /// What is here already goes further than what was brought.
     Behind,
+}
+
+/// A run that was brought.
+struct Brought {
+    /// Whether it is damaged, and was closed as it is.
+    damaged: bool,
+    /// Everything that it holds, as far as it can be read.
+    resources: BTreeSet<String>,
 }
 
 fn refused(why: impl Into<String>) -> StoreError {
@@ -154,7 +162,7 @@ impl Store {
             }
             write_durably(&temporary.join(name), text.as_bytes())?;
         }
-        let damaged = self.judge(id, temporary)?;
+        let brought = self.judge(id, temporary)?;
         if !folder.exists() {
             fs::rename(temporary, folder).map_err(io(folder))?;
             let parent = self.runs_folder();
@@ -169,12 +177,16 @@ impl Store {
         if taken != Taken::Further {
             return Ok(taken);
         }
-        if damaged {
+        if brought.damaged {
             return Err(refused("what it has more than the run here is damaged"));
         }
         // Nobody may be writing to the one that is here, or have written since.
-        let plan = read_plan(&folder.join("plan.json"))?;
-        let _locks = self.lock(&plan.resources, holder).map_err(|error| refused(error.to_string()))?;
+        // What was taken over holds more than its first plan, on either side.
+        let mut resources = brought.resources;
+        resources.extend(read_plan(&folder.join("plan.json"))?.resources);
+        resources.extend(self.read(id).ok().iter().flat_map(Run::resources));
+        let resources: Vec<String> = resources.into_iter().collect();
+        let _locks = self.lock(&resources, holder).map_err(|error| refused(error.to_string()))?;
         let taken = compare(id, &here()?, journal)?;
         if taken != Taken::Further {
             return Ok(taken);
@@ -184,8 +196,8 @@ impl Store {
         Ok(Taken::Further)
     }
 
-    /// Whether what was brought is a run: whole, and by its own name; or damaged, and closed as it is. Tells whether it is damaged.
-    fn judge(&self, id: &str, temporary: &Path) -> Result<bool, StoreError> {
+    /// Whether what was brought is a run: whole, and by its own name; or damaged, and closed as it is.
+    fn judge(&self, id: &str, temporary: &Path) -> Result<Brought, StoreError> {
         let path = temporary.join("journal.jsonl");
         match read_lines(&path) {
             Ok((lines, _, _)) => {
@@ -199,12 +211,15 @@ impl Store {
                     Some(_) => return Err(refused("its journal does not begin as one of a run")),
                 }
                 let plan = read_plan(&temporary.join("plan.json"))?;
-                self.fold(id, temporary.to_path_buf(), plan, lines)?;
-                Ok(false)
+                let run = self.fold(id, temporary.to_path_buf(), plan, lines)?;
+                Ok(Brought { damaged: false, resources: run.resources() })
             }
             Err(error @ OpenError::Damaged { .. }) => {
                 let closed = abandoned::read_as(temporary, id).is_some_and(|found| found.stands);
-                if closed { Ok(true) } else { Err(refused(without_path(&error))) }
+                match closed {
+                    true => Ok(Brought { damaged: true, resources: BTreeSet::new() }),
+                    false => Err(refused(without_path(&error))),
+                }
             }
             Err(error) => Err(error.into()),
         }

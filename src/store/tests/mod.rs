@@ -3,6 +3,7 @@
 mod disk;
 mod effects;
 mod life;
+mod moved;
 mod mutilated;
 mod points;
 mod scene;
