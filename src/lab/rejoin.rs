@@ -34,34 +34,39 @@ impl Lab {
         self.rejoin_to(primary).await
     }
 
-    /// The `rejoin` command of the inventory: the primary is named. Two at a time would take the data folder from under each other, and one
-    /// that was already followed is left alone, so that whoever asks twice does no harm.
+    /// Two at a time would take the data folder from under each other.
+    fn rejoining_alone(&self) -> Result<FileLock> {
+        let path = self.layout.root().join("rejoin.lock");
+        FileLock::take(&path, "the rejoin", &format!("process {}", std::process::id()))
+            .map_err(|error| LabError::Refused(error.to_string()))
+    }
+
+    /// The `rejoin` command of the inventory: the primary is named. One that is already followed is left alone, so that whoever asks twice does
+    /// no harm.
     pub async fn rejoin_as_hook(&self, primary: Region) -> Result<Region> {
         let old = primary.other();
-        let path = self.layout.root().join("rejoin.lock");
-        let _alone = FileLock::take(&path, "the rejoin", &format!("process {}", std::process::id()))
-            .map_err(|error| LabError::Refused(error.to_string()))?;
+        let _alone = self.rejoining_alone()?;
         if !matches!(self.database(primary).await, Standing::Primary { .. }) {
             return Err(LabError::Refused(format!("{primary} is no primary that could be followed")));
         }
         if self.follows(primary).await? {
             return Ok(old);
         }
-        if self.begun(old).exists() {
-            return Err(LabError::Refused(format!(
-                "a rewind of {old} was cut off in the middle: its data folder has to be made anew"
-            )));
-        }
+        self.whole(old)?;
         if self.started_again(primary).await? {
             return Ok(old);
         }
-        std::fs::write(self.begun(old), "").on("writing", &self.begun(old))?;
-        let rejoined = self.rejoin_to(primary).await;
-        // It says itself when it has changed nothing; else its files may be of two servers.
-        if rejoined.is_ok() || postgres::postmaster(self, old).is_some() {
-            std::fs::remove_file(self.begun(old)).on("removing", &self.begun(old))?;
+        self.make_standby(primary).await
+    }
+
+    /// Whether its files are all of one server: a rewind that was cut off in the middle leaves those of two.
+    fn whole(&self, old: Region) -> Result<()> {
+        match self.begun(old).exists() {
+            true => Err(LabError::Refused(format!(
+                "a rewind of {old} was cut off in the middle: its data folder has to be made anew"
+            ))),
+            false => Ok(()),
         }
-        rejoined
     }
 
     /// There while a rewind is under way.
@@ -108,6 +113,12 @@ impl Lab {
 
     /// The same with the primary named, which also decides between two.
     pub async fn rejoin_to(&self, primary: Region) -> Result<Region> {
+        let _alone = self.rejoining_alone()?;
+        self.whole(primary.other())?;
+        self.make_standby(primary).await
+    }
+
+    async fn make_standby(&self, primary: Region) -> Result<Region> {
         let old = primary.other();
         let session = self.connect_to(primary, Role::Superuser, "postgres").await?;
         // Without it the control file of a fresh primary still holds the old timeline, and pg_rewind finds nothing to do.
@@ -115,7 +126,10 @@ impl Lab {
         // Before anything streams from it: what the standby needs must not be recycled.
         create_slot(&session, primary).await?;
         postgres::stop(self, old).await?;
+        // From here on, and not before: a server that could not even be stopped has its files as they were.
+        std::fs::write(self.begun(old), "").on("writing", &self.begun(old))?;
         self.rewind(old, primary).await?;
+        std::fs::remove_file(self.begun(old)).on("removing", &self.begun(old))?;
         // pg_rewind brought the primary's files along; a leftover freeze would come back with the next promotion.
         postgres_config::write_config(&self.layout, self.account, old, &self.ports())?;
         postgres_config::set_standby(&self.layout, self.account, old, true)?;
