@@ -341,6 +341,7 @@ pub(super) fn commands_name_a_program(context: &InventoryContext<'_>, problems: 
                 ("control_data", &member.control_data),
                 ("look", &member.look),
                 ("rejoin", &member.rejoin),
+                ("fenced", &member.fenced),
             ];
             for (hook, command) in hooks {
                 if let Some(command) = command {

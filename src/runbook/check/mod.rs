@@ -146,6 +146,7 @@ const INVENTORY_RULES: &[fn(&InventoryContext<'_>, &mut Problems)] = &[
     tables::tables_are_names,
     tables::heartbeats_are_not_a_load,
     slots::slots_are_names,
+    rejoin::a_rejoin_can_prove_its_direction,
     inventory::rehearsals_can_be_demanded,
     dns::names_end_with_a_dot,
     dns::times_to_live_are_whole_seconds,

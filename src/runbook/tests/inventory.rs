@@ -257,3 +257,19 @@ fn only_what_lives_in_the_region_being_left_is_warned_of() {
         assert_eq!(problems.len(), expected, "{leaving:?}");
     }
 }
+
+#[test]
+fn a_rejoin_without_a_look_at_its_control_file_is_warned_of() {
+    let member = "eu-west: { host: pg.eu.example.com }";
+    let with = |more: &str| {
+        changed(
+            member,
+            &format!("eu-west: {{ host: pg.eu.example.com, rejoin: {{ command: [rejoin, eu] }}{more} }}"),
+        )
+    };
+    let told = lines(&with(""));
+    let said = "warning MR0102 the member of `orders` in `eu-west` has `rejoin`, and no `control_data`";
+    assert!(told.iter().any(|line| line == said), "{told:?}");
+    let told = lines(&with(", control_data: { command: [print, eu] }"));
+    assert!(!told.iter().any(|line| line.contains("control_data")), "{told:?}");
+}
