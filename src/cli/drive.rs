@@ -117,7 +117,8 @@ impl Drive<'_> {
         let mut readers: Vec<Rc<dyn Reader>> = Vec::new();
         let mut person: Rc<dyn Person> = Rc::new(Given::new(&plan, approvals.clone(), operator()));
         if setup.format == Format::Json {
-            readers.push(Rc::new(Ndjson::new(&plan, records(), short, &setup.output, Arc::clone(&clock))));
+            let events = Ndjson::new(&plan, records(), short, &setup.output, Arc::clone(&clock));
+            readers.push(Rc::new(events.taking_back(Rc::clone(&by_hand))));
         }
         if setup.output.interactive {
             let canvas = Canvas::stderr(setup.output.stderr.clone());

@@ -378,6 +378,11 @@ pub const EVENTS: &[Event] = &[
                 "array of strings",
                 "changes of this run that stand or may stand, as `step/effect`",
             ),
+            f(
+                "take_back",
+                "array of objects or null",
+                "`change` (`step/effect`) and `commands`: how what stands is taken back by hand, where that does no harm; null where it is told from the journal alone",
+            ),
             f("next", "array of strings", "commands that make sense now"),
         ],
     ),

@@ -29,6 +29,7 @@ pub mod status;
 pub mod streams;
 pub mod summary;
 pub mod table;
+mod taking_back;
 pub mod terminal;
 pub mod waiting;
 pub mod words;

@@ -4,9 +4,9 @@ use super::events::SCHEMA;
 use super::model::{Change, Model};
 use super::sink::Sink;
 use super::streams::Output;
-use super::summary;
 use super::terminal::Now;
 use super::waiting;
+use super::{summary, taking_back};
 use crate::engine::driver::Reader;
 use crate::engine::record::Record;
 use crate::engine::state::{RunState, find};
@@ -20,6 +20,7 @@ use crate::world::clock::Moment;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The shortest time between two notices of progress of one effect. Milliseconds.
@@ -31,6 +32,8 @@ pub struct Ndjson {
     sink: Sink,
     now: Now,
     run: String,
+    /// Gives the commands that take what stands back by hand.
+    by_hand: Option<Rc<summary::ByHand>>,
 }
 
 struct Inner {
@@ -51,7 +54,13 @@ impl Ndjson {
     ) -> Self {
         let model = Model::of(Arc::new(plan.clone()), past);
         let inner = RefCell::new(Inner { model, seq: 0, told: BTreeMap::new() });
-        Self { inner, sink: output.stdout.clone(), now, run }
+        Self { inner, sink: output.stdout.clone(), now, run, by_hand: None }
+    }
+
+    /// Also tells how what is left in the end is taken back by hand.
+    pub fn taking_back(mut self, by_hand: Rc<summary::ByHand>) -> Self {
+        self.by_hand = Some(by_hand);
+        self
     }
 
     fn write(&self, run: &str, seq: u64, at: i64, name: &str, fields: Value) {
@@ -64,7 +73,12 @@ impl Reader for Ndjson {
     fn record(&self, line: &Line, record: &Record, _state: &RunState) {
         let mut inner = self.inner.borrow_mut();
         inner.seq = line.seq;
-        for (name, fields) in events(&mut inner.model, &self.run, line.at, record) {
+        for (name, mut fields) in events(&mut inner.model, &self.run, line.at, record) {
+            if let (Some(by_hand), Record::Ended { verdict, .. }) = (&self.by_hand, record)
+                && name == "ended"
+            {
+                fields["take_back"] = taking_back::changes(&inner.model, &**by_hand, *verdict);
+            }
             self.write(&inner.model.state.run, line.seq, line.at, name, fields);
         }
     }
@@ -287,7 +301,7 @@ fn own(model: &Model, run: &str, at: i64, record: &Record, resumed: bool) -> (&'
                     "declared": model.measures.moments.declared.map(|at| Moment(at).rfc3339()),
                     "moments": moments(model),
                     "by_hand": model.state.by_hand.lines(plan),
-                    "standing": standing.collect::<Vec<_>>(), "next": next.collect::<Vec<_>>(),
+                    "standing": standing.collect::<Vec<_>>(), "take_back": Value::Null, "next": next.collect::<Vec<_>>(),
                 }),
             )
         }

@@ -169,6 +169,23 @@ fn every_record_gives_its_event_with_exactly_the_documented_fields() {
 }
 
 #[test]
+fn an_ending_tells_how_what_is_left_is_taken_back_by_hand() {
+    let mut model = crate::output::model::Model::of(Arc::new(plan()), std::iter::empty());
+    for record in [
+        created(),
+        opened(Choice::Continue),
+        looked("freeze", "read_only", Purpose::Before, Standing::NotReached, "writable"),
+        intent("freeze", "read_only", false),
+        replied("freeze", "read_only", false, Reply::acknowledged("ok")),
+    ] {
+        events(&mut model, "r", BEGIN, &record);
+    }
+    let by_hand = |_: usize, _: usize, _: &crate::step::Facts| vec!["SELECT pg_reload_conf();".to_string()];
+    let told = crate::output::taking_back::changes(&model, &by_hand, Verdict::RollbackFailed);
+    assert_eq!(told, json!([{ "change": "freeze/read_only", "commands": ["SELECT pg_reload_conf();"] }]));
+}
+
+#[test]
 fn the_page_lists_what_the_table_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/events.md");
     let page = page();

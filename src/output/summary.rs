@@ -212,21 +212,12 @@ pub(super) fn remains(
         return;
     }
     let armed = model.state.armed(&model.plan);
-    let promoted = model.state.survey.as_ref().is_some_and(|survey| !survey.promoted.is_empty());
-    let pivots = armed || promoted || rest == Rest::Partial || model.state.passed(&model.plan);
     lines.push(Text::of(Tone::Strong, "Still in place"));
     for (s, e, text) in standing {
         block(lines, &text, Tone::Plain, width, style);
-        let effect = &model.plan.steps[s].effects[e].effect;
-        // Whoever let the old primary take writes beside a promotion that happened, or still may, would make two primaries.
-        if effect.class != Class::Undoable || (effect.freezes.is_some() && pivots) {
-            continue;
-        }
-        if let Some(intent) = &model.state.steps[s].effects[e].intent {
-            for command in by_hand(s, e, &intent.prior) {
-                // Commands are copied: never cut, never wrapped.
-                lines.push(Text::of(Tone::Dim, "    by hand: ").plain(command));
-            }
+        for command in super::taking_back::commands(model, by_hand, rest, (s, e)) {
+            // Commands are copied: never cut, never wrapped.
+            lines.push(Text::of(Tone::Dim, "    by hand: ").plain(command));
         }
     }
     if armed {
