@@ -46,6 +46,9 @@ _mrctl() {
             mrctl,haproxy)
                 cmd="mrctl__subcmd__haproxy"
                 ;;
+            mrctl,heartbeat)
+                cmd="mrctl__subcmd__heartbeat"
+                ;;
             mrctl,import)
                 cmd="mrctl__subcmd__import"
                 ;;
@@ -137,7 +140,7 @@ _mrctl() {
 
     case "${cmd}" in
         mrctl)
-            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover failback drill rehearse status resume rollback step abandon runs audit export import check kinds explain schema init haproxy lab completions man"
+            opts="-h -V --inventory --state-dir --mirror-dir --output --color --help --version failover failback drill rehearse status heartbeat resume rollback step abandon runs audit export import check kinds explain schema init haproxy lab completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -752,6 +755,44 @@ _mrctl() {
                     return 0
                     ;;
                 --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mrctl__subcmd__heartbeat)
+            opts="-h --count --inventory --state-dir --mirror-dir --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

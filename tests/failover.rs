@@ -99,6 +99,8 @@ impl Site {
             .chain(["--from".into(), from.to_string(), "--to".into(), to.to_string()])
             // Where tests go back and forth, or break a standby first, it is needed.
             .chain(["--reason".into(), "a test".into()])
+            .chain(["--in-spite-of".into(), "turning-around:orders".into()])
+            .chain(["--in-spite-of".into(), "unprotected:orders".into()])
             .collect()
     }
 

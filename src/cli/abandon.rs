@@ -73,6 +73,8 @@ async fn look(setup: &Setup, plan: &Plan, state: &RunState) -> (Record, Option<W
         };
         return (nothing, None);
     };
+    // What a person has vouched for counts here, too.
+    let world = World { fenced: std::rc::Rc::new(state.fenced.clone()), ..world };
     let mut surveyed = survey::survey(plan, &world, state).await;
     // Nobody takes anything back in a run that is closed.
     if let Record::Surveyed { world, .. } = &mut surveyed {

@@ -1,7 +1,8 @@
 //! Drives a run with a person, readers and signals, and turns its end into an exit code.
 
+use super::beating::{self, Until};
+use super::beside;
 use super::setup::{Format, Setup, host, now, operator};
-use super::{beating, beside};
 use crate::engine::Person;
 use crate::engine::driver::{DriveError, Driver, Reader, Signals};
 use crate::engine::record::{Choice, Record};
@@ -142,10 +143,12 @@ impl Drive<'_> {
             readers.push(Rc::new(beside::Samples::new(folder)));
             readers.push(Rc::new(beside::Surprises::new(folder, past.iter().map(|(_, record)| record))));
         }
+        let until = Until::new(Rc::new(plan.clone()), past.iter().map(|(_, record)| record));
+        readers.push(Rc::new(until.clone()));
         let readers: Rc<dyn Reader> = Rc::new(Readers(readers));
         let reader: Rc<dyn Reader> = Rc::new(beside::Clean { readers, redactor: setup.redactor.clone() });
         let beaten = world.clone();
-        let beating = beating::begin(setup, &plan, &beaten).await;
+        let beating = beating::begin(setup, until, &beaten).await;
         let driver = Driver::new(
             Rc::new(plan),
             world,

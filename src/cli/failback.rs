@@ -53,10 +53,6 @@ pub async fn failback(setup: &Setup, args: FailbackArgs) -> ExitCode {
         Err(code) => return code,
     };
     let given: Vec<String> = plan.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let mut again = format!("mrctl failback {}", quoted(&args.run));
-    if let Some(given) = &args.runbook {
-        again += &format!(" --runbook {}", quoted(&given.display().to_string()));
-    }
     let set = PlanArgs {
         runbook,
         from: Some(plan.to.clone()),
@@ -67,7 +63,7 @@ pub async fn failback(setup: &Setup, args: FailbackArgs) -> ExitCode {
     let turned = Plan { from: plan.to.clone(), to: plan.from.clone(), mode: Mode::Planned, ..plan.clone() };
     setup.say(&format!("failback of run {}: {}", args.run, set.invocation(&turned)));
     let why = (args.reason, args.in_spite_of);
-    failover(setup, FailoverArgs::of(set, args.approved, args.dry_run, why, Some(again))).await
+    failover(setup, FailoverArgs::of(set, args.approved, args.dry_run, why)).await
 }
 
 fn refuse(setup: &Setup, code: Code, why: String, help: String) -> ExitCode {

@@ -39,9 +39,6 @@ pub struct FailoverArgs {
     since: Option<String>,
     #[command(flatten)]
     in_spite_of: InSpiteOf,
-    /// The command that was given, where it was another one.
-    #[arg(skip)]
-    given_as: Option<String>,
     #[command(flatten)]
     vouch: VouchArgs,
     #[command(flatten)]
@@ -73,10 +70,9 @@ impl FailoverArgs {
         approved: Approved,
         dry_run: bool,
         (reason, in_spite_of): (Option<String>, InSpiteOf),
-        given_as: Option<String>,
     ) -> Self {
         let (vouch, waive) = (VouchArgs::default(), WaiveArgs::default());
-        Self { plan, approved, dry_run, reason, in_spite_of, given_as, since: None, vouch, waive }
+        Self { plan, approved, dry_run, reason, in_spite_of, since: None, vouch, waive }
     }
 }
 
@@ -168,8 +164,7 @@ pub async fn failover(setup: &Setup, args: FailoverArgs) -> ExitCode {
         setup.say("  see what changed with `mrctl drill --dry-run`, and approve that");
         return ExitCode::Refused;
     }
-    let command = args.given_as.unwrap_or_else(|| args.plan.invocation(plan));
-    let reason = match hold::weigh(setup, &prepared.holds, &reason, &args.in_spite_of, &command) {
+    let reason = match hold::weigh(setup, &prepared.holds, &reason, &args.in_spite_of) {
         Ok(reason) => reason,
         Err(code) => return code,
     };
@@ -293,6 +288,6 @@ pub async fn demonstrate(setup: &Setup, runbook: PathBuf) -> ExitCode {
         plan_digest: Some(digest),
         rehearsal_waived: None,
     };
-    let args = FailoverArgs::of(plan(), approved, false, (None, InSpiteOf::default()), None);
+    let args = FailoverArgs::of(plan(), approved, false, (None, InSpiteOf::default()));
     failover(setup, args).await
 }

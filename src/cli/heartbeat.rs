@@ -1,19 +1,21 @@
 //! `mrctl heartbeat`: a row that is written through the primary at short intervals, so that what an unplanned failover loses is counted.
 
-use super::setup::{Format, Setup, holder, now};
+use super::heart::{Heart, in_words};
+use super::setup::{Format, Setup, holder};
 use super::{folders, wire};
 use crate::error::{Problems, Severity, Sources, suggest};
 use crate::exit_code::ExitCode;
 use crate::runbook::Inventory;
 use crate::world::postgres::heartbeat::{Beat, Missed};
-use crate::world::postgres::{GlanceRole, Scope};
 use crate::world::real::postgres::remembered::Writer;
-use crate::world::{Known, Member, World};
 use clap::Args;
 use std::cell::RefCell;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
+
+/// The longest pause between tries that fail.
+const SELDOM: Duration = Duration::from_secs(15);
 
 const LONG: &str = "Writes one row at short intervals through whichever server is the primary, as an application does, and remembers in the state \
 folder what was acknowledged. An unplanned failover from the same state folder then counts what is lost: heartbeats, transactions, bytes \
@@ -33,85 +35,6 @@ pub struct HeartbeatArgs {
     /// End after so many tries. The exit code is 0 if the last one was acknowledged.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-}
-
-/// Who writes the heartbeats of one cluster.
-pub struct Heart<'a> {
-    world: &'a World,
-    cluster: String,
-    regions: Vec<String>,
-    /// Where the last one was acknowledged.
-    at: Option<String>,
-    writer: Writer,
-}
-
-impl<'a> Heart<'a> {
-    /// Nothing is written yet.
-    pub fn new(world: &'a World, cluster: &str, regions: Vec<String>, writer: Writer) -> Self {
-        Self { world, cluster: cluster.into(), regions, at: None, writer }
-    }
-
-    /// Writes one. Why not, if it was not acknowledged: frozen, or in words.
-    pub async fn beat(&mut self) -> Result<Beat, Missed> {
-        let region = match self.at.take() {
-            Some(region) => region,
-            None => self.primary().await.map_err(Missed::Failed)?,
-        };
-        let turn = self.writer.next(now());
-        let beat = self.world.postgres.beat(&Member::new(&self.cluster, &region), &turn).await;
-        let beat = beat.inspect_err(|missed| {
-            if *missed == Missed::Behind {
-                self.writer.anew();
-            }
-        })?;
-        self.at = Some(region);
-        // Acknowledged, and not remembered: nobody may count on it.
-        let kept = self.writer.remember(&beat);
-        kept.map_err(|error| Missed::Failed(format!("it cannot be remembered: {error}")))?;
-        Ok(beat)
-    }
-
-    /// The only server that takes writes.
-    async fn primary(&self) -> Result<String, String> {
-        let scope = Scope::default();
-        let members: Vec<Member> =
-            self.regions.iter().map(|region| Member::new(&self.cluster, region)).collect();
-        let looks = members.iter().map(|member| self.world.postgres.glance(member, &scope));
-        let seen = futures_util::future::join_all(looks).await;
-        let mut writable = Vec::new();
-        let mut why = Vec::new();
-        for (member, seen) in members.iter().zip(&seen) {
-            match seen {
-                Known::Unknown(unknown) => why.push(format!("{}: {unknown}", member.region)),
-                Known::Known(seen) => match seen.role {
-                    GlanceRole::Standby => {}
-                    GlanceRole::Primary { .. } if seen.read_only => {
-                        why.push(format!("{}: the primary is read-only by default", member.region));
-                    }
-                    GlanceRole::Primary { .. } => writable.push(member.region.clone()),
-                },
-            }
-        }
-        match writable.as_slice() {
-            [one] => Ok(one.clone()),
-            [] if why.is_empty() => Err("no member is a primary".into()),
-            [] => Err(format!("no primary is seen ({})", why.join("; "))),
-            // Which of them is the right one is not for a heartbeat to decide.
-            many => Err(format!("two primaries: {} take writes", many.join(" and "))),
-        }
-    }
-}
-
-/// Why one was missed.
-pub fn in_words(missed: &Missed) -> String {
-    match missed {
-        Missed::ReadOnly => "the server takes no writes: frozen, or a standby".into(),
-        Missed::Behind => {
-            "its row has a greater number: another copy of this state folder writes it; a new row is begun"
-                .into()
-        }
-        Missed::Failed(why) => why.clone(),
-    }
 }
 
 /// What is printed of one cluster.
@@ -219,9 +142,9 @@ pub async fn heartbeat(setup: &Setup, args: HeartbeatArgs) -> ExitCode {
         }
     }
     let each = hearts.into_iter().map(|(mut heart, every)| async move {
-        let voice = Voice { setup, cluster: &heart.cluster.clone(), last: RefCell::default() };
+        let voice = Voice { setup, cluster: &heart.cluster().to_owned(), last: RefCell::default() };
         let mut next = Instant::now();
-        let mut tried = 0;
+        let (mut tried, mut missed) = (0, 0);
         loop {
             let result = heart.beat().await;
             voice.tell(&result);
@@ -229,8 +152,11 @@ pub async fn heartbeat(setup: &Setup, args: HeartbeatArgs) -> ExitCode {
             if args.count == Some(tried) {
                 return result.is_ok();
             }
-            // Late ones are not made up for.
-            next = (next + every).max(Instant::now());
+            // One that is refused again and again is tried less often: a login that fails every second locks accounts. Late ones are not
+            // made up for.
+            missed = if result.is_ok() { 0 } else { (missed + 1).min(10) };
+            let pause = every.saturating_mul(1 << missed).min(every.max(SELDOM));
+            next = (next + pause).max(Instant::now());
             sleep_until(next).await;
         }
     });

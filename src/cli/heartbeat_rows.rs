@@ -1,27 +1,27 @@
 //! Heartbeats in `mrctl status`: what would be lost if the primary died now, as far as they tell.
 
-use super::setup::now;
 use crate::engine::survey::ClusterNow;
 use crate::output::status::{Health, ResourceRow};
 use crate::output::words::time;
 use crate::world::postgres::{Heartbeat, ServerFacts};
+use crate::world::real::clock::wall;
 use crate::world::{Known, Member, World};
 
 /// After so many intervals without one, nobody writes them.
 const SILENT: u32 = 5;
 
-/// One row for each standby of a cluster whose inventory has heartbeats; for the whole where no standby is seen.
+/// One row for each standby of a cluster whose inventory has heartbeats.
 pub async fn rows(world: &World, name: &str, seen: &ClusterNow) -> Vec<ResourceRow> {
     let Some(every) = world.postgres.heartbeat_every(name) else { return Vec::new() };
     let standby = |facts: &Known<ServerFacts>| facts.is(|facts| facts.in_recovery());
     let standbys = seen.members.iter().filter(|(_, facts)| standby(facts)).map(|(region, _)| region);
     let mut rows = Vec::new();
     for region in standbys {
-        let Some(heartbeat) = world.postgres.heartbeat(&Member::new(name, region), false).await else {
+        let Some(heartbeat) = world.postgres.heartbeat(&Member::new(name, region), None, false).await else {
             continue;
         };
         let silent = i64::try_from((every * SILENT).as_millis()).unwrap_or(i64::MAX);
-        let (is, detail, health) = row(&heartbeat, now(), silent);
+        let (is, detail, health) = row(&heartbeat, wall().0, silent);
         rows.push(ResourceRow {
             resource: format!("heartbeat/{name}"),
             region: region.clone(),

@@ -178,15 +178,8 @@ fn unmet<'h>(holds: &'h [Hold], reason: &str, named: &[String]) -> Vec<&'h Hold>
     holds.iter().filter(|hold| hold.for_good || reason.is_empty() || !named.contains(&hold.name)).collect()
 }
 
-/// Goes on with a reason, or is refused. What the reason outweighs becomes part of it, for the journal. `command`: the one that was given,
-/// without its reason.
-pub fn weigh(
-    setup: &Setup,
-    holds: &[Hold],
-    reason: &str,
-    given: &InSpiteOf,
-    command: &str,
-) -> Result<String, ExitCode> {
+/// Goes on with a reason, or is refused. What the reason outweighs becomes part of it, for the journal.
+pub fn weigh(setup: &Setup, holds: &[Hold], reason: &str, given: &InSpiteOf) -> Result<String, ExitCode> {
     let unmet = unmet(holds, reason, &given.in_spite_of);
     let mut problems = Problems::new();
     for hold in &unmet {
@@ -194,12 +187,12 @@ pub fn weigh(
     }
     if !problems.is_empty() {
         setup.problems(&problems, &Sources::new());
-        // All of them, also those that were named already: it is the whole command.
+        // All of them, also those that were named already. What else was given stays as it was: it is for the person to repeat.
         if !unmet.iter().any(|hold| hold.for_good) {
             let names: Vec<String> = holds.iter().map(Hold::named).collect();
             let reason = if reason.is_empty() { "why it cannot wait" } else { reason };
-            setup.say("if it cannot wait, each has to be named, with a reason:");
-            setup.say(&format!("  {command} --reason {} {}", quoted(reason), names.join(" ")));
+            setup.say("if it cannot wait, each has to be named, with a reason. Add to your command:");
+            setup.say(&format!("  --reason {} {}", quoted(reason), names.join(" ")));
         }
         return Err(ExitCode::Refused);
     }

@@ -12,6 +12,7 @@ mod failback;
 mod failover;
 mod folders;
 pub mod haproxy;
+mod heart;
 mod heartbeat;
 mod heartbeat_rows;
 pub mod history;

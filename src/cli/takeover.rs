@@ -112,9 +112,7 @@ pub async fn take_over(
         }
     }
     unless_answering(setup, &world, &plan, short).await?;
-    let shown = certificate::quoted(&runbook.display().to_string());
-    let command = format!("mrctl resume {short} --mode unplanned --runbook {shown}");
-    let reason = hold::weigh(setup, &prepared.holds, reason, in_spite_of, &command)?;
+    let reason = hold::weigh(setup, &prepared.holds, reason, in_spite_of)?;
     let record = Record::Switched {
         from: run.plan.digest(),
         plan: plan.digest(),

@@ -5,6 +5,8 @@ use super::decide::{Task, Turning};
 use super::record::Turn;
 use super::state::RunState;
 use crate::plan::{Mode, OnFailure, Plan};
+use crate::step::Class;
+use crate::step::contract::Part;
 
 /// A step's trouble.
 #[derive(Clone, Debug)]
@@ -83,8 +85,12 @@ fn policy(plan: &Plan, state: &RunState, trouble: &Trouble) -> Task {
         return turn(Turn::Warn);
     }
     let said = if trouble.unknown { step.on_unknown } else { step.on_failure };
+    // An old primary that was told to become a standby stays that: there is no way back to go, and a person can go on from here.
+    let rejoins = step.effects.iter().zip(&progress.effects).any(|(planned, effect)| {
+        planned.action.info().part == Part::Rejoin && planned.effect.class != Class::Looks && effect.stands()
+    });
     let back = || {
-        if armed || passed {
+        if armed || passed || rejoins {
             turn(Turn::Pause)
         } else if state.changed() && plan.mode == Mode::Unplanned {
             // What was fenced is not given back by itself.

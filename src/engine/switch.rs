@@ -178,6 +178,10 @@ impl RunState {
 /// What was approved of a target that cannot be seen now stands: else nobody could promote it once it is there again. The source is not
 /// asked for.
 pub fn keep_approved(old: &Plan, new: &mut Plan) {
+    // Another inventory may mean another server by the same name.
+    if old.inventory_sha256 != new.inventory_sha256 {
+        return;
+    }
     let of_target = |name: &str| {
         new.clusters.keys().any(|cluster| name.starts_with(&format!("postgres/{cluster}/{}/", new.to)))
     };

@@ -129,10 +129,11 @@ impl Lab {
         // From here on, and not before: a server that could not even be stopped has its files as they were.
         std::fs::write(self.begun(old), "").on("writing", &self.begun(old))?;
         self.rewind(old, primary).await?;
-        std::fs::remove_file(self.begun(old)).on("removing", &self.begun(old))?;
         // pg_rewind brought the primary's files along; a leftover freeze would come back with the next promotion.
         postgres_config::write_config(&self.layout, self.account, old, &self.ports())?;
         postgres_config::set_standby(&self.layout, self.account, old, true)?;
+        // Until then it would be started as a primary.
+        std::fs::remove_file(self.begun(old)).on("removing", &self.begun(old))?;
         postgres::start(self, old).await?;
         wait_streaming(self, primary).await?;
         self.drop_slot(old).await?;

@@ -359,7 +359,7 @@ pub const EVENTS: &[Event] = &[
             f(
                 "counted",
                 "object",
-                "by data set, what heartbeats counted of what was accepted as lost: `heartbeats`, `transactions` (`least`, `most`), `bytes`, `from_ms`, `until_ms` (Unix, milliseconds); what came after `until_ms` is not counted",
+                "by data set, what heartbeats counted of what was accepted as lost: `heartbeats` and `transactions` (each `least` and `most`), `bytes`, `from_ms`, `until_ms`, `asked_ms` (Unix, milliseconds); what came after `until_ms` is not counted",
             ),
             f(
                 "service_restored_ms",

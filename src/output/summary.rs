@@ -365,6 +365,10 @@ impl Lost {
 /// What heartbeats counted of what was accepted as lost, by data set.
 pub fn counted(model: &Model) -> Vec<(&str, &Counted)> {
     let (plan, state) = (&*model.plan, &model.state);
+    // Once both sides went on, what is missing where is another question.
+    if lost(model) != Some(Lost::Accepted) {
+        return Vec::new();
+    }
     let promoted = plan.clusters.keys().filter(|set| state.passed_for(plan, set));
     promoted.filter_map(|set| Some((set.as_str(), state.handovers.get(set)?.counted.as_ref()?))).collect()
 }

@@ -22,10 +22,16 @@ pub(super) fn commands(model: &Model, by_hand: &ByHand, rest: Rest, (s, e): (usi
     intent.map_or_else(Vec::new, |intent| by_hand(s, e, &intent.prior))
 }
 
-/// Changes that stand, each with the commands that take it back by hand.
+/// Changes that stand, each with the commands that take it back by hand. A program takes them as they are, so a freeze has some only where
+/// the target was seen, and not as a primary: a person is told what to make sure of first.
 pub(super) fn changes(model: &Model, by_hand: &ByHand, verdict: Verdict) -> Value {
     let rest = if verdict.closes() { Rest::Closed } else { Rest::Open };
-    let changes = standing(model).into_iter().filter_map(|(s, e, _)| {
+    let seen =
+        model.state.survey.as_ref().is_some_and(|survey| !survey.unknown && survey.promoted.is_empty());
+    let changes = standing(model)
+        .into_iter()
+        .filter(|(s, e, _)| seen || model.plan.steps[*s].effects[*e].effect.freezes.is_none());
+    let changes = changes.filter_map(|(s, e, _)| {
         let commands = commands(model, by_hand, rest, (s, e));
         let change = format!("{}/{}", model.plan.steps[s].id, model.plan.steps[s].effects[e].name);
         (!commands.is_empty()).then(|| json!({ "change": change, "commands": commands }))

@@ -181,9 +181,15 @@ pub trait Postgres {
     }
 
     /// The last heartbeat that this host knows to be acknowledged, and what of them this member has. Nothing where the inventory wants
-    /// none. `settled`: see whether the replay of a standby stands still, which takes a moment.
-    fn heartbeat<'a>(&'a self, at: &'a Member, settled: bool) -> Answer<'a, Option<Known<Heartbeat>>> {
-        let _ = (at, settled);
+    /// none. `before`: only of a timeline before this one. `settled`: see whether the replay of a standby stands still, which takes a
+    /// moment.
+    fn heartbeat<'a>(
+        &'a self,
+        at: &'a Member,
+        before: Option<u32>,
+        settled: bool,
+    ) -> Answer<'a, Option<Known<Heartbeat>>> {
+        let _ = (at, before, settled);
         super::ready(None)
     }
 

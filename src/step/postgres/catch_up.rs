@@ -209,7 +209,7 @@ impl Kind for CatchUp {
             let mut facts = self.pair.look(sight.world, &self.keep, sight.run).await;
             if self.unplanned {
                 facts.others = self.pair.look_at_others(sight.world, &self.keep, sight.run).await;
-                facts.heartbeat = sight.world.postgres.heartbeat(&self.pair.target, true).await;
+                facts.heartbeat = sight.world.postgres.heartbeat(&self.pair.target, None, true).await;
             }
             facts
         })

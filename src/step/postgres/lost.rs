@@ -194,11 +194,11 @@ mod tests {
             judge(&examples::pair(), &PairFacts { source, target, others, heartbeat: Some(heartbeat) })
         };
         let counted = judged(Known::Known(examples::heartbeat(12, Some(10))));
-        let words = "lost until the last heartbeat at 1970-01-01 00:00:05.000Z: 2 heartbeats, 8 transactions of others and 512 bytes";
+        let words = "lost until the last heartbeat at 1970-01-01 00:00:05.000Z, 0 s before this was counted: 2 heartbeats, 8 transactions";
         assert!(counted.evidence.contains(words), "{}", counted.evidence);
         assert!(counted.evidence.contains("lost, too, and not counted"), "{}", counted.evidence);
         let count = counted.handover.unwrap().counted.unwrap();
-        assert_eq!((count.heartbeats, count.transactions.least, count.from_ms), (2, 8, 3_000));
+        assert_eq!((count.heartbeats.most, count.transactions.least, count.from_ms), (2, 8, 3_000));
         for unknown in [Known::Known(examples::heartbeat(12, None)), Known::unknown("no file")] {
             let judged = judged(unknown);
             assert_eq!(judged.standing, Standing::Reached);

@@ -223,7 +223,7 @@ pub(super) fn second_primary(others: &[(String, Known<bool>)]) -> Option<Judgeme
 pub(super) fn managed(at: &Member, facts: &ServerFacts) -> Option<Judgement> {
     (!facts.managers.is_empty()).then(|| {
         Judgement::blocked(format!(
-            "another manager is in charge of {at} ({}): move the cluster with it; where none is any more, remove what it has left",
+            "another manager is in charge of {at} ({}): move the cluster with it, or stop it first",
             facts.managers.join(", ")
         ))
     })
@@ -237,14 +237,15 @@ pub(super) fn unread(what: &str, at: &Member, why: &str) -> String {
 #[cfg(test)]
 pub(crate) mod examples {
     use super::*;
-    use crate::world::postgres::heartbeat::{Arrived, Beat, Ended};
+    use crate::world::postgres::heartbeat::{Arrived, Beat, Ended, Replayed};
 
     /// A heartbeat that was acknowledged with this number, after transaction 899, and what of it a standby has.
     pub fn heartbeat(number: u64, arrived: Option<u64>) -> Heartbeat {
         let ended = |until| Ended { below: until, until, running: Some(Vec::new()) };
         let last = Beat {
-            writer: "w".into(),
+            writer: "w/1".into(),
             number,
+            missed: Vec::new(),
             at_ms: 5_000,
             system: primary().system,
             region: "eu-west".into(),
@@ -252,8 +253,10 @@ pub(crate) mod examples {
             flushed: "0/5000300".parse().unwrap(),
             ended: ended(900),
         };
-        let arrived = arrived.map(|number| (number, 3_000));
-        Heartbeat { last, arrived: Arrived { last: arrived, ended: Some(ended(890)), at_rest: true } }
+        let position: crate::world::postgres::Lsn = "0/5000100".parse().unwrap();
+        let standby = Replayed { ended: ended(890), received: position, replayed: position, at_rest: true };
+        let arrived = Arrived { last: arrived.map(|number| (number, 3_000)), standby: Some(standby) };
+        Heartbeat { last, arrived, asked_ms: 5_400 }
     }
 
     use crate::world::postgres::{

@@ -91,7 +91,12 @@ impl Kind for VerifyWritable {
             let scope = crate::world::postgres::Scope { keep: Vec::new(), run: sight.run.to_string() };
             let server = sight.world.postgres.look(&self.at, &scope).await;
             let row = sight.world.postgres.read_probe(&self.at, &self.table, sight.run).await;
-            let heartbeat = sight.world.postgres.heartbeat(&self.at, false).await;
+            // What was acknowledged before the promotion, on the timeline that it ended.
+            let timeline = server.get().and_then(ServerFacts::primary).map(|primary| primary.timeline);
+            let heartbeat = match timeline {
+                Some(timeline) => sight.world.postgres.heartbeat(&self.at, Some(timeline), false).await,
+                None => None,
+            };
             Facts { server, row, heartbeat }
         })
     }
@@ -137,21 +142,9 @@ impl Kind for VerifyWritable {
                 return Judgement::unknown(format!("synchronous standbys cannot be seen: {why}"));
             }
         }
-        let heartbeats = match &facts.heartbeat {
-            None => String::new(),
-            Some(Known::Unknown(why)) => format!("; heartbeats: {why}"),
-            Some(Known::Known(heartbeat)) => match (heartbeat.missing(), self.unplanned) {
-                (Known::Known(0), _) => format!("; heartbeat {} is there", heartbeat.last.number),
-                (Known::Known(missing), true) => format!("; {missing} heartbeats were lost"),
-                // The handover had proved that everything was there: one of the two is wrong, and users may lack what they wrote.
-                (Known::Known(missing), false) => {
-                    return Judgement::blocked(format!(
-                        "{missing} heartbeats are missing here that the old primary had acknowledged, the last at {}: commits were lost",
-                        moment(heartbeat.last.at_ms)
-                    ));
-                }
-                (Known::Unknown(why), _) => format!("; heartbeats: {why}"),
-            },
+        let heartbeats = match self.lost(server, facts.heartbeat.as_ref()) {
+            Ok(seen) => seen,
+            Err(judged) => return *judged,
         };
         match &facts.row {
             Known::Known(true) => Judgement::reached(format!("one row written and read back{heartbeats}")),
@@ -179,6 +172,38 @@ impl Kind for VerifyWritable {
     }
 }
 
+impl VerifyWritable {
+    /// What is there of the heartbeats that were acknowledged before the promotion, in words to be added; or that some were lost.
+    fn lost(
+        &self,
+        server: &ServerFacts,
+        heartbeat: Option<&Known<Heartbeat>>,
+    ) -> Result<String, Box<Judgement>> {
+        let heartbeat = match heartbeat {
+            None => return Ok(String::new()),
+            Some(Known::Unknown(why)) => return Ok(format!("; heartbeats: {why}")),
+            Some(Known::Known(heartbeat)) => heartbeat,
+        };
+        // Only of the timeline right before this one: what was acknowledged on an older one may have been given up then.
+        let before = server.primary().is_some_and(|primary| heartbeat.last.timeline + 1 == primary.timeline);
+        if !before || heartbeat.last.system != server.system {
+            return Ok("; heartbeats: none is remembered of the old primary".into());
+        }
+        match (heartbeat.missing(), self.unplanned) {
+            (Known::Known(0), _) => {
+                Ok(format!("; heartbeat {} of the old primary is there", heartbeat.last.number))
+            }
+            (Known::Known(missing), true) => Ok(format!("; {missing} heartbeats were lost")),
+            // The handover had proved that everything was there: one of the two is wrong, and users may lack what they wrote.
+            (Known::Known(missing), false) => Err(Box::new(Judgement::blocked(format!(
+                "{missing} heartbeats are missing here that the old primary had acknowledged, the last at {}: commits were lost",
+                moment(heartbeat.last.at_ms)
+            )))),
+            (Known::Unknown(why), _) => Ok(format!("; heartbeats: {why}")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::examples;
@@ -198,12 +223,17 @@ mod tests {
     #[test]
     fn a_heartbeat_that_the_source_acknowledged_and_that_is_not_here_was_lost() {
         let with = |heartbeat: Known<Heartbeat>, unplanned| {
-            let (server, row) = (Known::Known(examples::primary()), Known::Known(true));
+            let mut promoted = examples::primary();
+            examples::primary_of(&mut promoted).timeline = 2;
+            let (server, row) = (Known::Known(promoted), Known::Known(true));
             judged(Facts { server, row, heartbeat: Some(heartbeat) }, unplanned)
         };
         let last = |number| Known::Known(examples::heartbeat(12, number));
         let all = with(last(Some(12)), false);
-        assert_eq!((all.standing, all.evidence.contains("heartbeat 12 is there")), (Standing::Reached, true));
+        assert_eq!(
+            (all.standing, all.evidence.contains("heartbeat 12 of the old primary is there")),
+            (Standing::Reached, true)
+        );
         assert_eq!(with(last(Some(14)), false).standing, Standing::Reached, "it beats on here");
         let lost = with(last(Some(10)), false);
         assert_eq!(lost.standing, Standing::Blocked);
@@ -211,6 +241,14 @@ mod tests {
         let accepted = with(last(Some(10)), true);
         assert_eq!(accepted.standing, Standing::Reached);
         assert!(accepted.evidence.contains("2 heartbeats were lost"), "{}", accepted.evidence);
+        // What is remembered of another timeline or cluster says nothing of this promotion.
+        let server = || Known::Known(examples::primary());
+        let older =
+            |heartbeat| Facts { server: server(), row: Known::Known(true), heartbeat: Some(heartbeat) };
+        assert_eq!(judged(older(last(Some(10))), false).standing, Standing::Reached);
+        let mut stranger = examples::heartbeat(12, Some(10));
+        stranger.last.system = "another".into();
+        assert_eq!(with(Known::Known(stranger), false).standing, Standing::Reached);
         // No row of this writer proves nothing: the table may be new, or another's.
         assert_eq!(with(last(None), false).standing, Standing::Reached);
         assert_eq!(with(Known::unknown("denied"), false).standing, Standing::Reached);

@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 /// One that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
-    /// Who writes: the key of its row.
+    /// Who writes, on which timeline: the key of its row. What was written before a promotion stays as it was.
     pub writer: String,
     /// Its number.
     pub number: u64,
     /// When it is sent, by the writer's clock. Milliseconds since the epoch.
     pub at_ms: i64,
+    /// Only into this system,
+    pub system: String,
+    /// and only on this timeline.
+    pub timeline: u32,
 }
 
 /// Why one was not acknowledged. It may have been committed all the same.
@@ -20,7 +24,9 @@ pub struct Turn {
 pub enum Missed {
     /// The server takes no writes: frozen, or a standby.
     ReadOnly,
-    /// Its row has a number that is not smaller: the writer is not who it believes to be.
+    /// The server is of another system or timeline by now.
+    Another,
+    /// Its row has a number that is not smaller: one was committed that is not remembered, or the memory was copied.
     Behind,
     /// Anything else, in words.
     Failed(String),
@@ -29,10 +35,12 @@ pub enum Missed {
 /// A heartbeat that a source acknowledged, as its writer remembers it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Beat {
-    /// Who writes: the key of its row.
+    /// Who writes, on which timeline: the key of its row.
     pub writer: String,
     /// Its number. Every one is greater than the one before.
     pub number: u64,
+    /// Numbers before it that were not acknowledged, as ranges from and to. Each of them may have been committed.
+    pub missed: Vec<(u64, u64)>,
     /// When it was sent, by the writer's clock. Milliseconds since the epoch.
     pub at_ms: i64,
     /// `system_identifier` of the cluster.
@@ -47,45 +55,51 @@ pub struct Beat {
     pub ended: Ended,
 }
 
-/// Which transactions have ended, committed or rolled back, as a snapshot tells.
+impl Beat {
+    /// Of the numbers behind this one, up to the last: how many were acknowledged, and how many were not.
+    fn since(&self, number: u64) -> (u64, u64) {
+        let all = self.number.saturating_sub(number);
+        let missed = self.missed.iter().map(|(from, to)| (to + 1).saturating_sub((number + 1).max(*from)));
+        let missed = missed.sum::<u64>().min(all);
+        (all - missed, missed)
+    }
+}
+
+/// Which transactions have ended, committed or rolled back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ended {
     /// All below this one have (`xmin`).
     pub below: u64,
     /// None from this one on has (`xmax`).
     pub until: u64,
-    /// Those between that have not. Unknown where the server lists none, as a standby does, and there are too many to ask for each.
+    /// Those between that have not, subtransactions too. Unknown where there are too many to ask for each.
     pub running: Option<Vec<u64>>,
 }
 
 impl Ended {
-    /// As `pg_current_snapshot` writes it on a primary: `733:739:733,736`.
-    pub fn of_primary(text: &str) -> Option<Self> {
-        let mut parts = text.split(':');
-        let (below, until) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        let running: Option<Vec<u64>> =
-            parts.next()?.split(',').filter(|one| !one.is_empty()).map(|one| one.parse().ok()).collect();
-        Some(Self { below, until, running: Some(running?) })
-    }
-
     /// How many of these had not ended there: at least and at most.
     fn missing_in(&self, there: &Self) -> Range {
-        let ended_here = |number: u64| {
-            number < self.until && !self.running.as_ref().is_some_and(|running| running.contains(&number))
+        // Ended here for sure: below this, without those.
+        let (sure, still) = match &self.running {
+            Some(running) => (self.until, running.as_slice()),
+            None => (self.below, &[][..]),
         };
-        let beyond = |from: u64| {
-            let all = self.until.saturating_sub(from);
-            let running = self.running.iter().flatten().filter(|one| **one >= from).count() as u64;
-            all.saturating_sub(running)
+        let between = |from: u64, to: u64| {
+            let running = still.iter().filter(|one| (from..to).contains(one)).count() as u64;
+            to.saturating_sub(from).saturating_sub(running)
         };
         match &there.running {
             Some(running) => {
-                let across =
-                    running.iter().filter(|one| **one < there.until && ended_here(**one)).count() as u64;
-                let exact = beyond(there.until) + across;
-                Range { least: exact, most: exact }
+                let across = |to: u64| {
+                    let missing = |one: &&u64| **one < there.until && **one < to && !still.contains(one);
+                    running.iter().filter(missing).count() as u64
+                };
+                Range {
+                    least: between(there.until, sure) + across(sure),
+                    most: between(there.until, self.until) + across(self.until),
+                }
             }
-            None => Range { least: beyond(there.until), most: beyond(there.below) },
+            None => Range { least: between(there.until, sure), most: between(there.below, self.until) },
         }
     }
 }
@@ -95,9 +109,20 @@ impl Ended {
 pub struct Arrived {
     /// Number of the last one and when it was sent; none if there is no row of this writer.
     pub last: Option<(u64, i64)>,
-    /// Which transactions it has seen end; only of a standby, for a primary goes on counting.
-    pub ended: Option<Ended>,
-    /// Whether its replay stood still while that was read: what it has received and not replayed will arrive.
+    /// What only a standby tells; a primary goes on counting.
+    pub standby: Option<Replayed>,
+}
+
+/// How far a standby was when its row was read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Replayed {
+    /// Which transactions it had seen end.
+    pub ended: Ended,
+    /// Received up to here.
+    pub received: Lsn,
+    /// Replayed up to here.
+    pub replayed: Lsn,
+    /// Whether replay stood still for a moment.
     pub at_rest: bool,
 }
 
@@ -108,6 +133,8 @@ pub struct Heartbeat {
     pub last: Beat,
     /// As found there.
     pub arrived: Arrived,
+    /// When that was asked, by this host's clock. Milliseconds since the epoch.
+    pub asked_ms: i64,
 }
 
 /// A number that is known to lie between two.
@@ -117,12 +144,6 @@ pub struct Range {
     pub least: u64,
     /// At most.
     pub most: u64,
-}
-
-impl Range {
-    fn less(self, known: u64) -> Self {
-        Self { least: self.least.saturating_sub(known), most: self.most.saturating_sub(known) }
-    }
 }
 
 impl std::fmt::Display for Range {
@@ -138,9 +159,9 @@ impl std::fmt::Display for Range {
 /// What is lost of what a source had acknowledged until the last heartbeat that is remembered. What came after that is not in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Counted {
-    /// Heartbeats.
-    pub heartbeats: u64,
-    /// Transactions of others that wrote, those that were rolled back too.
+    /// Heartbeats that were acknowledged.
+    pub heartbeats: Range,
+    /// Transactions of others that wrote, in all databases of the server, those that were rolled back and subtransactions too.
     pub transactions: Range,
     /// Write-ahead log. Bytes.
     pub bytes: u64,
@@ -148,32 +169,44 @@ pub struct Counted {
     pub from_ms: i64,
     /// Until when it is counted: when the last heartbeat was sent.
     pub until_ms: i64,
+    /// When it was counted.
+    pub asked_ms: i64,
 }
 
 impl Counted {
     /// Whether nothing of what was counted is lost.
     pub fn nothing(&self) -> bool {
-        self.heartbeats == 0 && self.transactions.most == 0
+        self.heartbeats.most == 0 && self.transactions.most == 0
     }
 }
 
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let until = moment(self.until_ms);
+        let age = self.asked_ms.saturating_sub(self.until_ms);
+        let age = match age / 1000 {
+            _ if age < 0 => "at a time that this clock has not reached".into(),
+            seconds @ 0..120 => format!("{seconds} s before this was counted"),
+            seconds @ 120..7200 => format!("{} min before this was counted", seconds / 60),
+            seconds => format!("{} h before this was counted", seconds / 3600),
+        };
+        let until = format!("until the last heartbeat at {}, {age}", moment(self.until_ms));
         if self.nothing() {
-            return write!(f, "nothing is lost until the last heartbeat at {until}");
+            return write!(f, "nothing is lost {until}");
         }
-        let s = |count: u64| if count == 1 { "" } else { "s" };
+        let s = |count: Range| if count.most == 1 { "" } else { "s" };
         write!(
             f,
-            "lost until the last heartbeat at {until}: {} heartbeat{}, {} transaction{} of others and {} bytes of log, from {} on",
+            "lost {until}: {} heartbeat{}, {} transaction{} of others and {} bytes of log, ",
             self.heartbeats,
             s(self.heartbeats),
             self.transactions,
-            s(self.transactions.most),
-            self.bytes,
-            moment(self.from_ms)
-        )
+            s(self.transactions),
+            self.bytes
+        )?;
+        match self.from_ms <= self.until_ms {
+            true => write!(f, "from {} on", moment(self.from_ms)),
+            false => f.write_str("and the writer's clock went back meanwhile"),
+        }
     }
 }
 
@@ -182,6 +215,9 @@ pub fn moment(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms)
         .map_or_else(|_| format!("{ms} ms"), |at| at.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string())
 }
+
+/// A commit takes at least so much of the log: header, the record's own, and the header of its data (`xl_xact_commit`, version 15). Bytes.
+const LEAST_COMMIT: u64 = 34;
 
 impl Heartbeat {
     /// What is lost where a standby of this system and timeline, which has received up to here, is promoted.
@@ -202,26 +238,34 @@ impl Heartbeat {
         let Some((number, at_ms)) = arrived.last else {
             return Known::unknown("no heartbeat of this writer has arrived there");
         };
-        if !arrived.at_rest {
-            return Known::unknown("replay still goes on there");
-        }
-        let Some(ended) = &arrived.ended else {
+        let Some(standby) = &arrived.standby else {
             return Known::unknown("which transactions have arrived is told by a standby only");
         };
-        let heartbeats = last.number.saturating_sub(number);
+        if !standby.at_rest || standby.received != received {
+            return Known::unknown("it still receives or replays");
+        }
+        // What was received and is not replayed yet is replayed by the promotion, but for the rest of a record: so many may be in it.
+        let slack = received.bytes_since(standby.replayed) / LEAST_COMMIT;
+        let (acknowledged, missed) = last.since(number);
+        let ended = last.ended.missing_in(&standby.ended);
         Known::Known(Counted {
-            heartbeats,
-            transactions: last.ended.missing_in(ended).less(heartbeats),
+            heartbeats: Range { least: acknowledged.saturating_sub(slack), most: acknowledged },
+            // One that was not acknowledged may be among them.
+            transactions: Range {
+                least: ended.least.saturating_sub(acknowledged + missed + slack),
+                most: ended.most.saturating_sub(acknowledged),
+            },
             bytes: last.flushed.bytes_since(received),
-            from_ms: at_ms.min(last.at_ms),
+            from_ms: at_ms,
             until_ms: last.at_ms,
+            asked_ms: self.asked_ms,
         })
     }
 
     /// How many acknowledged heartbeats are not there.
     pub fn missing(&self) -> Known<u64> {
         match self.arrived.last {
-            Some((number, _)) => Known::Known(self.last.number.saturating_sub(number)),
+            Some((number, _)) => Known::Known(self.last.since(number).0),
             None => Known::unknown("no heartbeat of this writer has arrived there"),
         }
     }
@@ -235,57 +279,104 @@ mod tests {
         Ended { below, until, running: running.map(<[u64]>::to_vec) }
     }
 
+    fn at(position: &str) -> Lsn {
+        position.parse().unwrap()
+    }
+
     fn heartbeat(source: Ended, target: Ended) -> Heartbeat {
         let last = Beat {
-            writer: "w".into(),
+            writer: "w/1".into(),
             number: 12,
+            missed: Vec::new(),
             at_ms: 5_000,
             system: "7".into(),
             region: "eu-west".into(),
             timeline: 1,
-            flushed: "0/5000100".parse().unwrap(),
+            flushed: at("0/5000100"),
             ended: source,
         };
-        Heartbeat { last, arrived: Arrived { last: Some((10, 3_000)), ended: Some(target), at_rest: true } }
+        let (received, replayed) = (at("0/5000000"), at("0/5000000"));
+        let standby = Some(Replayed { ended: target, received, replayed, at_rest: true });
+        Heartbeat { last, arrived: Arrived { last: Some((10, 3_000)), standby }, asked_ms: 9_500 }
+    }
+
+    fn of(heartbeat: &Heartbeat) -> Counted {
+        heartbeat.count("7", 1, at("0/5000000")).get().cloned().unwrap()
     }
 
     fn counted(source: Ended, target: Ended) -> Counted {
-        let counted = heartbeat(source, target).count("7", 1, "0/5000000".parse().unwrap());
-        counted.get().cloned().unwrap()
+        of(&heartbeat(source, target))
+    }
+
+    fn range(least: u64, most: u64) -> Range {
+        Range { least, most }
     }
 
     #[test]
     fn what_ended_at_the_source_and_not_at_the_target_is_lost() {
         // 100 to 109 ended at the source after the target's last; two of them are heartbeats.
         let lost = counted(ended(110, 110, Some(&[])), ended(100, 100, Some(&[])));
-        assert_eq!((lost.heartbeats, lost.transactions, lost.bytes), (2, Range { least: 8, most: 8 }, 0x100));
+        assert_eq!((lost.heartbeats, lost.transactions, lost.bytes), (range(2, 2), range(8, 8), 0x100));
         assert_eq!((lost.from_ms, lost.until_ms), (3_000, 5_000));
+        assert_eq!(
+            lost.to_string(),
+            "lost until the last heartbeat at 1970-01-01 00:00:05.000Z, 4 s before this was counted: 2 heartbeats, 8 transactions of others \
+             and 256 bytes of log, from 1970-01-01 00:00:03.000Z on"
+        );
         // What still ran at the source was never acknowledged.
         let lost = counted(ended(104, 110, Some(&[104, 108])), ended(100, 100, Some(&[])));
-        assert_eq!(lost.transactions, Range { least: 6, most: 6 });
+        assert_eq!(lost.transactions, range(6, 6));
         // What ran at the target and ended at the source is lost, what ran at both is not.
         let lost = counted(ended(96, 110, Some(&[96])), ended(95, 100, Some(&[95, 96])));
-        assert_eq!(lost.transactions, Range { least: 9, most: 9 });
-        // Those that run there are not listed: bounds.
+        assert_eq!(lost.transactions, range(9, 9));
+        // Those that run at either are not listed: bounds.
         let lost = counted(ended(110, 110, Some(&[])), ended(95, 100, None));
-        assert_eq!(
-            (lost.transactions, lost.transactions.to_string().as_str()),
-            (Range { least: 8, most: 13 }, "8 to 13")
-        );
+        assert_eq!((lost.transactions, lost.transactions.to_string().as_str()), (range(8, 13), "8 to 13"));
+        let lost = counted(ended(104, 110, None), ended(100, 100, Some(&[])));
+        assert_eq!(lost.transactions, range(2, 8));
+    }
+
+    #[test]
+    fn a_heartbeat_that_was_not_acknowledged_is_no_lost_one_and_hides_nobody_elses() {
+        let mut missed = heartbeat(ended(141, 141, Some(&[])), ended(100, 100, Some(&[])));
+        // 10 has arrived, 11 to 70 failed, 71 was acknowledged: 41 transactions ended, and at least 40 of them are others', unless
+        // some that failed were committed after all.
+        (missed.last.number, missed.last.missed) = (71, vec![(3, 4), (11, 70)]);
+        let lost = of(&missed);
+        assert_eq!((lost.heartbeats, lost.transactions), (range(1, 1), range(0, 40)));
+        assert_eq!(missed.missing(), Known::Known(1));
+        missed.arrived.last = Some((69, 3_000));
+        assert_eq!(of(&missed).transactions, range(39, 40));
+    }
+
+    #[test]
+    fn what_is_received_and_not_replayed_may_still_arrive() {
+        let mut half = heartbeat(ended(110, 110, Some(&[])), ended(100, 100, Some(&[])));
+        half.arrived.standby.as_mut().unwrap().replayed = at("0/4FFFFB0");
+        let lost = of(&half);
+        assert_eq!((lost.heartbeats, lost.transactions), (range(0, 2), range(6, 8)), "80 bytes: two commits");
+        assert!(half.count("7", 1, at("0/5000001")).get().is_none(), "received more since");
+        half.arrived.standby.as_mut().unwrap().at_rest = false;
+        assert!(half.count("7", 1, at("0/5000000")).get().is_none(), "what it replays later is not lost");
     }
 
     #[test]
     fn a_target_that_has_all_lost_nothing_and_is_never_less_than_nothing() {
         let mut all = heartbeat(ended(110, 110, Some(&[])), ended(120, 120, Some(&[])));
         all.arrived.last = Some((13, 6_000));
-        let lost = all.count("7", 1, "0/6000000".parse().unwrap()).get().cloned().unwrap();
-        assert!(lost.nothing() && lost.bytes == 0 && lost.from_ms <= lost.until_ms, "{lost:?}");
+        let lost = of(&all);
+        assert!(lost.nothing() && lost.to_string().starts_with("nothing is lost until"), "{lost}");
         assert_eq!(all.missing(), Known::Known(0));
+        // Days later, or with a clock that went back, that says little, and it is told.
+        all.asked_ms = 5_000 + 3 * 86_400_000;
+        assert!(of(&all).to_string().ends_with("72 h before this was counted"), "{}", of(&all));
+        all.asked_ms = 4_000;
+        assert!(of(&all).to_string().contains("has not reached"), "{}", of(&all));
     }
 
     #[test]
     fn another_history_or_no_row_counts_nothing() {
-        let received = || "0/5000000".parse().unwrap();
+        let received = || at("0/5000000");
         let good = || heartbeat(ended(110, 110, Some(&[])), ended(100, 100, Some(&[])));
         assert!(good().count("8", 1, received()).get().is_none(), "another cluster");
         assert!(good().count("7", 2, received()).get().is_none(), "another timeline");
@@ -293,19 +384,7 @@ mod tests {
         none.arrived.last = None;
         assert!(none.count("7", 1, received()).get().is_none() && none.missing().get().is_none());
         let mut primary = good();
-        primary.arrived.ended = None;
+        primary.arrived.standby = None;
         assert!(primary.count("7", 1, received()).get().is_none(), "a primary goes on counting");
-        let mut moving = good();
-        moving.arrived.at_rest = false;
-        assert!(moving.count("7", 1, received()).get().is_none(), "what it replays later is not lost");
-    }
-
-    #[test]
-    fn a_snapshot_is_read_whole_or_not_at_all() {
-        assert_eq!(Ended::of_primary("733:739:733,736"), Some(ended(733, 739, Some(&[733, 736]))));
-        assert_eq!(Ended::of_primary("740:740:"), Some(ended(740, 740, Some(&[]))));
-        for text in ["", "740", "740:741", "740:741:x", "a:b:"] {
-            assert_eq!(Ended::of_primary(text), None, "{text}");
-        }
     }
 }

@@ -26,6 +26,9 @@ fn running() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// Longest sleep between two looks at the time.
+const SLICE: Duration = Duration::from_secs(1);
+
 /// `now` for moments, the runtime's timer for sleeps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealClock;
@@ -36,6 +39,14 @@ impl Clock for RealClock {
     }
 
     fn sleep(&self, time: Duration) -> Answer<'_, ()> {
-        Box::pin(tokio::time::sleep(time))
+        Box::pin(async move {
+            // The runtime's timer stands still while the machine sleeps, and `now` does not: a deadline that passed in its sleep has passed.
+            let until = now().plus(time);
+            let mut left = time;
+            while !left.is_zero() {
+                tokio::time::sleep(left.min(SLICE)).await;
+                left = until.since(now());
+            }
+        })
     }
 }

@@ -11,10 +11,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Instant;
 
-/// Bits of `srv_admin_state` that a person or the configuration has set, and that stay until a person takes them back
-/// (documentation of HAProxy 2.6, management guide, 9.3, "show servers state"). The others come and go with a server that this one follows
-/// (0x02), with a name that is not resolved (0x20), or let sessions go on (0x08, 0x10).
-const MAINTENANCE: u32 = 0x01 | 0x04;
+/// The bit of `srv_admin_state` that a person has set, and that stays until a person takes it back (documentation of HAProxy 2.6, management
+/// guide, 9.3, "show servers state"). The others come and go with a server that this one follows (0x02) or with a name that is not
+/// resolved (0x20), let sessions go on (0x08, 0x10), or tell only how the configuration once began (0x04: it stays when the server is made
+/// ready again).
+const MAINTENANCE: u32 = 0x01;
 /// Longest answer. Bytes.
 const LONGEST: u64 = 4 << 20;
 /// Time between two looks while sessions are being ended.
@@ -72,7 +73,11 @@ async fn ask(at: &str, command: &str, until: Instant) -> Result<String, String> 
         }
     };
     match tokio::time::timeout_at(until, talk).await {
-        Ok(Ok(answer)) => Ok(String::from_utf8_lossy(&answer).into_owned()),
+        // It ends with an empty line; what was cut off in the middle lacks something.
+        Ok(Ok(answer)) if answer.ends_with(b"\n\n") || answer == b"\n" => {
+            Ok(String::from_utf8_lossy(&answer).into_owned())
+        }
+        Ok(Ok(_)) => Err("its answer is not whole".into()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer in time".into()),
     }
@@ -119,9 +124,8 @@ fn reached(states: &str, statistics: &str, name: &ServerName) -> Known<Option<St
         }
         None => return Known::unknown("it does not tell the server's state"),
     }
-    let place = |row: &BTreeMap<&str, &str>| {
-        Some((row.get("srv_addr")?.to_string(), row.get("srv_port")?.to_string()))
-    };
+    // On whatever port: a pooler beside the database leads to it.
+    let place = |row: &BTreeMap<&str, &str>| row.get("srv_addr").map(ToString::to_string);
     // The same server under another name. One of these that is up outweighs what is unknown of others.
     let twins =
         states.iter().filter(|other| !own(other) && place(other) == place(row) && stays(other) != Some(true));
@@ -137,6 +141,9 @@ fn reached(states: &str, statistics: &str, name: &ServerName) -> Known<Option<St
         return twin.clone();
     }
     let open = statistics.iter().find(|row| name.is(row, "pxname", "svname"));
+    if !open.is_some_and(|row| row.get("status").is_some_and(|status| status.starts_with("MAINT"))) {
+        return Known::Unknown(format!("{name} has the mark of maintenance, and is not in it"));
+    }
     match open.and_then(|row| row.get("scur")?.parse::<u64>().ok()) {
         None => Known::Unknown(format!("it does not tell the sessions of {name}")),
         Some(0) => Known::Known(None),
@@ -216,7 +223,7 @@ mod tests {
     #[test]
     fn only_maintenance_that_stays_with_no_session_and_no_second_way_is_closed() {
         assert_eq!(seen("1", "1", "0", "MAINT"), Known::Known(None));
-        assert_eq!(seen("4", "5", "0", "MAINT"), Known::Known(None));
+        assert_eq!(seen("5", "5", "0", "MAINT"), Known::Known(None));
         for (admin, twin, open, checked, word) in [
             ("0", "1", "0", "UP", "not in maintenance"),
             ("8", "1", "0", "NOLB", "not in maintenance"),
@@ -232,6 +239,9 @@ mod tests {
             ("0", "0", "DOWN"),
             ("0", "0", "no check"),
             ("0", "3", "DOWN 1/2"),
+            // Disabled by the configuration, and made ready since.
+            ("4", "0", "no check"),
+            ("1", "0", "DRAIN"),
             ("2", "0", "MAINT (via a/b)"),
             ("32", "0", "MAINT (resolution)"),
             ("x", "0", "MAINT"),

@@ -22,6 +22,7 @@ use crate::world::postgres::{
     Altered, Beat, Change, Finding, Glance, Handover, Heartbeat, LockSight, Missed, Postgres, Protection,
     Scope, ServerFacts, Turn,
 };
+use crate::world::real::clock::wall;
 use crate::world::real::signal::Sql;
 use crate::world::{Answer, Known, Member, Reply};
 use session::Sessions;
@@ -177,17 +178,23 @@ impl Postgres for RealPostgres {
         })
     }
 
-    fn heartbeat<'a>(&'a self, at: &'a Member, settled: bool) -> Answer<'a, Option<Known<Heartbeat>>> {
+    fn heartbeat<'a>(
+        &'a self,
+        at: &'a Member,
+        before: Option<u32>,
+        settled: bool,
+    ) -> Answer<'a, Option<Known<Heartbeat>>> {
         Box::pin(async move {
             let (table, _) = self.heartbeats.tables.get(&at.resource)?;
             let folder = self.heartbeats.folder.as_ref()?;
-            let last = match remembered::last(folder, &at.resource) {
+            let last = match remembered::last(folder, &at.resource, before) {
                 Ok(Some(last)) => last,
-                Ok(None) => return Some(Known::unknown("no heartbeat was written from this state folder")),
+                Ok(None) => return Some(Known::unknown("none is remembered in this state folder")),
                 Err(why) => return Some(Known::Unknown(why)),
             };
             let arrived = heartbeat::arrived(&self.sessions, at, table, &last.writer, settled).await;
-            Some(arrived.map(|arrived| Heartbeat { last, arrived }))
+            let asked_ms = wall().0;
+            Some(arrived.map(|arrived| Heartbeat { last, arrived, asked_ms }))
         })
     }
 

@@ -26,7 +26,7 @@ fn statement(version: u32, table: &str, waiting: &str) -> String {
            THEN 'no columns run_id and ts' \
          ELSE 'usable' END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = {} AND c.relname = {}), 'not there'))::text",
-        managers::all("pg_stat_activity", "pg_settings"),
+        managers::all(),
         sql::may_freeze(version),
         sql::literal(schema),
         sql::literal(name)

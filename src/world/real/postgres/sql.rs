@@ -346,7 +346,7 @@ pub fn look(scope: &Scope) -> String {
         'managers', {},\
         'ssn', current_setting('synchronous_standby_names'))::text \
         FROM (SELECT pg_is_in_recovery() AS recovery) s",
-        managers::all("a", "c")
+        managers::in_charge("a", "c")
     )
     .replacen("SELECT json_build_object", &format!(
         "WITH a AS (SELECT *, usename = current_user AND application_name LIKE 'mrctl/%' AS mine, \
