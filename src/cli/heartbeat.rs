@@ -142,7 +142,8 @@ pub async fn heartbeat(setup: &Setup, args: HeartbeatArgs) -> ExitCode {
         }
     }
     let each = hearts.into_iter().map(|(mut heart, every)| async move {
-        let voice = Voice { setup, cluster: &heart.cluster().to_owned(), last: RefCell::default() };
+        let cluster = heart.cluster().to_owned();
+        let voice = Voice { setup, cluster: &cluster, last: RefCell::default() };
         let mut next = Instant::now();
         let (mut tried, mut missed) = (0, 0);
         loop {

@@ -370,7 +370,7 @@ pub fn counted(model: &Model) -> Vec<(&str, &Counted)> {
         return Vec::new();
     }
     let promoted = plan.clusters.keys().filter(|set| state.passed_for(plan, set));
-    promoted.filter_map(|set| Some((set.as_str(), state.handovers.get(set)?.counted.as_ref()?))).collect()
+    promoted.filter_map(|set| Some((set.as_str(), state.handovers.get(set)?.counted.as_deref()?))).collect()
 }
 
 /// The worst of the data sets that were promoted; none if none was.

@@ -116,7 +116,7 @@ pub(super) fn judge(pair: &Pair, facts: &PairFacts) -> Judgement {
         source_started: String::new(),
         target_started: target.started.clone(),
         by: HandoverBy::LossAccepted,
-        counted: counted.and_then(|counted| counted.get().cloned()),
+        counted: counted.and_then(|counted| counted.get().cloned()).map(Box::new),
     })
 }
 

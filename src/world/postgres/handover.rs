@@ -24,7 +24,7 @@ pub struct Handover {
     pub by: HandoverBy,
     /// What is lost with it, as far as heartbeats counted it; only where a loss is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub counted: Option<Counted>,
+    pub counted: Option<Box<Counted>>,
 }
 
 /// How the source was brought to rest.

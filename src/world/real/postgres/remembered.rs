@@ -46,8 +46,8 @@ fn read(folder: &Path, cluster: &str) -> Result<Option<Memory>, String> {
 /// The last heartbeat that was acknowledged, as remembered here; only of a timeline before this one, if one is given.
 pub fn last(folder: &Path, cluster: &str, before: Option<u32>) -> Result<Option<Beat>, String> {
     let memory = read(folder, cluster)?;
-    let beats = memory.into_iter().flat_map(|memory| memory.beats);
-    Ok(beats.filter(|beat| before.is_none_or(|timeline| beat.timeline < timeline)).last())
+    let mut beats = memory.into_iter().flat_map(|memory| memory.beats);
+    Ok(beats.rfind(|beat| before.is_none_or(|timeline| beat.timeline < timeline)))
 }
 
 /// The one who writes heartbeats of a cluster for this state folder.
