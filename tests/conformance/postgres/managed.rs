@@ -8,7 +8,7 @@ use crate::support::kinds::{self, judge};
 use crate::support::world::{source, target};
 
 cases! { PostgreSql;
-    p24 "Where another manager has left its traces, nothing is frozen, and a promotion is refused in its own statement."
+    p24 "Where another manager is in charge, nothing is frozen, and a promotion is refused in its own statement."
 }
 
 async fn p24<S: Stage>(stage: &S) -> Said {
@@ -19,7 +19,8 @@ async fn p24<S: Stage>(stage: &S) -> Said {
         said.line(&format!("in charge of {at}"), facts.managers.join(", "));
     }
     said.line("a freeze", judged(&judge(stage.world(), &kinds::freeze(), "read_only", None).await.1));
-    // Somebody else freezes all the same.
+    // It leaves the source, and somebody else freezes there.
+    stage.manager_leaves_the_source().await;
     close(stage, &mut said).await;
     let handover = handed_over(stage).await;
     let (_, promotion) = judge(stage.world(), &kinds::promote(), "promote", Some(&handover)).await;

@@ -145,8 +145,16 @@ impl Stage for Real {
     }
 
     async fn manager_comes(&self) {
-        self.through("CREATE ROLE pgautofailover_monitor LOGIN").await;
-        self.pair.caught_up().await;
+        for server in [&self.pair.primary, &self.pair.standby] {
+            let client = server.client("postgres").await;
+            client.batch_execute("SET application_name = 'Patroni'").await.unwrap();
+            self.idle.borrow_mut().push(client);
+        }
+    }
+
+    async fn manager_leaves_the_source(&self) {
+        let client = self.idle.borrow_mut().remove(0);
+        self.left(client).await;
     }
 
     async fn wait_for_a_ghost(&self) {

@@ -42,6 +42,8 @@ pub trait Stage {
     async fn lift_freeze_for_app(&self);
     /// Another manager takes charge of both.
     async fn manager_comes(&self);
+    /// It leaves the source alone.
+    async fn manager_leaves_the_source(&self);
     /// Commits of the source wait for a standby that is not there.
     async fn wait_for_a_ghost(&self);
     /// A transaction number is used, and nothing written.
@@ -147,9 +149,13 @@ impl Stage for Simulated {
 
     async fn manager_comes(&self) {
         for region in ["eu-west", "us-east"] {
-            let trace = "role pgautofailover_monitor".to_string();
+            let trace = "Patroni".to_string();
             self.sim.postgres.with("orders", region, |server| server.still.managers.push(trace));
         }
+    }
+
+    async fn manager_leaves_the_source(&self) {
+        self.sim.postgres.with("orders", "eu-west", |server| server.still.managers.clear());
     }
 
     async fn wait_for_a_ghost(&self) {
