@@ -80,9 +80,10 @@ fn consent(plan: &Plan, state: &RunState) -> Option<Task> {
     })
 }
 
-/// A section's confirmation that is still missing when something in there would be changed: its first step was found done, or left out.
+/// A section's confirmation that is still missing when something in there, or behind it, would be changed: its first step was found done, or
+/// left out.
 fn section(plan: &Plan, state: &RunState, s: usize) -> Option<Result<Task, String>> {
-    let within = plan.steps.iter().enumerate().filter(|(_, step)| step.section == plan.steps[s].section);
+    let within = plan.steps.iter().enumerate().filter(|(_, step)| step.section <= plan.steps[s].section);
     within.filter(|(_, step)| step.skipped.is_none()).find_map(|(index, step)| {
         step.questions.iter().enumerate().filter(|(_, ask)| ask.section).find_map(|(q, ask)| {
             match state.answers.get(&ask.id) {

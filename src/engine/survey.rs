@@ -5,7 +5,7 @@ use super::state::{Intent, RunState};
 use crate::plan::Plan;
 use crate::step::Class;
 use crate::step::contract::Part;
-use crate::world::dns::{RecordName, Shares};
+use crate::world::dns::{RecordFacts, RecordName, Shares};
 use crate::world::postgres::{Commits, Glance, GlanceRole, HandoverBy, Scope, ServerFacts};
 use crate::world::{Known, Member, World};
 use std::collections::BTreeMap;
@@ -72,19 +72,35 @@ pub async fn cluster(world: &World, name: &str, regions: &[String], run: &str) -
     ClusterNow { members: futures_util::future::join_all(looks).await.into_iter().collect() }
 }
 
-/// Shares of a record at each of its servers.
-pub async fn record(world: &World, name: &str, servers: &[String]) -> BTreeMap<String, Known<Shares>> {
+/// What each of its servers has of a record.
+async fn held(world: &World, name: &str, servers: &[String]) -> BTreeMap<String, Known<RecordFacts>> {
     let looks = servers.iter().map(|server| {
         let at = RecordName { record: name.to_string(), server: server.clone() };
-        async move {
-            let shares = match world.dns.look(&at).await {
-                Known::Known(facts) => facts.shares,
-                Known::Unknown(why) => Known::Unknown(why),
-            };
-            (server.clone(), shares)
-        }
+        async move { (server.clone(), world.dns.look(&at).await) }
     });
     futures_util::future::join_all(looks).await.into_iter().collect()
+}
+
+/// Shares of a record at each of its servers.
+pub async fn record(world: &World, name: &str, servers: &[String]) -> BTreeMap<String, Known<Shares>> {
+    let held = held(world, name, servers).await;
+    held.into_iter().map(|(server, facts)| (server, shares(facts))).collect()
+}
+
+fn shares(facts: Known<RecordFacts>) -> Known<Shares> {
+    match facts {
+        Known::Known(facts) => facts.shares,
+        Known::Unknown(why) => Known::Unknown(why),
+    }
+}
+
+/// Regions that a server sends users to, and that have no share by what it holds: whoever answers for it has not followed yet.
+fn answered_otherwise(facts: &RecordFacts) -> Vec<&str> {
+    let (Known::Known(shares), Known::Known(sampled)) = (&facts.shares, &facts.sampled) else {
+        return Vec::new();
+    };
+    let none = |region: &&String| shares.get(*region).is_none_or(|share| *share == 0);
+    sampled.keys().filter(none).map(String::as_str).collect()
 }
 
 /// Shares in words: `100% us-east`, `90% eu-west, 10% us-east`.
@@ -264,7 +280,10 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
                     matches!(behind_a_fence, Some(Known::Known(()))),
                 ),
             };
-            parts.push(format!("{}: {word}", label(what)));
+            // A word is no proof, and is not told as one.
+            let vouched = word == "fenced" && !shut && state.fenced.contains(&Member::new(name, old));
+            let whose = if vouched { ", says a person" } else { "" };
+            parts.push(format!("{}: {word}{whose}", label(what)));
             if passed
                 && let (Some(handover), Known::Unknown(why)) = (state.handovers.get(name), facts)
                 && handover.by == HandoverBy::Soft
@@ -333,11 +352,20 @@ pub async fn survey(plan: &Plan, world: &World, state: &RunState) -> Record {
         }
     }
     for (name, servers) in &plan.records {
-        let shares = record(world, name, servers).await;
-        let mut words: Vec<String> = shares
-            .values()
-            .map(|shares| match shares {
-                Known::Known(shares) => shares_in_words(shares),
+        let held = held(world, name, servers).await;
+        for (server, facts) in &held {
+            let otherwise = facts.get().map(answered_otherwise).unwrap_or_default();
+            if !otherwise.is_empty() {
+                let regions = otherwise.join(" and ");
+                notes.push(format!(
+                    "{name} at {server} still answers with {regions}, whatever it holds: users are sent there"
+                ));
+            }
+        }
+        let mut words: Vec<String> = held
+            .into_values()
+            .map(|facts| match shares(facts) {
+                Known::Known(shares) => shares_in_words(&shares),
                 Known::Unknown(_) => "unknown".into(),
             })
             .collect();

@@ -181,8 +181,25 @@ fn an_ending_tells_how_what_is_left_is_taken_back_by_hand() {
         events(&mut model, "r", BEGIN, &record);
     }
     let by_hand = |_: usize, _: usize, _: &crate::step::Facts| vec!["SELECT pg_reload_conf();".to_string()];
-    let told = crate::output::taking_back::changes(&model, &by_hand, Verdict::RollbackFailed);
-    assert_eq!(told, json!([{ "change": "freeze/read_only", "commands": ["SELECT pg_reload_conf();"] }]));
+    let told = |model: &_| crate::output::taking_back::changes(model, &by_hand, Verdict::RollbackFailed);
+    // Nobody has seen that the target is no primary: a program that takes the freeze back could make two.
+    assert_eq!(told(&model), json!([]));
+    let surveyed = |unknown, promoted: &[&str]| Record::Surveyed {
+        world: String::new(),
+        notes: Vec::new(),
+        frozen: Vec::new(),
+        diverged: Vec::new(),
+        unknown,
+        promoted: promoted.iter().map(ToString::to_string).collect(),
+        waiting: Vec::new(),
+    };
+    for (unknown, promoted) in [(true, &[][..]), (false, &["orders"])] {
+        events(&mut model, "r", BEGIN, &surveyed(unknown, promoted));
+        assert_eq!(told(&model), json!([]));
+    }
+    events(&mut model, "r", BEGIN, &surveyed(false, &[]));
+    let commands = json!([{ "change": "freeze/read_only", "commands": ["SELECT pg_reload_conf();"] }]);
+    assert_eq!(told(&model), commands);
 }
 
 #[test]

@@ -227,10 +227,8 @@ async fn a_heartbeat_says_what_is_missing_for_it_and_writes_nothing_where_it_mus
     fresh.simple_query("ALTER SYSTEM RESET default_transaction_read_only").await.unwrap();
     fresh.simple_query("SELECT pg_reload_conf()").await.unwrap();
     // The table is not there, or not ours.
-    fresh
-        .simple_query("SET default_transaction_read_only = off; REVOKE INSERT ON mrctl.heartbeat FROM mrctl")
-        .await
-        .unwrap();
+    fresh.simple_query("SET default_transaction_read_only = off").await.unwrap();
+    fresh.simple_query("REVOKE INSERT ON mrctl.heartbeat FROM mrctl").await.unwrap();
     until("writable", async || site.writable(Region::EuWest).await).await;
     let denied = one(&site);
     assert_eq!(denied.code, 1, "{denied}");

@@ -56,7 +56,10 @@ async fn where_nothing_can_fence_it_a_person_vouches_for_it_and_the_run_ends_wel
     assert_eq!(ended.code, 0, "{ended}");
     let last = ended.last("ended");
     assert_eq!(last["verdict"], "completed", "{last}");
-    assert!(last["world"].as_str().unwrap().starts_with("writes: us-east · old primary: fenced"), "{last}");
+    assert!(
+        last["world"].as_str().unwrap().starts_with("writes: us-east · old primary: fenced, says a person"),
+        "{last}"
+    );
     load.wait_for(30, Duration::from_secs(30)).await.unwrap();
     assert_eq!(load.stop().await.unwrap().primary, Region::UsEast);
     let journal = std::fs::read_to_string(site.journals().last().unwrap()).unwrap();

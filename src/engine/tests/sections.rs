@@ -22,6 +22,10 @@ impl Person for Says {
 
 /// What the first step's look ends with: 0 is there already, 1 is not, anything else cannot be told.
 fn trial(banner: i32, yes: bool) -> Trial {
+    trial_of("sections.yaml", banner, yes)
+}
+
+fn trial_of(runbook: &str, banner: i32, yes: bool) -> Trial {
     let sim = two_regions();
     let word = |word: &str| Some(word.to_string());
     for (command, script) in [
@@ -32,7 +36,7 @@ fn trial(banner: i32, yes: bool) -> Trial {
     ] {
         sim.exec.script(command, script);
     }
-    let mut trial = Trial::in_world("sections.yaml", "production.yaml", sim);
+    let mut trial = Trial::in_world(runbook, "production.yaml", sim);
     trial.person = Rc::new(Says(yes));
     trial
 }
@@ -80,4 +84,27 @@ fn a_section_is_asked_for_once() {
     trial.fault = Some((1, Fault::Refuse));
     assert_eq!(trial.process(Choice::Continue, Kill::Never), Some(Verdict::Completed), "{}", trial.story());
     assert_eq!(trial.records.iter().filter(|record| asked(record)).count(), 1, "{}", trial.story());
+}
+
+#[test]
+fn what_comes_behind_a_confirmed_section_is_not_changed_unasked_either() {
+    for banner in [0, 7] {
+        let mut agreed = trial_of("sections-before.yaml", banner, true);
+        assert_eq!(
+            agreed.process(Choice::Continue, Kill::Never),
+            Some(Verdict::Completed),
+            "{}",
+            agreed.story()
+        );
+        let (asked, page) = (place(&agreed, asked), place(&agreed, page));
+        assert!(asked.is_some() && asked < page, "{banner}\n{}", agreed.story());
+        let mut refused = trial_of("sections-before.yaml", banner, false);
+        assert_eq!(
+            refused.process(Choice::Continue, Kill::Never),
+            Some(Verdict::Refused),
+            "{}",
+            refused.story()
+        );
+        assert!(refused.sim.exec.marks().is_empty(), "{banner}\n{}", refused.story());
+    }
 }

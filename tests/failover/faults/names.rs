@@ -122,6 +122,9 @@ async fn a_secondary_that_does_not_take_the_change_holds_the_end_up_until_it_has
     let ended = night.press().end().await;
     let to = night.to;
     assert_eq!(night.writers().await, [to]);
+    // What the server holds is not what users are answered, and the ending says so.
+    let notes = ended.last("surveyed")["notes"].to_string();
+    assert!(notes.contains("still answers with eu-west"), "{notes}");
     let stays = night.resume().await;
     assert_eq!(stays.code, ended.code, "{stays}");
     // It takes the change at last.

@@ -17,7 +17,7 @@ pub(super) fn with_those_connected(trouble: Judgement, facts: &PairFacts) -> Jud
     }
     let who: Vec<String> = sessions.clients.iter().map(|(role, count)| format!("{role}: {count}")).collect();
     let evidence = format!(
-        "{}; connected are {}, and one that sets default_transaction_read_only = off for itself writes on: stop it, or stop the source (postgres.stop)",
+        "{}; connected are {}, of which one may lift the freeze for itself (SET default_transaction_read_only = off), or a role that is kept: stop that one, or stop the source (postgres.stop)",
         trouble.evidence,
         who.join(", ")
     );
