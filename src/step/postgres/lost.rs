@@ -146,7 +146,7 @@ fn in_words(
             format!("what the old primary committed after that is lost, how much is unknown: {why}")
         }
         Some(Known::Known(counted)) => {
-            format!("{counted}; what the old primary committed after that is lost, too, and not counted")
+            format!("{counted}; what came after that is lost, too, uncounted")
         }
     };
     format!("everything up to {received}{replay}, {since}; {lost}{more}")
@@ -194,9 +194,9 @@ mod tests {
             judge(&examples::pair(), &PairFacts { source, target, others, heartbeat: Some(heartbeat) })
         };
         let counted = judged(Known::Known(examples::heartbeat(12, Some(10))));
-        let words = "lost until the last heartbeat at 1970-01-01 00:00:05.000Z, 0 s before this was counted: 2 heartbeats, 8 transactions";
+        let words = "lost until the last heartbeat at 00:00:05.000Z, 0 s before the count: 2 heartbeats, 8 transactions";
         assert!(counted.evidence.contains(words), "{}", counted.evidence);
-        assert!(counted.evidence.contains("lost, too, and not counted"), "{}", counted.evidence);
+        assert!(counted.evidence.contains("lost, too, uncounted"), "{}", counted.evidence);
         let count = counted.handover.unwrap().counted.unwrap();
         assert_eq!((count.heartbeats.most, count.transactions.least, count.from_ms), (2, 8, 3_000));
         for unknown in [Known::Known(examples::heartbeat(12, None)), Known::unknown("no file")] {

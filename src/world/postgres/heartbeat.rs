@@ -180,16 +180,27 @@ impl Counted {
     }
 }
 
+impl Counted {
+    /// The time of day, with its date where that is not the day on which it was counted.
+    fn shown(&self, ms: i64) -> String {
+        let (at, counted) = (moment(ms), moment(self.asked_ms));
+        match (at.split_once(' '), counted.split_once(' ')) {
+            (Some((day, time)), Some((today, _))) if day == today => time.to_string(),
+            _ => at,
+        }
+    }
+}
+
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let age = self.asked_ms.saturating_sub(self.until_ms);
         let age = match age / 1000 {
             _ if age < 0 => "at a time that this clock has not reached".into(),
-            seconds @ 0..120 => format!("{seconds} s before this was counted"),
-            seconds @ 120..7200 => format!("{} min before this was counted", seconds / 60),
-            seconds => format!("{} h before this was counted", seconds / 3600),
+            seconds @ 0..120 => format!("{seconds} s before the count"),
+            seconds @ 120..7200 => format!("{} min before the count", seconds / 60),
+            seconds => format!("{} h before the count", seconds / 3600),
         };
-        let until = format!("until the last heartbeat at {}, {age}", moment(self.until_ms));
+        let until = format!("until the last heartbeat at {}, {age}", self.shown(self.until_ms));
         if self.nothing() {
             return write!(f, "nothing is lost {until}");
         }
@@ -204,7 +215,7 @@ impl std::fmt::Display for Counted {
             self.bytes
         )?;
         match self.from_ms <= self.until_ms {
-            true => write!(f, "from {} on", moment(self.from_ms)),
+            true => write!(f, "from {} on", self.shown(self.from_ms)),
             false => f.write_str("and the writer's clock went back meanwhile"),
         }
     }
@@ -320,8 +331,8 @@ mod tests {
         assert_eq!((lost.from_ms, lost.until_ms), (3_000, 5_000));
         assert_eq!(
             lost.to_string(),
-            "lost until the last heartbeat at 1970-01-01 00:00:05.000Z, 4 s before this was counted: 2 heartbeats, 8 transactions of others \
-             and 256 bytes of log, from 1970-01-01 00:00:03.000Z on"
+            "lost until the last heartbeat at 00:00:05.000Z, 4 s before the count: 2 heartbeats, 8 transactions of others \
+             and 256 bytes of log, from 00:00:03.000Z on"
         );
         // What still ran at the source was never acknowledged.
         let lost = counted(ended(104, 110, Some(&[104, 108])), ended(100, 100, Some(&[])));
@@ -369,7 +380,11 @@ mod tests {
         assert_eq!(all.missing(), Known::Known(0));
         // Days later, or with a clock that went back, that says little, and it is told.
         all.asked_ms = 5_000 + 3 * 86_400_000;
-        assert!(of(&all).to_string().ends_with("72 h before this was counted"), "{}", of(&all));
+        assert!(
+            of(&all).to_string().ends_with("at 1970-01-01 00:00:05.000Z, 72 h before the count"),
+            "{}",
+            of(&all)
+        );
         all.asked_ms = 4_000;
         assert!(of(&all).to_string().contains("has not reached"), "{}", of(&all));
     }
