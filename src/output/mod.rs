@@ -9,6 +9,7 @@ mod events_page;
 pub mod given;
 pub mod input;
 pub mod junit;
+mod lost;
 pub mod meaning;
 pub mod measure;
 pub mod model;
