@@ -73,7 +73,9 @@ pub fn staged(
 async fn on_a_stage(setup: &Setup, asked: &Asked<'_>, one: &Counterexample) -> Result<Outcome, Not> {
     let text = std::fs::read_to_string(asked.runbook).map_err(|error| Not::Working(error.to_string()))?;
     let program = std::env::current_exe().map_err(|error| Not::Working(error.to_string()))?;
-    let folder = std::env::temp_dir().join(format!("mrctl-stage-{}", uuid::Uuid::now_v7().simple()));
+    // Short: the servers make sockets below it, and the path of one has a hundred characters at most.
+    let id = uuid::Uuid::now_v7().as_u128() & 0xffff_ffff_ffff;
+    let folder = std::env::temp_dir().join(format!("mrctl-stage-{id:012x}"));
     setup.say("a lab is brought up: PostgreSQL, PowerDNS and Redis on this machine");
     // Servers have process groups of their own: whoever presses Ctrl-C must not leave them behind.
     let up = or_stopped(async { Stage::up(&folder, &program).await.map_err(Not::from) }).await;

@@ -159,7 +159,8 @@ impl Seen {
         let unknown = broken.iter().filter(|(path, _)| !store.surely_closed(path));
         let alarms = unknown.map(|(path, error)| {
             let short = store.short(&path.file_name().unwrap_or_default().to_string_lossy());
-            format!("run {short} cannot be read, and may be open: {error}; close it as it is with `mrctl abandon {short} --reason …`")
+            // What to do comes first: a long path in the reason may take all the room there is.
+            format!("run {short} cannot be read, and may be open; close it as it is with `mrctl abandon {short} --reason …`: {error}")
         });
         self.alarms.extend(alarms);
     }

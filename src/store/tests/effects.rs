@@ -99,7 +99,7 @@ pub fn unannounced(sim: &Sim, records: &[Record]) -> Vec<String> {
     {
         missing.push("a write of DNS".into());
     }
-    if !sim.exec.ran().is_empty() && !intends(&|step| matches!(step, "stop" | "fence")) {
+    if !sim.exec.ran().is_empty() && !intends(&|step| matches!(step, "stop" | "fence" | "standby")) {
         missing.push("a command".into());
     }
     missing
