@@ -12,6 +12,7 @@ mod names;
 mod observed;
 mod promoting;
 mod silent;
+mod slow;
 
 use super::{Ended, Site};
 use crate::support::observer::{Observer, Seen};

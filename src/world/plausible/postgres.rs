@@ -37,9 +37,11 @@ pub(super) fn timeline(before: Option<&ServerFacts>, now: &ServerFacts) -> Optio
             format!("it wrote timeline {}, and writes {}, without a restart", before.timeline, now.timeline)
         }),
         (Role::Standby(before), Role::Primary(now)) => {
-            // Also where only the control file says which: that may be older than the truth, never newer.
+            // Where only the control file says which, it may be older than the truth, and in the midst of a promotion it has the new one
+            // already (seen on version 15, where the disk was slow).
             let followed = *before.timeline.get()?;
-            (now.timeline <= followed).then(|| {
+            let promoting = before.receiver.get().is_none() && now.timeline == followed;
+            (now.timeline <= followed && !promoting).then(|| {
                 format!("it followed timeline {followed}, was promoted, and writes timeline {}", now.timeline)
             })
         }

@@ -202,6 +202,11 @@ fn what_a_healthy_server_does_breaks_none() {
             primary(|f| f.timeline = 4),
         ),
         (
+            "a follower in the midst of its promotion: its control file has the new timeline",
+            standby(|f| unreceived(f, 4)),
+            primary(|f| f.timeline = 4),
+        ),
+        (
             "the numbers of a target are its own",
             s(),
             primary(|f| (f.timeline, f.next_transaction, f.oldest_transaction) = (4, 5, 5)),
