@@ -160,7 +160,7 @@ impl Seen {
         let alarms = unknown.map(|(path, error)| {
             let short = store.short(&path.file_name().unwrap_or_default().to_string_lossy());
             // What to do comes first: a long path in the reason may take all the room there is.
-            format!("run {short} cannot be read, and may be open; close it as it is with `mrctl abandon {short} --reason …`: {error}")
+            format!("run {short} cannot be read, and may be open: `mrctl abandon {short} --reason …` closes it as it is; {error}")
         });
         self.alarms.extend(alarms);
     }
