@@ -250,7 +250,15 @@ pub fn unplanned(request: &Request<'_>) -> Option<Plan> {
         ..*request
     };
     let plan = if planned { build(&request, &mut problems) } else { None };
-    plan.filter(|_| !problems.has_errors())
+    plan.filter(|plan| !problems.has_errors() && hands_over(plan))
+}
+
+/// Whether every promotion has a step that makes its handover. Where only a stopped source makes it (`postgres.stop`), nobody takes over with
+/// this runbook: the run is abandoned, and another runbook moves it.
+fn hands_over(plan: &Plan) -> bool {
+    let done = || plan.effects().filter(|(s, _, _)| plan.steps[*s].skipped.is_none());
+    let made = |set: &String| done().any(|(_, _, planned)| planned.effect.makes.as_ref() == Some(set));
+    done().filter_map(|(_, _, planned)| planned.effect.needs.as_ref()).all(made)
 }
 
 /// The step that a reason names.
